@@ -1,0 +1,118 @@
+//! Server streaming: one call, messages of one size.
+
+use crate::Work;
+use crate::pair::Pair;
+use bytes::Bytes;
+use grpc_sansio::grpc::{Kind, Method};
+use grpc_sansio::{CallId, Event, Item, Limits, OpenOptions, SendError};
+
+static LIST: Method = Method::from_static("/helloworld.Greeter/List", Kind::ServerStreaming);
+
+/// How a message gets into the server's queue, and its octets into the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Serialised into a pooled buffer; received as slices.
+    Copied,
+    /// Memory that is shared all the way, in frames that hold a whole message.
+    Shared,
+}
+
+pub struct Stream {
+    pair: Pair,
+    how: How,
+    message: Bytes,
+    at_server: CallId,
+    at_client: CallId,
+}
+
+impl Stream {
+    pub fn new(size: usize, how: How) -> Self {
+        let mut limits = Limits::default();
+        if size > 1024 {
+            // What the peers' figures were measured with.
+            (limits.call_window, limits.connection_window) = (16 << 20, 16 << 20);
+        }
+        if how == How::Shared {
+            (limits.max_frame, limits.max_send_frame) = (128 * 1024, 128 * 1024);
+        }
+        let mut pair = Pair::new(&limits);
+        let at_client = pair.client.open(pair.now(), &OpenOptions::new(&LIST)).expect("a first call");
+        let mut call = pair.client.call(at_client).expect("a call just opened");
+        call.send_with(0, |_| {}).expect("an empty queue");
+        pair.feed_server();
+        let Some(Event::Opened(at_server)) = pair.server.poll_event() else { panic!("the call arrives") };
+        let mut call = pair.server.call(at_server).expect("a call just opened");
+        while call.read().is_some() {}
+        Self { pair, how, message: Bytes::from(vec![0x5a; size]), at_server, at_client }
+    }
+
+    /// Queues up to `most` messages, as many as the queue takes; returns how many that were.
+    fn fill(&mut self, most: u64) -> u64 {
+        let mut call = self.pair.server.call(self.at_server).expect("an open call");
+        for sent in 0..most {
+            let full = match self.how {
+                How::Copied => {
+                    let message = &self.message;
+                    let result = call.send_with(message.len(), |buffer| buffer.extend_from_slice(message));
+                    matches!(result, Err(SendError::Full(())))
+                }
+                How::Shared => matches!(call.send(self.message.clone()), Err(SendError::Full(_))),
+            };
+            if full {
+                return sent;
+            }
+        }
+        most
+    }
+
+    fn drain(&mut self) -> u64 {
+        let mut received = 0;
+        while self.pair.client.poll_event().is_some() {}
+        let mut call = self.pair.client.call(self.at_client).expect("an open call");
+        while let Some(item) = call.read() {
+            if let Item::Message(message) = item {
+                assert_eq!(message.len(), self.message.len());
+                received += 1;
+            }
+        }
+        received
+    }
+}
+
+impl Work for Stream {
+    fn run(&mut self, units: u64) {
+        let mut received = 0;
+        let mut sent = 0;
+        while received < units {
+            self.pair.step();
+            sent += self.fill(units - sent);
+            match self.how {
+                How::Copied => self.pair.feed_client(),
+                How::Shared => self.pair.feed_client_shared(),
+            }
+            received += self.drain();
+            self.pair.feed_server();
+        }
+    }
+}
+
+/// One copy of a message: what throughput is compared with.
+pub struct Copy {
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+impl Copy {
+    pub fn new(size: usize) -> Self {
+        Self { from: vec![0x5a; size], to: vec![0; size] }
+    }
+}
+
+impl Work for Copy {
+    fn run(&mut self, units: u64) {
+        for _ in 0..units {
+            self.to.copy_from_slice(core::hint::black_box(&self.from));
+            core::hint::black_box(&mut self.to);
+        }
+    }
+}

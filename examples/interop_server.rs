@@ -1,0 +1,256 @@
+//! `grpc.testing.TestService` over tokio: the server side of gRPC's interop tests.
+//!
+//! Run it with `cargo run --example interop_server --features tokio -- --port 50051`. Port 0, which is also what it takes
+//! without `--port`, is a free one. It prints `listening on ADDRESS:PORT` when it is ready.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+
+mod testservice;
+
+use grpc_sansio::ServerConfig;
+use grpc_sansio::adapter::tokio::{Incoming, Refusal, RequestHead, Requests, Response, Responses, Router, Server};
+use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method};
+use prost::Message as _;
+use std::process::ExitCode;
+use std::time::Duration;
+use testservice::flags::Flags;
+use testservice::{
+    BoolValue, CACHEABLE_UNARY_CALL, ECHO_INITIAL, ECHO_TRAILING, EMPTY_CALL, EchoStatus, Empty, FULL_DUPLEX_CALL,
+    HALF_DUPLEX_CALL, Payload, ResponseParameters, STREAMING_INPUT_CALL, STREAMING_OUTPUT_CALL, SimpleRequest,
+    SimpleResponse, StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
+    StreamingOutputCallResponse, UNARY_CALL,
+};
+
+/// The request metadata that goes back: one entry as initial, one as trailing metadata.
+struct Echo {
+    initial: Metadata,
+    trailing: Metadata,
+}
+
+impl Echo {
+    fn of(head: &RequestHead) -> Result<Self, Refusal> {
+        let (mut initial, mut trailing) = (Metadata::new(), Metadata::new());
+        let unfit = |error: &dyn std::error::Error| Refusal::new(Code::InvalidArgument, error.to_string());
+        if let Some(value) = head.metadata.get(ECHO_INITIAL) {
+            initial.append(ECHO_INITIAL, value).map_err(|error| unfit(&error))?;
+        }
+        if let Some(value) = head.metadata.get_bin(ECHO_TRAILING) {
+            let value = value.map_err(|error| unfit(&error))?;
+            trailing.append_bin(ECHO_TRAILING, &value).map_err(|error| unfit(&error))?;
+        }
+        Ok(Self { initial, trailing })
+    }
+
+    /// Sends the initial metadata of a stream. Without any, the head is left to the first message, so that a call that
+    /// has none can still be answered by a status alone.
+    fn begin(&self, responses: &mut Responses) -> Result<(), Refusal> {
+        if !self.initial.is_empty() {
+            responses.send_head(&self.initial)?;
+        }
+        Ok(())
+    }
+
+    fn on(self, result: Result<Response, Refusal>) -> Result<Response, Refusal> {
+        match result {
+            Ok(mut response) => {
+                response.metadata.extend(&self.initial);
+                Ok(response.with_trailers(self.trailing))
+            }
+            Err(refusal) => Err(refusal.with_metadata(self.initial).with_trailers(self.trailing)),
+        }
+    }
+
+    fn on_stream(self, result: Result<(), Refusal>) -> Result<Metadata, Refusal> {
+        match result {
+            Ok(()) => Ok(self.trailing),
+            Err(refusal) => Err(refusal.with_trailers(self.trailing)),
+        }
+    }
+}
+
+async fn empty_call(request: Incoming) -> Result<Response, Refusal> {
+    let echo = Echo::of(&request.head)?;
+    echo.on(decode(&request.message).map(|empty: Empty| encoded(&empty)))
+}
+
+async fn unary_call(request: Incoming) -> Result<Response, Refusal> {
+    Echo::of(&request.head)?.on(simple_response(&request))
+}
+
+/// As `unary_call`, but proxies may keep the response.
+async fn cacheable_unary_call(request: Incoming) -> Result<Response, Refusal> {
+    let mut response = unary_call(request).await?;
+    let kept = response.metadata.append("cache-control", "max-age=60, public");
+    kept.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+    Ok(response)
+}
+
+fn simple_response(request: &Incoming) -> Result<Response, Refusal> {
+    let wanted: SimpleRequest = decode(&request.message)?;
+    check_compression(&request.message, wanted.expect_compressed)?;
+    refuse_compression(wanted.response_compressed)?;
+    echo_status(wanted.response_status.as_ref())?;
+    let payload = Some(payload(wanted.response_size)?);
+    Ok(encoded(&SimpleResponse { payload, ..SimpleResponse::default() }))
+}
+
+async fn streaming_output_call(request: Incoming, mut responses: Responses) -> Result<Metadata, Refusal> {
+    let echo = Echo::of(&request.head)?;
+    echo.begin(&mut responses)?;
+    let result = async {
+        let wanted: StreamingOutputCallRequest = decode(&request.message)?;
+        answer(&wanted, &mut responses).await
+    };
+    let result = result.await;
+    echo.on_stream(result)
+}
+
+async fn streaming_input_call(mut request: Incoming<Requests>) -> Result<Response, Refusal> {
+    let echo = Echo::of(&request.head)?;
+    let result = async {
+        let mut size = 0;
+        while let Some(message) = request.message().await? {
+            let input: StreamingInputCallRequest = decode(&message)?;
+            check_compression(&message, input.expect_compressed)?;
+            size += input.payload.map_or(0, |payload| payload.body.len());
+        }
+        let aggregated_payload_size = i32::try_from(size).unwrap_or(i32::MAX);
+        Ok(encoded(&StreamingInputCallResponse { aggregated_payload_size }))
+    };
+    let result = result.await;
+    echo.on(result)
+}
+
+async fn full_duplex_call(mut request: Incoming<Requests>, mut responses: Responses) -> Result<Metadata, Refusal> {
+    let echo = Echo::of(&request.head)?;
+    echo.begin(&mut responses)?;
+    let result = async {
+        while let Some(message) = request.message().await? {
+            answer(&decode(&message)?, &mut responses).await?;
+        }
+        Ok(())
+    };
+    let result = result.await;
+    echo.on_stream(result)
+}
+
+/// As `full_duplex_call`, but nothing is answered before the last request has come.
+async fn half_duplex_call(mut request: Incoming<Requests>, mut responses: Responses) -> Result<Metadata, Refusal> {
+    let echo = Echo::of(&request.head)?;
+    echo.begin(&mut responses)?;
+    let result = async {
+        let mut all: Vec<StreamingOutputCallRequest> = Vec::new();
+        while let Some(message) = request.message().await? {
+            all.push(decode(&message)?);
+        }
+        for wanted in all {
+            answer(&wanted, &mut responses).await?;
+        }
+        Ok(())
+    };
+    let result = result.await;
+    echo.on_stream(result)
+}
+
+/// The messages that one request asks for, and the status that it may ask for in the end.
+async fn answer(wanted: &StreamingOutputCallRequest, responses: &mut Responses) -> Result<(), Refusal> {
+    for &ResponseParameters { size, interval_us, compressed, .. } in &wanted.response_parameters {
+        refuse_compression(compressed)?;
+        if let Ok(interval @ 1..) = u64::try_from(interval_us) {
+            tokio::time::sleep(Duration::from_micros(interval)).await;
+        }
+        let payload = Some(payload(size)?);
+        let response = StreamingOutputCallResponse { payload, ..StreamingOutputCallResponse::default() };
+        responses.send(response.encode_to_vec()).await?;
+    }
+    echo_status(wanted.response_status.as_ref())
+}
+
+fn echo_status(wanted: Option<&EchoStatus>) -> Result<(), Refusal> {
+    match wanted {
+        Some(EchoStatus { code, message }) if *code != 0 => {
+            Err(Refusal::new(Code::from_i32(*code).unwrap_or(Code::Unknown), message.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A client may insist on how its request arrives.
+fn check_compression(message: &Message, expected: Option<BoolValue>) -> Result<(), Refusal> {
+    match expected {
+        Some(expected) if expected.value != message.compressed => {
+            let was = if message.compressed { "compressed" } else { "not compressed" };
+            Err(Refusal::new(
+                Code::InvalidArgument,
+                format!("the request is {was}, and says that it should be otherwise"),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// This server has no codec.
+fn refuse_compression(wanted: Option<BoolValue>) -> Result<(), Refusal> {
+    match wanted {
+        Some(BoolValue { value: true }) => {
+            Err(Refusal::new(Code::Unimplemented, "this server does not compress responses"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn payload(size: i32) -> Result<Payload, Refusal> {
+    match usize::try_from(size) {
+        Ok(size) => Ok(Payload::zeros(size)),
+        Err(_) => Err(Refusal::new(Code::InvalidArgument, format!("a payload of {size} octets"))),
+    }
+}
+
+fn decode<M: prost::Message + Default>(message: &Message) -> Result<M, Refusal> {
+    M::decode(&message.data[..]).map_err(|error| Refusal::new(Code::Internal, error.to_string()))
+}
+
+fn encoded(message: &impl prost::Message) -> Response {
+    Response::new(message.encode_to_vec())
+}
+
+fn router() -> Router {
+    let unary = |path| Method::from_static(path, Kind::Unary);
+    let bidi = |path| Method::from_static(path, Kind::BidiStreaming);
+    Router::new()
+        .unary(&unary(EMPTY_CALL), empty_call)
+        .unary(&unary(UNARY_CALL), unary_call)
+        .unary(&unary(CACHEABLE_UNARY_CALL), cacheable_unary_call)
+        .server_streaming(&Method::from_static(STREAMING_OUTPUT_CALL, Kind::ServerStreaming), streaming_output_call)
+        .client_streaming(&Method::from_static(STREAMING_INPUT_CALL, Kind::ClientStreaming), streaming_input_call)
+        .bidi_streaming(&bidi(FULL_DUPLEX_CALL), full_duplex_call)
+        .bidi_streaming(&bidi(HALF_DUPLEX_CALL), half_duplex_call)
+}
+
+async fn serve(port: u16) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("listening on {}", listener.local_addr()?);
+    let interrupted = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+    // A client whose own timer is a little late gets the same status from here, and not just RST_STREAM.
+    let config = ServerConfig::builder().answer_expired(true).build().map_err(std::io::Error::other)?;
+    Server::new(config).with_grace(Duration::from_secs(10)).serve_with_shutdown(listener, router(), interrupted).await;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let port = match Flags::read(&["port", "use_tls"]).and_then(|flags| flags.port("port")) {
+        Ok(port) => port.unwrap_or(0),
+        Err(error) => {
+            eprintln!("{error}\nusage: interop_server [--port PORT]");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(port).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot listen on port {port}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! One connection and its socket.
+
+use super::transport::Transport;
+use crate::buffer::WriteBuf;
+use crate::call::Role;
+use crate::connection::Connection;
+use crate::event::Event;
+use crate::time::Instant;
+use bytes::Buf;
+use core::time::Duration;
+use std::io::{self, IoSlice};
+use std::vec::Vec;
+
+/// Reads of one turn, each into the whole input buffer, before others get theirs.
+const READS_PER_TURN: usize = 4;
+
+/// Writes of one turn, likewise.
+const WRITES_PER_TURN: usize = 4;
+
+/// Pieces of output handed to the system at once.
+const SLICES: usize = 32;
+
+/// How long an ended connection may take to write its last words and to see the peer close.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Working memory that all drivers of a loop share, so that an idle connection has none.
+#[derive(Debug)]
+pub struct Buffers {
+    input: Vec<u8>,
+    output: WriteBuf,
+}
+
+impl Buffers {
+    /// Room for 64 KiB in each direction.
+    pub fn new() -> Self {
+        Self::with_capacity(64 * 1024)
+    }
+
+    /// Room for reads of `octets`, and for about as much output. At least 1 KiB.
+    pub fn with_capacity(octets: usize) -> Self {
+        let octets = octets.max(1024);
+        Self { input: std::vec![0; octets], output: WriteBuf::with_target(octets) }
+    }
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a driver needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Readiness of its socket, or [`Driver::poll_timeout`].
+    Wait,
+    /// Another turn, after the others had theirs.
+    Again,
+    /// Nothing: drop it.
+    Done,
+}
+
+/// Where the connection's transport stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The socket is not connected yet.
+    Connecting,
+    Open,
+    /// The connection has ended; what it still has to say is being written, until then.
+    Ending(Instant),
+    /// All is said, and the writing side closed; waits for the peer to close, until then.
+    Lingering(Instant),
+    Done,
+}
+
+/// Drives one connection over a socket that does not block, edge by edge.
+///
+/// A loop with many of them is [`Connections`](super::Connections). Alone it is for those who have a loop of their own:
+/// tell it by [`Driver::ready`] what the socket became ready for, give it a [`Driver::turn`], and repeat that after
+/// readiness, after [`Driver::poll_timeout`], after any use of [`Driver::connection_mut`], and as long as it answers
+/// [`Turn::Again`].
+#[derive(Debug)]
+pub struct Driver<S, R: Role> {
+    socket: S,
+    connection: Connection<R>,
+    /// What a blocked socket did not take. Empty while it takes everything: the loop's buffer serves then.
+    output: WriteBuf,
+    phase: Phase,
+    /// The socket may have something to read: no read has found it empty since it said so.
+    readable: bool,
+    /// The last write found it full.
+    blocked: bool,
+    /// No more will come: end of file, or an error.
+    read_closed: bool,
+    /// No more will be taken.
+    write_closed: bool,
+    cause: Option<io::Error>,
+}
+
+impl<S: Transport, R: Role> Driver<S, R> {
+    /// Drives `connection` over a connected socket.
+    pub fn new(socket: S, connection: Connection<R>) -> Self {
+        Self {
+            socket,
+            connection,
+            output: WriteBuf::new(),
+            phase: Phase::Open,
+            readable: true,
+            blocked: false,
+            read_closed: false,
+            write_closed: false,
+            cause: None,
+        }
+    }
+
+    /// Drives `connection` over a socket that is being connected: nothing is read or written before that has worked.
+    /// Calls can be opened at once.
+    pub fn connecting(socket: S, connection: Connection<R>) -> Self {
+        Self { phase: Phase::Connecting, blocked: true, ..Self::new(socket, connection) }
+    }
+
+    /// The connection.
+    pub fn connection(&self) -> &Connection<R> {
+        &self.connection
+    }
+
+    /// The connection, to use it; give it a turn afterwards.
+    pub fn connection_mut(&mut self) -> &mut Connection<R> {
+        &mut self.connection
+    }
+
+    /// The socket.
+    pub fn socket(&self) -> &S {
+        &self.socket
+    }
+
+    /// The socket, to register it. Reading and writing it is the driver's business.
+    pub fn socket_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
+
+    /// Why the transport broke; `None` while it works, and after an orderly end.
+    pub fn cause(&self) -> Option<&io::Error> {
+        self.cause.as_ref()
+    }
+
+    /// The socket became ready. Telling too much does no harm.
+    pub fn ready(&mut self, readable: bool, writable: bool) {
+        self.readable |= readable;
+        self.blocked &= !writable;
+    }
+
+    /// The socket is of no more use: ends the connection, which its next turn tells.
+    pub fn fail(&mut self, now: Instant, error: io::Error) {
+        self.write_closed = true;
+        self.lose(now, Some(error));
+    }
+
+    /// Whether it waits for the socket to become writable. Only then is that of interest.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked && !self.write_closed
+    }
+
+    /// When it wants a turn at the latest. May be early.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Ending(by) | Phase::Lingering(by) => Some(by),
+            Phase::Connecting | Phase::Open => self.connection.poll_timeout(),
+            Phase::Done => None,
+        }
+    }
+
+    /// Reads, hands out events, and writes: a fair share of what there is to do, whatever the peer sends.
+    pub fn turn(
+        &mut self,
+        now: Instant,
+        buffers: &mut Buffers,
+        mut on_event: impl FnMut(&mut Connection<R>, Event),
+    ) -> Turn {
+        self.connection.handle_timeout(now);
+        self.connect(now);
+        if self.phase != Phase::Connecting {
+            self.read(now, &mut buffers.input, &mut on_event);
+        }
+        if self.write_closed && !self.readable && !self.read_closed {
+            self.lose(now, None);
+        }
+        self.tell(now, &mut on_event);
+        self.write(now, &mut buffers.output);
+        // Writing made room in the queues.
+        self.tell(now, &mut on_event);
+        self.close(now);
+        self.verdict()
+    }
+
+    fn connect(&mut self, now: Instant) {
+        if self.phase != Phase::Connecting || self.blocked {
+            return;
+        }
+        match self.socket.finish_connect() {
+            Ok(()) => self.phase = Phase::Open,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
+            Err(error) => {
+                self.phase = Phase::Open;
+                self.fail(now, error);
+            }
+        }
+    }
+
+    fn read(&mut self, now: Instant, input: &mut [u8], on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
+        for _ in 0..READS_PER_TURN {
+            if !self.readable || self.read_closed {
+                return;
+            }
+            match self.socket.read(input) {
+                Ok(0) => self.lose(now, None),
+                Ok(_) if matches!(self.phase, Phase::Lingering(_)) => {}
+                Ok(count) => {
+                    self.connection.receive(now, &input[..count]);
+                    self.tell(now, on_event);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.lose(now, Some(error)),
+            }
+        }
+    }
+
+    /// The peer has sent its last octet. What it is still to be told may yet be taken.
+    fn lose(&mut self, now: Instant, error: Option<io::Error>) {
+        self.read_closed = true;
+        self.cause = self.cause.take().or(error);
+        self.connection.receive_eof(now);
+    }
+
+    fn tell(&mut self, now: Instant, on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
+        while let Some(event) = self.connection.poll_event() {
+            if event == Event::Closed && matches!(self.phase, Phase::Connecting | Phase::Open) {
+                self.phase = Phase::Ending(now.saturating_add(LINGER));
+            }
+            on_event(&mut self.connection, event);
+        }
+    }
+
+    fn write(&mut self, now: Instant, shared: &mut WriteBuf) {
+        if self.blocked || self.write_closed {
+            return;
+        }
+        let parked = !self.output.is_empty();
+        let target = shared.target();
+        let mut output = core::mem::take(if parked { &mut self.output } else { shared });
+        for _ in 0..WRITES_PER_TURN {
+            self.connection.transmit(now, &mut output);
+            if !output.has_remaining() || self.blocked || self.write_closed {
+                break;
+            }
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let filled = output.chunks_vectored(&mut slices);
+            match self.socket.write_vectored(&slices[..filled]) {
+                Ok(0) => self.stop_writing(io::ErrorKind::WriteZero.into()),
+                Ok(count) => output.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.stop_writing(error),
+            }
+        }
+        if self.write_closed {
+            output = WriteBuf::with_target(target);
+        }
+        let rest = !output.is_empty();
+        match (parked, rest) {
+            // Once all is written the memory goes, so that an idle connection has none.
+            (true, false) => {}
+            (true, true) => self.output = output,
+            (false, false) => *shared = output,
+            (false, true) => {
+                self.output = output;
+                *shared = WriteBuf::with_target(target);
+            }
+        }
+    }
+
+    /// The socket takes no more. What the peer had sent before is still worth reading: its GOAWAY may say why.
+    fn stop_writing(&mut self, error: io::Error) {
+        self.write_closed = true;
+        self.readable = true;
+        self.cause = self.cause.take().or(Some(error));
+    }
+
+    /// Closes what is over.
+    fn close(&mut self, now: Instant) {
+        if let Phase::Ending(by) = self.phase {
+            let said = self.connection.is_finished() && self.output.is_empty();
+            if said && !self.write_closed {
+                // It is over either way; a peer that has reset the connection is no news.
+                let _ = self.socket.close_write();
+            }
+            if self.write_closed || said {
+                self.phase = Phase::Lingering(by);
+            }
+        }
+        match self.phase {
+            Phase::Lingering(_) if self.read_closed => self.phase = Phase::Done,
+            Phase::Ending(by) | Phase::Lingering(by) if by <= now => self.phase = Phase::Done,
+            _ => {}
+        }
+    }
+
+    fn verdict(&self) -> Turn {
+        let to_write = !self.blocked && !self.write_closed;
+        match self.phase {
+            Phase::Done => Turn::Done,
+            Phase::Connecting => Turn::Wait,
+            _ if self.readable && !self.read_closed => Turn::Again,
+            Phase::Lingering(_) => Turn::Wait,
+            _ if to_write && (self.connection.wants_transmit() || !self.output.is_empty()) => Turn::Again,
+            _ => Turn::Wait,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a server's method is made of.
+
+use super::handler::ConnectionId;
+use crate::call::{Payload, Request};
+use crate::event::CallId;
+use crate::grpc::{Message, Metadata, Status};
+use crate::time::Instant;
+
+/// A call that a client opened.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Incoming<'a> {
+    /// The connection it came on.
+    pub connection: ConnectionId,
+    /// Its name there. With both another thread's result finds its way back: see [`Next::Wait`].
+    pub call: CallId,
+    /// Path, initial metadata, deadline and the rest of the head.
+    pub request: Request<'a>,
+}
+
+/// The request of a unary method.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct UnaryRequest<'a> {
+    /// Initial metadata.
+    pub metadata: &'a Metadata,
+    /// When the client stops waiting.
+    pub deadline: Option<Instant>,
+    /// The message; it tells whether it is compressed.
+    pub message: Payload<'a>,
+}
+
+/// The answer of a unary method that went well.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Reply {
+    /// Initial metadata, with the head.
+    pub metadata: Metadata,
+    /// The coding of a compressed message.
+    pub encoding: Option<&'static str>,
+    /// The message.
+    pub message: Message,
+    /// Trailing metadata.
+    pub trailers: Metadata,
+}
+
+impl Reply {
+    /// A message without metadata.
+    pub fn new(message: impl Into<Message>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    /// With initial metadata.
+    pub fn metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// With `grpc-encoding`, for a message that is compressed.
+    pub fn encoding(mut self, coding: &'static str) -> Self {
+        self.encoding = Some(coding);
+        self
+    }
+
+    /// With trailing metadata.
+    pub fn trailers(mut self, trailers: Metadata) -> Self {
+        self.trailers = trailers;
+        self
+    }
+}
+
+/// How a call that failed ends: a status, and trailing metadata if there is any to say.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What went wrong.
+    pub status: Status,
+    /// Trailing metadata.
+    pub trailers: Metadata,
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self { status, trailers: Metadata::new() }
+    }
+}
+
+/// What a [`Responder`] does next.
+#[derive(Clone, Debug)]
+pub enum Next {
+    /// It sends this, and is asked again as soon as there is room for more.
+    Message(Message),
+    /// It has nothing to send now: it is asked again after the next message from the client or its half-close.
+    ///
+    /// To be asked at another time, such as when another thread has found something, hand the event
+    /// [`Writable`](crate::Event::Writable) to the [`Routes`](super::Routes) yourself.
+    Wait,
+    /// It ends the call with OK and this trailing metadata.
+    Finish(Metadata),
+}
+
+/// One call of a streaming method, in a server.
+///
+/// Messages are pulled from it when there is room for them, and while one of its messages waits for room it is given none
+/// of the client's: so a client that does not read slows its own sending, and nothing piles up in between.
+///
+/// Dropping it is the end: the call has finished, or the client cancelled it, its deadline passed, or its connection is
+/// gone.
+///
+/// ```
+/// use grpc_sansio::adapter::mio::{Failure, Next, Responder, Routes};
+/// use grpc_sansio::grpc::{Kind, Message, Metadata, Method};
+/// use grpc_sansio::Payload;
+///
+/// const ECHO: Method = Method::from_static("/example.Echo/Echo", Kind::BidiStreaming);
+///
+/// /// Sends back each message as it comes.
+/// #[derive(Default)]
+/// struct Echo {
+///     message: Option<Message>,
+///     half_closed: bool,
+/// }
+///
+/// impl Responder for Echo {
+///     fn message(&mut self, message: Payload<'_>) -> Result<(), Failure> {
+///         self.message = Some(Message::new(message.into_bytes()));
+///         Ok(())
+///     }
+///
+///     fn half_close(&mut self) -> Result<(), Failure> {
+///         self.half_closed = true;
+///         Ok(())
+///     }
+///
+///     fn next(&mut self) -> Result<Next, Failure> {
+///         Ok(match self.message.take() {
+///             Some(message) => Next::Message(message),
+///             None if self.half_closed => Next::Finish(Metadata::new()),
+///             None => Next::Wait,
+///         })
+///     }
+/// }
+///
+/// let mut routes = Routes::new();
+/// routes.streaming(&ECHO, |_| Ok(Echo::default()));
+/// ```
+pub trait Responder {
+    /// Initial metadata. Where there is some it is sent at once, before anything is read; otherwise with the first message.
+    fn metadata(&mut self) -> Metadata {
+        Metadata::new()
+    }
+
+    /// The coding of those messages that it sends compressed.
+    fn encoding(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// A message came.
+    ///
+    /// # Errors
+    ///
+    /// Ends the call.
+    fn message(&mut self, message: Payload<'_>) -> Result<(), Failure>;
+
+    /// No more messages come.
+    ///
+    /// # Errors
+    ///
+    /// Ends the call.
+    fn half_close(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// There is room for a message.
+    ///
+    /// # Errors
+    ///
+    /// Ends the call.
+    fn next(&mut self) -> Result<Next, Failure>;
+}

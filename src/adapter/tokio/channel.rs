@@ -1,0 +1,242 @@
+//! A client's connection, shared by many tasks.
+
+use super::call::{Call, CallReceiver};
+use super::driver::{Driver, DriverError};
+use super::error::{CallError, Outcome};
+use super::request::{Request, Response};
+use super::shared::Shared;
+use crate::call::Client;
+use crate::config::ClientConfig;
+use crate::connection::Connection;
+use crate::error::{ConnectionError, OpenError, Origin, SendError};
+use crate::event::CallId;
+use crate::grpc::{Code, Kind, Message, Method};
+use crate::options::OpenOptions;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, ToSocketAddrs};
+
+/// A client's connection. Clones are cheap, share the connection, and can be used from any task at once.
+///
+/// When the last clone is dropped no new calls are possible; those at hand go on, and the connection ends after them.
+///
+/// ```
+/// use grpc_sansio::adapter::tokio::{Channel, Request, Response, Router, Server};
+/// use grpc_sansio::grpc::{Kind, Method};
+/// use grpc_sansio::{ClientConfig, ServerConfig};
+///
+/// const SHOUT: Method = Method::from_static("/demo.Echo/Shout", Kind::Unary);
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let router = Router::new().unary(&SHOUT, |request| async move {
+///     Ok(Response::new(request.message.data.to_ascii_uppercase()))
+/// });
+/// // Any transport will do; `Channel::connect` makes a TCP connection.
+/// let (near, far) = tokio::io::duplex(4096);
+/// tokio::spawn(Server::new(ServerConfig::default()).serve_connection(far, router));
+/// let (channel, driver) = Channel::new(near, &ClientConfig::builder("localhost").build()?);
+/// tokio::spawn(driver);
+///
+/// let response = channel.unary(&SHOUT, Request::new("hello")).await?;
+/// assert_eq!(response.message.data, "HELLO");
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Channel(Arc<Owner>);
+
+/// Shuts the connection down when the last channel goes. Calls do not hold it, so they do not keep the connection open
+/// for new ones.
+#[derive(Debug)]
+struct Owner(Arc<Shared<Client>>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let now = self.0.now();
+        self.0.with(|state| state.connection.shutdown(now, None));
+    }
+}
+
+impl Channel {
+    /// Connects by TCP, and spawns the task that drives the connection.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`TcpStream::connect`].
+    pub async fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        // Frames are packed already; waiting for more only delays them.
+        stream.set_nodelay(true)?;
+        let (channel, driver) = Self::new(stream, config);
+        tokio::spawn(driver);
+        Ok(channel)
+    }
+
+    /// A connection over any transport, and the future that drives it, to be spawned or polled beside the calls. It ends
+    /// with the connection; dropping it ends the connection, and its calls with UNAVAILABLE.
+    pub fn new<T>(io: T, config: &ClientConfig) -> (Self, impl Future<Output = Result<(), DriverError>> + use<T>)
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        let epoch = tokio::time::Instant::now();
+        let connection = Connection::<Client>::new(config, crate::Instant::from_nanos(0));
+        let shared = Arc::new(Shared::new(connection, epoch));
+        let driver = Driver::new(Arc::clone(&shared), io, |_: CallId| {});
+        (Self(Arc::new(Owner(shared))), driver)
+    }
+
+    /// Calls a unary method.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Failed`] where the call ended with another status than OK; the others for a call that cannot be made.
+    pub async fn unary(&self, method: &Method, request: impl Into<Request>) -> Result<Response, CallError> {
+        check(method, Kind::Unary)?;
+        let (message, head) = request.into().split();
+        self.start(method, head, Some(message)).await?.response().await
+    }
+
+    /// Calls a method that answers with a stream of messages.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] for a call that cannot be made; how it ends is told by the receiver.
+    pub async fn server_streaming(
+        &self,
+        method: &Method,
+        request: impl Into<Request>,
+    ) -> Result<CallReceiver, CallError> {
+        check(method, Kind::ServerStreaming)?;
+        let (message, head) = request.into().split();
+        Ok(self.start(method, head, Some(message)).await?.split().1)
+    }
+
+    /// Calls a method that takes a stream of messages: send them, then wait for [`Call::response`].
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] for a call that cannot be made; how it ends is told by the call.
+    pub async fn client_streaming(&self, method: &Method, request: Request<()>) -> Result<Call, CallError> {
+        check(method, Kind::ClientStreaming)?;
+        self.start(method, request, None).await
+    }
+
+    /// Calls a method with streams both ways. [`Call::split`] makes them usable at the same time.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] for a call that cannot be made; how it ends is told by the call.
+    pub async fn bidi_streaming(&self, method: &Method, request: Request<()>) -> Result<Call, CallError> {
+        check(method, Kind::BidiStreaming)?;
+        self.start(method, request, None).await
+    }
+
+    /// Opens a call of any kind without sending anything, not even the one message of a unary method.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::bidi_streaming`].
+    pub async fn open(&self, method: &Method, request: Request<()>) -> Result<Call, CallError> {
+        self.start(method, request, None).await
+    }
+
+    async fn start(
+        &self,
+        method: &Method,
+        request: Request<()>,
+        mut message: Option<Message>,
+    ) -> Result<Call, CallError> {
+        let shared = &self.0.0;
+        let closed = message.is_some();
+        let mut options = OpenOptions::new(method).metadata(&request.metadata);
+        options.deadline = request.deadline.map(|deadline| shared.at(deadline));
+        options.authority = request.authority.as_deref();
+        options.encoding = request.encoding.as_deref();
+        options.content_subtype = request.content_subtype.as_deref();
+        options.previous_attempts = request.previous_attempts;
+
+        let opened = shared.when_room(|| self.try_open(&options, &mut message));
+        let id = match request.deadline {
+            None => opened.await,
+            // The call waits for room before the connection knows its deadline.
+            Some(deadline) => tokio::time::timeout_at(deadline, opened).await.unwrap_or_else(|_| {
+                let rule = "the deadline of the call passed while it waited to be opened";
+                Err(Outcome::local(Code::DeadlineExceeded, rule, Origin::Local, true).into())
+            }),
+        }?;
+        Ok(Call::new(Arc::clone(shared), id, method.kind(), closed))
+    }
+
+    /// Opens a call and queues its only message, if it has one, so that both leave in one write. `None` where there is no
+    /// room for now.
+    fn try_open(&self, options: &OpenOptions<'_>, message: &mut Option<Message>) -> Option<Result<CallId, CallError>> {
+        let shared = &self.0.0;
+        let now = shared.now();
+        shared.with(|state| {
+            let id = match state.connection.open(now, options) {
+                Ok(id) => id,
+                Err(OpenError::Full) => return None,
+                Err(OpenError::Draining) => {
+                    let error = state.connection.error();
+                    return Some(Err(draining(error).into()));
+                }
+                Err(error) => return Some(Err(CallError::Open(error))),
+            };
+            let Some(message) = message.take() else { return Some(Ok(id)) };
+            match state.try_send(id, message) {
+                // A call that ended at once tells why when it is read.
+                Ok(()) | Err(SendError::Ended(_) | SendError::Full(_)) => Some(Ok(id)),
+                Err(error) => {
+                    if let Some(call) = state.connection.call(id) {
+                        call.cancel();
+                    }
+                    Some(Err(match error {
+                        SendError::Misuse(misuse) => CallError::Misuse(misuse),
+                        _ => CallError::TooLarge,
+                    }))
+                }
+            }
+        })
+    }
+
+    /// Takes no new calls; those at hand go on, for `grace` at most, and then the connection ends.
+    pub fn shutdown(&self, grace: Option<Duration>) {
+        let now = self.0.0.now();
+        self.0.0.with(|state| state.connection.shutdown(now, grace.map(|grace| now.saturating_add(grace))));
+    }
+
+    /// Why the connection ended; `None` while it works, and after a graceful end.
+    pub fn error(&self) -> Option<ConnectionError> {
+        self.0.0.with(|state| state.connection.error().cloned())
+    }
+
+    /// Whether the connection takes no more calls: it was shut down, by either side, or it has ended.
+    pub fn is_draining(&self) -> bool {
+        self.0.0.with(|state| state.is_draining())
+    }
+
+    /// Waits for the end of the connection.
+    pub async fn closed(&self) {
+        self.0.0.closed().await;
+    }
+}
+
+fn check(method: &Method, kind: Kind) -> Result<(), CallError> {
+    if method.kind() == kind { Ok(()) } else { Err(CallError::Kind(method.kind())) }
+}
+
+/// The connection takes no new calls: this one was not processed anywhere.
+fn draining(error: Option<&ConnectionError>) -> Outcome {
+    match error {
+        Some(error) => Outcome::local(Code::Unavailable, error, error.origin(), true),
+        None => Outcome::local(Code::Unavailable, OpenError::Draining, Origin::Local, true),
+    }
+}
+
+impl From<Outcome> for CallError {
+    fn from(outcome: Outcome) -> Self {
+        Self::Failed(super::Failure::new(outcome, crate::grpc::Metadata::new()))
+    }
+}

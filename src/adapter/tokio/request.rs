@@ -1,0 +1,185 @@
+//! What goes into a call and what comes out of it.
+
+use crate::grpc::{Message, Metadata};
+use std::borrow::{Cow, ToOwned};
+use std::string::String;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A call to be made: its message, for the kinds that have exactly one, and what goes with it.
+///
+/// ```
+/// use grpc_sansio::adapter::tokio::Request;
+/// use grpc_sansio::grpc::Metadata;
+/// use std::time::Duration;
+///
+/// let mut metadata = Metadata::new();
+/// metadata.append("tenant", "blue").unwrap();
+/// let unary = Request::new("hello").with_metadata(metadata).with_timeout(Duration::from_secs(5));
+/// let streaming = Request::empty().with_timeout(Duration::from_secs(60));
+/// # let _ = (unary, streaming);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Request<M = Message> {
+    /// The message; `()` where the client streams.
+    pub message: M,
+    /// Initial metadata.
+    pub metadata: Metadata,
+    /// When the call ends with DEADLINE_EXCEEDED.
+    pub deadline: Option<Instant>,
+    /// The coding of compressed messages, one of the config's.
+    pub encoding: Option<Cow<'static, str>>,
+    /// `:authority`, where it is not the config's.
+    pub authority: Option<String>,
+    /// What follows `application/grpc+` in `content-type`.
+    pub content_subtype: Option<Cow<'static, str>>,
+    /// How often this call was tried before.
+    pub previous_attempts: u8,
+}
+
+impl Request {
+    /// A request with this message and nothing else.
+    pub fn new(message: impl Into<Message>) -> Self {
+        Request::empty().with_message(message)
+    }
+}
+
+impl Request<()> {
+    /// A request without a message, for methods whose client streams.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The same with a message.
+    pub fn with_message(self, message: impl Into<Message>) -> Request {
+        Request {
+            message: message.into(),
+            metadata: self.metadata,
+            deadline: self.deadline,
+            encoding: self.encoding,
+            authority: self.authority,
+            content_subtype: self.content_subtype,
+            previous_attempts: self.previous_attempts,
+        }
+    }
+}
+
+impl<M> Request<M> {
+    /// The same with initial metadata.
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The same with a deadline so long from now. Where another one is set, the earlier counts.
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.with_deadline(deadline),
+            None => self,
+        }
+    }
+
+    /// The same with a deadline, on tokio's clock. Where another one is set, the earlier counts.
+    pub fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(self.deadline.map_or(deadline, |other| other.min(deadline)));
+        self
+    }
+
+    /// The same with a coding, which messages with their compressed flag set are taken to be in.
+    pub fn with_encoding(mut self, coding: impl Into<Cow<'static, str>>) -> Self {
+        self.encoding = Some(coding.into());
+        self
+    }
+
+    /// The same for another `:authority` than the config's.
+    pub fn with_authority(mut self, authority: impl Into<String>) -> Self {
+        self.authority = Some(authority.into());
+        self
+    }
+
+    /// The message, and the rest.
+    pub(super) fn split(self) -> (M, Request<()>) {
+        let rest = Request {
+            message: (),
+            metadata: self.metadata,
+            deadline: self.deadline,
+            encoding: self.encoding,
+            authority: self.authority,
+            content_subtype: self.content_subtype,
+            previous_attempts: self.previous_attempts,
+        };
+        (self.message, rest)
+    }
+}
+
+impl<M: Into<Message>> From<M> for Request {
+    fn from(message: M) -> Self {
+        Self::new(message)
+    }
+}
+
+/// The whole of a response with one message: what a client gets from a call, and what a handler answers with.
+///
+/// ```
+/// use grpc_sansio::adapter::tokio::Response;
+/// use grpc_sansio::grpc::Metadata;
+///
+/// let mut trailers = Metadata::new();
+/// trailers.append("cost", "3").unwrap();
+/// let response = Response::new("hello").with_trailers(trailers);
+/// assert_eq!(response.message.data, "hello");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Response {
+    /// The message.
+    pub message: Message,
+    /// Initial metadata.
+    pub metadata: Metadata,
+    /// Trailing metadata.
+    pub trailers: Metadata,
+    /// The coding of the message, if it is compressed.
+    pub encoding: Option<Cow<'static, str>>,
+}
+
+impl Response {
+    /// A response with this message and nothing else.
+    pub fn new(message: impl Into<Message>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    /// The same with initial metadata.
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The same with trailing metadata.
+    pub fn with_trailers(mut self, trailers: Metadata) -> Self {
+        self.trailers = trailers;
+        self
+    }
+
+    /// The same with a coding, for a compressed message. It must be in the config, and accepted by the client.
+    pub fn with_encoding(mut self, coding: impl Into<Cow<'static, str>>) -> Self {
+        self.encoding = Some(coding.into());
+        self
+    }
+}
+
+/// The head of a response: what a server says before its first message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResponseHead {
+    /// Initial metadata.
+    pub metadata: Metadata,
+    /// The coding of compressed messages.
+    pub encoding: Option<String>,
+}
+
+impl ResponseHead {
+    pub(super) fn new(head: &crate::Response<'_>) -> Self {
+        Self { metadata: head.metadata().to_metadata(), encoding: head.encoding().map(ToOwned::to_owned) }
+    }
+}

@@ -1,0 +1,239 @@
+//! A server: connections in, calls to a handler.
+
+use super::driver::{Driver, DriverError};
+use super::server_call::ServerCall;
+use super::shared::Shared;
+use crate::config::ServerConfig;
+use crate::connection::Connection;
+use crate::event::CallId;
+use std::boxed::Box;
+use std::future::{Future, pending};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// What takes a server's calls: a [`Router`](super::Router), or any function of a [`ServerCall`] to a future.
+///
+/// ```
+/// use grpc_sansio::adapter::tokio::{Handler, ServerCall};
+/// use grpc_sansio::grpc::{Metadata, Status};
+///
+/// /// Sends every message back.
+/// async fn echo(mut call: ServerCall) {
+///     while let Ok(Some(message)) = call.message().await {
+///         if call.send(message.data).await.is_err() {
+///             return;
+///         }
+///     }
+///     call.finish(&Status::ok(), &Metadata::new());
+/// }
+///
+/// fn takes_a_handler(_: impl Handler) {}
+/// takes_a_handler(echo);
+/// ```
+pub trait Handler: Send + Sync + 'static {
+    /// Takes one call to its end. It runs in a task of its own.
+    fn handle(&self, call: ServerCall) -> impl Future<Output = ()> + Send + 'static;
+}
+
+impl<F, A> Handler for F
+where
+    F: Fn(ServerCall) -> A + Send + Sync + 'static,
+    A: Future<Output = ()> + Send + 'static,
+{
+    fn handle(&self, call: ServerCall) -> impl Future<Output = ()> + Send + 'static {
+        self(call)
+    }
+}
+
+/// Where connections come from.
+pub trait Listen: Send {
+    /// One connection.
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Waits for the next connection, and the address of its other end if it has one. It may be dropped while it waits,
+    /// and must not lose a connection then.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Io, Option<SocketAddr>)>> + Send;
+}
+
+impl Listen for TcpListener {
+    type Io = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, Option<SocketAddr>)> {
+        let (stream, peer) = TcpListener::accept(self).await?;
+        // Frames are packed already; waiting for more only delays them.
+        stream.set_nodelay(true)?;
+        Ok((stream, Some(peer)))
+    }
+}
+
+#[cfg(unix)]
+impl Listen for tokio::net::UnixListener {
+    type Io = tokio::net::UnixStream;
+
+    async fn accept(&mut self) -> io::Result<(Self::Io, Option<SocketAddr>)> {
+        Ok((tokio::net::UnixListener::accept(self).await?.0, None))
+    }
+}
+
+/// Serves connections.
+///
+/// ```no_run
+/// use grpc_sansio::ServerConfig;
+/// use grpc_sansio::adapter::tokio::{Response, Router, Server};
+/// use grpc_sansio::grpc::{Kind, Method};
+///
+/// const HELLO: Method = Method::from_static("/helloworld.Greeter/SayHello", Kind::Unary);
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:50051").await?;
+/// let router = Router::new().unary(&HELLO, |request| async move { Ok(Response::new(request.message.data)) });
+/// Server::new(ServerConfig::default())
+///     .serve_with_shutdown(listener, router, async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+///     .await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    config: ServerConfig,
+    grace: Option<Duration>,
+}
+
+/// How long a failed accept is followed by none, where the cause is not that one connection's.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+impl Server {
+    /// A server whose connections all have this config.
+    pub fn new(config: ServerConfig) -> Self {
+        Self { config, grace: None }
+    }
+
+    /// How long calls may go on after a graceful shutdown has begun. For as long as they like, unless set.
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Serves for ever. An error of `accept` does not end it: the next connection may do better.
+    pub async fn serve(self, listener: impl Listen, handler: impl Handler) {
+        self.serve_with_shutdown(listener, handler, pending()).await;
+    }
+
+    /// Serves until `shutdown` ends. Then it takes no more connections and no more calls, waits for those that are open,
+    /// and returns. Dropping it ends all connections at once.
+    pub async fn serve_with_shutdown(
+        self,
+        mut listener: impl Listen,
+        handler: impl Handler,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let handler = Arc::new(handler);
+        let (stop, stopping) = watch::channel(());
+        let mut connections = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                // Connections that have ended make room.
+                Some(_) = connections.join_next() => {}
+                accepted = accept(&mut listener) => if let Some((io, peer)) = accepted {
+                    let mut stopping = stopping.clone();
+                    let stop = async move { stopping.changed().await.unwrap_or_default() };
+                    connections.spawn(self.clone().drive(io, peer, Arc::clone(&handler), stop));
+                },
+            }
+        }
+        drop(listener);
+        stop.send_replace(());
+        while connections.join_next().await.is_some() {}
+    }
+
+    /// Serves one connection, over any transport, until it ends.
+    ///
+    /// Each call is a task of its own, so this has to run within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`DriverError`] where it does not end by a graceful shutdown.
+    pub async fn serve_connection<T>(self, io: T, handler: impl Handler) -> Result<(), DriverError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.drive(io, None, Arc::new(handler), pending()).await
+    }
+
+    /// As [`Server::serve_connection`], with a graceful shutdown when `shutdown` ends.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn serve_connection_with_shutdown<T>(
+        self,
+        io: T,
+        handler: impl Handler,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), DriverError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.drive(io, None, Arc::new(handler), shutdown).await
+    }
+
+    async fn drive<T, H>(
+        self,
+        io: T,
+        peer: Option<SocketAddr>,
+        handler: Arc<H>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), DriverError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        H: Handler,
+    {
+        let epoch = tokio::time::Instant::now();
+        let connection = Connection::<crate::Server>::new(&self.config, crate::Instant::from_nanos(0));
+        let shared = Arc::new(Shared::new(connection, epoch));
+        let opened = {
+            let shared = Arc::clone(&shared);
+            move |id: CallId| {
+                if let Some(call) = ServerCall::accept(&shared, id, peer) {
+                    let handler = Arc::clone(&handler);
+                    // A panic ends this task only; the call ends as it is dropped.
+                    tokio::spawn(async move { handler.handle(call).await });
+                }
+            }
+        };
+        let mut driver = Box::pin(Driver::new(Arc::clone(&shared), io, opened));
+        tokio::select! {
+            biased;
+            result = &mut driver => return result,
+            () = shutdown => {}
+        }
+        let now = shared.now();
+        shared.with(|state| state.connection.shutdown(now, self.grace.map(|grace| now.saturating_add(grace))));
+        driver.await
+    }
+}
+
+/// The next connection; `None` where there was an error, after a pause if others are to be expected.
+async fn accept<L: Listen>(listener: &mut L) -> Option<(L::Io, Option<SocketAddr>)> {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    match listener.accept().await {
+        Ok(accepted) => Some(accepted),
+        Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) => {
+            None
+        }
+        Err(_) => {
+            // Such as too many open files: trying again at once would only burn the processor.
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}

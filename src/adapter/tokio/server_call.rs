@@ -1,0 +1,385 @@
+//! One call of a server: what a handler is given.
+
+use super::call::own;
+use super::error::{Refusal, Stopped};
+use super::request::Response;
+use super::shared::Shared;
+use crate::call::{Item, Server, Stop};
+use crate::error::{Misuse, SendError};
+use crate::event::CallId;
+use crate::grpc::{Code, Kind, Message, Metadata, Path, Side, Status};
+use futures_core::Stream;
+use std::borrow::ToOwned;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::string::String;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::time::Instant;
+
+/// The head of a request: what the client says before its first message.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RequestHead {
+    /// The path, unchanged, such as `/package.Service/Method`.
+    pub path: String,
+    /// `:authority`, or `host`, or empty.
+    pub authority: String,
+    /// Initial metadata.
+    pub metadata: Metadata,
+    /// When the client stops waiting.
+    pub deadline: Option<Instant>,
+    /// The coding of compressed messages.
+    pub encoding: Option<String>,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+    /// `content-type` as it came.
+    pub content_type: String,
+    /// The client's address, where the transport has one.
+    pub peer: Option<SocketAddr>,
+}
+
+/// A call that a client made, in the hands of its handler.
+///
+/// It ends by [`ServerCall::finish`]. One that is dropped before, by a handler that panics or forgets it, ends with
+/// UNKNOWN.
+#[derive(Debug)]
+#[must_use]
+pub struct ServerCall {
+    head: RequestHead,
+    requests: Requests,
+    responses: Responses,
+    finisher: Finisher,
+}
+
+impl ServerCall {
+    /// Takes a call that was opened; `None` if it is gone already.
+    pub(super) fn accept(shared: &Arc<Shared<Server>>, id: CallId, peer: Option<SocketAddr>) -> Option<Self> {
+        let head = shared.with(|state| {
+            let mut call = state.connection.call(id)?;
+            let Some(Item::Head(request)) = call.read() else { return Some(RequestHead::default()) };
+            Some(RequestHead {
+                path: request.path().to_owned(),
+                authority: request.authority().to_owned(),
+                metadata: request.metadata().to_metadata(),
+                deadline: request.deadline().and_then(|deadline| shared.tokio_time(deadline)),
+                encoding: request.encoding().map(ToOwned::to_owned),
+                user_agent: request.user_agent().map(ToOwned::to_owned),
+                content_type: request.content_type().to_owned(),
+                peer,
+            })
+        })?;
+        Some(Self {
+            head,
+            requests: Requests { shared: Arc::clone(shared), id, ended: false },
+            responses: Responses { shared: Arc::clone(shared), id },
+            finisher: Finisher { shared: Arc::clone(shared), id, finished: false },
+        })
+    }
+
+    /// What the client said before its first message.
+    pub fn head(&self) -> &RequestHead {
+        &self.head
+    }
+
+    /// The path, such as `/package.Service/Method`.
+    pub fn path(&self) -> &str {
+        &self.head.path
+    }
+
+    /// Tells what kind of method this is, so that the numbers of messages are checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::KindKnown`] where another kind was told before.
+    pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
+        self.requests.shared.with(|state| match state.connection.call(self.requests.id) {
+            Some(mut call) => call.expect(kind),
+            None => Ok(()),
+        })
+    }
+
+    /// As [`Requests::message`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn message(&mut self) -> Result<Option<Message>, Stopped> {
+        self.requests.message().await
+    }
+
+    /// As [`Responses::set_encoding`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
+        self.responses.set_encoding(coding)
+    }
+
+    /// As [`Responses::send_head`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
+        self.responses.send_head(metadata)
+    }
+
+    /// As [`Responses::send`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
+        self.responses.send(message).await
+    }
+
+    /// Tells when nobody waits for the call any more.
+    pub fn cancellation(&self) -> Cancellation {
+        Cancellation { shared: Arc::clone(&self.requests.shared), id: self.requests.id }
+    }
+
+    /// Ends the call with a status and trailing metadata, once all messages have left. Names that are reserved are left
+    /// out of the metadata.
+    pub fn finish(self, status: &Status, trailers: &Metadata) {
+        self.finisher.finish(status, trailers);
+    }
+
+    /// Ends the call with the one message of a unary or client-streaming method, or with a refusal.
+    pub fn respond(self, result: Result<Response, Refusal>) {
+        self.finisher.respond(result);
+    }
+
+    /// The parts: to receive and to send at the same time, and to end the call. All but the last can be dropped freely.
+    pub fn split(self) -> (RequestHead, Requests, Responses, Finisher) {
+        (self.head, self.requests, self.responses, self.finisher)
+    }
+}
+
+/// The messages that a client sends.
+#[derive(Debug)]
+pub struct Requests {
+    shared: Arc<Shared<Server>>,
+    id: CallId,
+    /// The client has sent its last message.
+    ended: bool,
+}
+
+impl Requests {
+    /// Waits for the next message; `None` once the client has sent its last. Taking it makes room for the client to send
+    /// more. Dropped while it waits, it has taken nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] where the call has ended before that, messages that were not taken left aside.
+    pub async fn message(&mut self) -> Result<Option<Message>, Stopped> {
+        poll_fn(|context| self.poll_message(context)).await
+    }
+
+    fn poll_message(&mut self, context: &Context<'_>) -> Poll<Result<Option<Message>, Stopped>> {
+        if self.ended {
+            return Poll::Ready(Ok(None));
+        }
+        let polled = self.shared.with(|state| {
+            let Some(call) = state.connection.call(self.id) else {
+                return Poll::Ready(Err(Stopped { reason: None }));
+            };
+            if let Some(reason) = call.stopped() {
+                return Poll::Ready(Err(Stopped { reason: Some(reason) }));
+            }
+            let read = state.poll_read(self.id, context, |item| match item {
+                Item::Message(payload) => Some(own(payload)),
+                Item::Head(_) | Item::End(_) => None,
+            });
+            read.map(|message| Ok(message.flatten()))
+        });
+        self.ended = matches!(polled, Poll::Ready(Ok(None)));
+        polled
+    }
+}
+
+impl Stream for Requests {
+    type Item = Result<Message, Stopped>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_message(context).map(Result::transpose)
+    }
+}
+
+/// What a server answers with: a head and messages.
+#[derive(Debug)]
+pub struct Responses {
+    shared: Arc<Shared<Server>>,
+    id: CallId,
+}
+
+impl Responses {
+    /// Names the coding of compressed messages. To be told before the head is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::HeadSent`]; [`Misuse::EncodingNotAccepted`] for a coding that the config does not list, or that the
+    /// client does not accept.
+    pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
+        self.verb(|call| call.set_encoding(coding))
+    }
+
+    /// Sends initial metadata. Without it the first message implies a head.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
+    pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
+        self.verb(|call| call.send_head(metadata))
+    }
+
+    /// A call that is gone takes every verb.
+    fn verb(&self, verb: impl FnOnce(&mut crate::Call<'_, Server>) -> Result<(), Misuse>) -> Result<(), Misuse> {
+        self.shared.with(|state| match state.connection.call(self.id) {
+            Some(mut call) => verb(&mut call),
+            None => Ok(()),
+        })
+    }
+
+    /// Queues a message, waiting until the queue has room: that is how a slow client slows its server. Dropped while it
+    /// waits, it has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Ended`] hands the message back where the call has stopped or was finished. Never [`SendError::Full`].
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
+        let mut message = Some(message.into());
+        poll_fn(|context| self.shared.with(|state| state.poll_send(self.id, &mut message, context))).await
+    }
+
+    /// Queues a message if there is room.
+    ///
+    /// # Errors
+    ///
+    /// As [`Responses::send`], and [`SendError::Full`].
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
+        let message = message.into();
+        self.shared.with(|state| state.try_send(self.id, message))
+    }
+}
+
+/// Ends a call. Dropped before, it ends it with UNKNOWN.
+#[derive(Debug)]
+#[must_use]
+pub struct Finisher {
+    shared: Arc<Shared<Server>>,
+    id: CallId,
+    finished: bool,
+}
+
+impl Finisher {
+    /// As [`ServerCall::finish`].
+    pub fn finish(mut self, status: &Status, trailers: &Metadata) {
+        self.end(|call| call.finish(status, trailers));
+    }
+
+    /// As [`ServerCall::respond`].
+    pub fn respond(mut self, result: Result<Response, Refusal>) {
+        self.end(|mut call| {
+            let refusal = match result {
+                Ok(response) => match say(&mut call, &response) {
+                    Ok(()) => return call.finish(&Status::ok(), &response.trailers),
+                    Err(refusal) => refusal,
+                },
+                Err(refusal) => refusal,
+            };
+            refuse(call, &refusal);
+        });
+    }
+
+    /// Ends a call whose handler has sent its messages itself: with OK and trailing metadata, or with a refusal.
+    pub fn conclude(mut self, result: Result<Metadata, Refusal>) {
+        self.end(|call| match result {
+            Ok(trailers) => call.finish(&Status::ok(), &trailers),
+            Err(refusal) => refuse(call, &refusal),
+        });
+    }
+
+    fn end(&mut self, end: impl FnOnce(crate::Call<'_, Server>)) {
+        self.finished = true;
+        self.shared.with(|state| {
+            if let Some(call) = state.connection.call(self.id) {
+                end(call);
+                state.wake_all_of(self.id);
+            }
+        });
+    }
+}
+
+/// The whole of a response but its end.
+fn say(call: &mut crate::Call<'_, Server>, response: &Response) -> Result<(), Refusal> {
+    if let Some(coding) = &response.encoding {
+        call.set_encoding(coding)?;
+    }
+    if !response.metadata.is_empty() {
+        call.send_head(&response.metadata)?;
+    }
+    match call.send(response.message.clone()) {
+        // The call has stopped: finishing it lets go of it.
+        Ok(()) | Err(SendError::Ended(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn refuse(mut call: crate::Call<'_, Server>, refusal: &Refusal) {
+    if let Some(metadata) = refusal.metadata() {
+        // The head may have been sent before; the status matters more than what it was to say.
+        let _ = call.send_head(metadata);
+    }
+    call.finish(refusal.status(), refusal.trailers().unwrap_or(&Metadata::new()));
+}
+
+impl Drop for Finisher {
+    fn drop(&mut self) {
+        if !self.finished {
+            let rule = if std::thread::panicking() {
+                "the handler panicked"
+            } else {
+                "the handler ended without finishing the call"
+            };
+            let status = Status::local(Side::Server, Code::Unknown, rule);
+            self.end(|call| call.finish(&status, &Metadata::new()));
+        }
+    }
+}
+
+/// Tells a handler, or anyone whom it asks, when nobody waits for a call any more.
+#[derive(Clone, Debug)]
+pub struct Cancellation {
+    shared: Arc<Shared<Server>>,
+    id: CallId,
+}
+
+impl Cancellation {
+    /// Waits until the call has stopped: cancelled, past its deadline, or cut off. A call that was finished counts too.
+    pub async fn cancelled(&self) {
+        poll_fn(|context| self.shared.with(|state| state.poll_stopped(self.id, context))).await;
+    }
+
+    /// Whether it has.
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.with(|state| state.connection.call(self.id).is_none_or(|call| call.stopped().is_some()))
+    }
+
+    /// Why it has; `None` while it goes on, and after it was finished.
+    pub fn reason(&self) -> Option<Stop> {
+        self.shared.with(|state| state.connection.call(self.id)?.stopped())
+    }
+}
+
+impl RequestHead {
+    /// The answer to a method that is not there.
+    pub(super) fn unknown_method(&self) -> Status {
+        match Path::parse(self.path.as_bytes()) {
+            Ok(path) => Status::unknown_method(path),
+            Err(error) => Status::local(Side::Server, Code::Unimplemented, error),
+        }
+    }
+}

@@ -1,0 +1,323 @@
+//! A client's calls: what responses mean.
+
+use super::engine::{Engine, held_size};
+use super::inbox::Encoding;
+use super::state::{CallState, End, Head, LocalEnd, Sending, Stage, Stop};
+use crate::buffer::chunks::BlockId;
+use crate::config::wire_field;
+use crate::error::{Misuse, OpenError};
+use crate::event::CallId;
+use crate::frame::ErrorCode;
+use crate::grpc::Path;
+use crate::grpc::reserved::Block;
+use crate::grpc::{
+    CARDINALITY_VIOLATION, Code, Field, ResponseParts, Side, Status, TrailersParts, content_type, outcome,
+};
+use crate::hpack::FieldBlock;
+use crate::http2::{Origin, StreamKey};
+use crate::options::OpenOptions;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use alloc::{format, string::String};
+
+/// A kept block's fields as the gRPC layer reads them.
+pub(super) fn grpc_fields(block: &FieldBlock) -> impl Iterator<Item = Field<'_>> + Clone {
+    block.fields().map(|field| (field.name, field.value, field.sensitive))
+}
+
+impl Engine {
+    /// Opens a call. Its header list is written down now, and sent when the server's limit allows.
+    pub(crate) fn open(&mut self, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
+        let settings = &self.settings;
+        let path: Path<'_> = options.method.path();
+        let mut subtype = String::new();
+        if let Some(name) = options.content_subtype {
+            subtype = content_type::with_subtype(name).ok_or(OpenError::Malformed)?;
+        }
+        if options.encoding.is_some_and(|name| !settings.knows(name.as_bytes())) {
+            return Err(OpenError::UnknownEncoding);
+        }
+        if options.authority.is_some_and(|name| !name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@')) {
+            return Err(OpenError::Malformed);
+        }
+        options.metadata.check(Block::Request).map_err(|_| OpenError::Misuse(Misuse::ReservedMetadata))?;
+
+        let call = CallState {
+            kind: options.method.kind(),
+            kind_known: true,
+            deadline: options.deadline.unwrap_or(crate::time::Instant::MAX),
+            sending: Sending::Messages,
+            may_send_compressed: options.encoding.is_some(),
+            ..CallState::default()
+        };
+        let key = match self.http2.open(call) {
+            Ok(key) => key,
+            Err(crate::http2::OpenError::Full) => {
+                self.open_armed = true;
+                return Err(OpenError::Full);
+            }
+            Err(_) => return Err(OpenError::Draining),
+        };
+        self.trim_at = None;
+        let pool = self.http2.pool_mut();
+        let mut block = pool.take_block();
+        if options.is_usual() {
+            settings.request.write(path, options.metadata, &mut block);
+        } else {
+            let mut head = settings.request_head(path);
+            head.authority = options.authority.or(head.authority).filter(|name| !name.is_empty());
+            if !subtype.is_empty() {
+                head.content_type = &subtype;
+            }
+            head.encoding = options.encoding;
+            head.previous_attempts = options.previous_attempts;
+            head.metadata = options.metadata;
+            head.fields().for_each(|field| block.push(wire_field(field)));
+        }
+        let block = pool.keep_block(block);
+        if let Some(call) = self.http2.get_mut(key) {
+            call.own_head = block;
+        }
+        if let Some(deadline) = options.deadline {
+            self.add_timer(deadline, key);
+            if deadline <= self.now {
+                // G-125: nothing is sent.
+                self.deadline_passed(key);
+            }
+        }
+        Ok(CallId(key))
+    }
+
+    /// Response-Headers, or Trailers-Only where the stream ends with them.
+    pub(super) fn response(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
+        let spare = self.http2.pool_mut().take_block();
+        let block = self.http2.swap_fields(spare);
+        if let Err(status) = self.read_response(key, &block, end_stream, oversized) {
+            self.http2.pool_mut().give_block(block);
+            return self.fail(key, status, Stop::PeerFault);
+        }
+        let Some(kept) = self.hold(key, block) else { return };
+        let Some(call) = self.http2.get_mut(key) else { return };
+        if end_stream {
+            return self.end_with_trailers(key, kept, true);
+        }
+        call.head = Head::Held(kept);
+        self.tell_readable(key);
+    }
+
+    /// Keeps a received header list until it is read, within `held_headers`; past that its call ends.
+    fn hold(&mut self, key: StreamKey, block: FieldBlock) -> Option<BlockId> {
+        let size = held_size(self.side, &block);
+        if self.held_headers + size > self.settings.limits.held_headers as usize {
+            self.http2.pool_mut().give_block(block);
+            let rule = "held_headers: too many header lists wait to be read";
+            self.fail(key, Status::local(Side::Client, Code::ResourceExhausted, rule), Stop::PeerFault);
+            return None;
+        }
+        self.held_headers += size;
+        Some(self.http2.pool_mut().keep_block(block))
+    }
+
+    fn read_response(
+        &mut self,
+        key: StreamKey,
+        block: &FieldBlock,
+        end_stream: bool,
+        oversized: bool,
+    ) -> Result<(), Status> {
+        if oversized {
+            return Err(too_large_headers());
+        }
+        let parts = ResponseParts::parse(grpc_fields(block))?;
+        let encoding = match parts.encoding {
+            None => Encoding::Identity,
+            Some(name) if self.settings.knows(name) => Encoding::Known,
+            Some(_) => Encoding::Unknown,
+        };
+        let summary = parts.summary();
+        let Some(call) = self.http2.get_mut(key) else { return Ok(()) };
+        call.response = summary;
+        call.receive_encoding = encoding;
+        if !summary.is_grpc && !end_stream {
+            call.stage = Stage::Foreign { body: Vec::new() };
+        }
+        Ok(())
+    }
+
+    /// Trailers after messages.
+    pub(super) fn trailers(&mut self, key: StreamKey, oversized: bool) {
+        if oversized {
+            return self.fail(key, too_large_headers(), Stop::PeerFault);
+        }
+        if self.http2.get(key).is_some_and(|call| matches!(call.stage, Stage::Foreign { .. })) {
+            return self.end_foreign(key);
+        }
+        let spare = self.http2.pool_mut().take_block();
+        let block = self.http2.swap_fields(spare);
+        if let Some(kept) = self.hold(key, block) {
+            self.end_with_trailers(key, kept, false);
+        }
+    }
+
+    /// The outcome that trailers stand for.
+    pub(super) fn read_trailers(&self, call: &CallState, block: BlockId, only: bool) -> Status {
+        let none = FieldBlock::new();
+        let block = self.http2.pool().block(block).unwrap_or(&none);
+        let parts = TrailersParts::parse(grpc_fields(block));
+        if only {
+            let content_type = block.fields().find(|field| field.name == b"content-type").map(|field| field.value);
+            outcome::from_trailers_only(call.response, content_type, &parts)
+        } else {
+            outcome::from_trailers(call.response, &parts)
+        }
+    }
+
+    fn end_with_trailers(&mut self, key: StreamKey, block: BlockId, only: bool) {
+        let Some(call) = self.http2.get(key) else { return };
+        let status = self.read_trailers(call, block, only);
+        let verdict = match status.code() {
+            Code::Ok if call.inbox.is_inside_message() => {
+                // G-061
+                Some(Status::local(Side::Client, Code::Internal, "the response ended inside a message"))
+            }
+            Code::Ok if !call.kind.server_streams() && call.received == 0 => {
+                // G-081
+                let rule = "the method returns one message, and the server sent none";
+                Some(Status::local(Side::Client, CARDINALITY_VIOLATION, rule))
+            }
+            _ => None,
+        };
+        let Some(call) = self.http2.get_mut(key) else { return };
+        call.end = match verdict {
+            Some(status) => {
+                let local = LocalEnd { status, origin: Origin::Local, unprocessed: false, trailers: block };
+                End::Local(Box::new(local))
+            }
+            None => End::Trailers { block, only, plain: status == Status::ok() },
+        };
+        if status.code() != Code::Ok && !call.kind.server_streams() {
+            // G-082: the status counts, not the message before it.
+            self.drop_messages(key);
+        }
+        self.receiving_ended(key);
+    }
+
+    /// END_STREAM on DATA (G-052).
+    pub(super) fn ended_by_data(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get(key) else { return };
+        if matches!(call.stage, Stage::Foreign { .. }) {
+            return self.end_foreign(key);
+        }
+        let status = outcome::from_data_end(call.response);
+        self.end_locally(key, status, Origin::Local, false);
+        self.receiving_ended(key);
+    }
+
+    /// G-048: the response is not gRPC; enough of it was seen.
+    pub(super) fn end_foreign(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get(key) else { return };
+        let Stage::Foreign { body } = &call.stage else { return };
+        let none = FieldBlock::new();
+        let head = if let Head::Held(block) = call.head { self.http2.pool().block(block) } else { None };
+        let head = head.unwrap_or(&none);
+        let content_type = head.fields().find(|field| field.name == b"content-type").map(|field| field.value);
+        let status = outcome::not_grpc(call.response.http_status, content_type, body);
+        self.fail(key, status, Stop::PeerFault);
+    }
+
+    /// The peer's half is over: what we still had to send is of no use (G-043).
+    fn receiving_ended(&mut self, key: StreamKey) {
+        self.drop_partial(key);
+        if !self.http2.is_send_ended(key) {
+            self.http2.reset(key, ErrorCode::NO_ERROR);
+        }
+        self.tell_writable(key);
+        self.tell_readable(key);
+    }
+
+    /// Gives a client's call its outcome, unless it has one.
+    pub(super) fn end_locally(&mut self, key: StreamKey, status: Status, origin: Origin, unprocessed: bool) {
+        if let Some(call) = self.http2.get_mut(key)
+            && !call.has_ended()
+        {
+            let local = LocalEnd { status, origin, unprocessed, trailers: BlockId::NONE };
+            call.end = End::Local(Box::new(local));
+        }
+    }
+
+    /// G-081: the second message of one that was due; no need to wait for trailers.
+    pub(super) fn client_too_many_messages(&mut self, key: StreamKey) {
+        self.drop_messages(key);
+        let rule = "the method returns one message, and the server sent more";
+        self.fail(key, Status::local(Side::Client, CARDINALITY_VIOLATION, rule), Stop::PeerFault);
+    }
+
+    /// RST_STREAM ended a client's call (G-150 to G-153, G-184).
+    pub(super) fn client_was_reset(&mut self, key: StreamKey, code: ErrorCode, origin: Origin, reason: &'static str) {
+        let Some(call) = self.http2.get(key) else { return };
+        if call.has_ended() {
+            return;
+        }
+        let head = (call.response.http_status != 0).then_some(call.response);
+        let expired = call.deadline <= self.now;
+        let (status, stop) = match origin {
+            // G-132
+            Origin::Peer if code == ErrorCode::CANCEL && expired => (deadline_exceeded(), Stop::DeadlineExceeded),
+            Origin::Peer => (outcome::from_reset(head, code.0), Stop::Cancelled),
+            _ => (Status::local(Side::Client, Code::Internal, reason), Stop::PeerFault),
+        };
+        let unprocessed = origin == Origin::Peer && code == ErrorCode::REFUSED_STREAM && head.is_none();
+        self.end_locally(key, status, origin, unprocessed);
+        self.tell_stopped(key, stop);
+    }
+
+    /// GOAWAY (G-174, G-175): what the server did not process ends, and may be tried elsewhere.
+    pub(super) fn go_away(&mut self) {
+        if self.side == crate::http2::Side::Server {
+            return; // G-181
+        }
+        self.for_each_call(|engine, key| {
+            if !engine.http2.is_closed(key) || engine.http2.get(key).is_none_or(CallState::has_ended) {
+                return;
+            }
+            let rule = "the server is going away (GOAWAY) and did not process this call";
+            let status = Status::local(Side::Client, Code::Unavailable, rule);
+            let unprocessed = engine.http2.get(key).is_some_and(|call| call.response.http_status == 0);
+            engine.end_locally(key, status, Origin::Peer, unprocessed);
+            engine.tell_stopped(key, Stop::ConnectionLost);
+        });
+    }
+
+    /// The connection ended: each call ends exactly once (G-136, G-156, G-178).
+    pub(super) fn end_all_calls(&mut self) {
+        let why =
+            self.http2.error().map_or_else(|| String::from("the connection was closed"), |error| format!("{error}"));
+        self.for_each_call(|engine, key| {
+            let Some(call) = engine.http2.get(key) else { return };
+            if !call.is_shown() {
+                return engine.drop_call(key);
+            }
+            if !call.is_open() {
+                return;
+            }
+            if engine.side == crate::http2::Side::Client {
+                if call.has_ended() {
+                    return;
+                }
+                let unprocessed = !engine.http2.is_head_sent(key);
+                let rule = format!("the connection was lost: {why}");
+                let status = Status::local(Side::Client, Code::Unavailable, rule);
+                engine.end_locally(key, status, Origin::Transport, unprocessed);
+            }
+            engine.tell_stopped(key, Stop::ConnectionLost);
+        });
+    }
+}
+
+pub(super) fn deadline_exceeded() -> Status {
+    Status::local(Side::Client, Code::DeadlineExceeded, "the deadline of the call passed")
+}
+
+fn too_large_headers() -> Status {
+    Status::local(Side::Client, Code::ResourceExhausted, "max_header_list: the server's header list is too large")
+}

@@ -1,0 +1,483 @@
+//! The engine of one connection: HTTP/2 below, calls above. Both roles share it.
+
+use super::inbox::Rules;
+use super::read::Next;
+use super::server::Reading;
+use super::state::{CallState, End, Events, Head, Stage, Stop};
+use super::timers::Timers;
+use crate::buffer::chunks::{BlockId, Chunk};
+use crate::config::Settings;
+use crate::event::{CallId, Event};
+use crate::hpack::{FieldBlock, Start};
+use crate::http2::{self, Input, Part, Side, Step, StreamKey};
+use crate::time::Instant;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// How long a refused request may go on before it is answered all the same (G-018).
+pub(super) const REJECTION_PATIENCE: core::time::Duration = core::time::Duration::from_secs(10);
+
+/// Events of the connection itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Flags {
+    pub(super) ready: bool,
+    pub(super) draining: bool,
+    pub(super) available: bool,
+    pub(super) exhausted: bool,
+    pub(super) closed: bool,
+}
+
+impl Flags {
+    /// The next of the events that go before those of calls.
+    fn take(&mut self) -> Option<Event> {
+        if !(self.ready | self.draining | self.available | self.exhausted) {
+            return None;
+        }
+        let flags = [
+            (&mut self.ready, Event::Ready),
+            (&mut self.draining, Event::Draining),
+            (&mut self.available, Event::Available),
+            (&mut self.exhausted, Event::WindowExhausted),
+        ];
+        flags.into_iter().find_map(|(flag, event)| core::mem::take(flag).then_some(event))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(super) http2: http2::Connection<CallState>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) side: Side,
+    pub(super) now: Instant,
+    pub(super) timers: Timers,
+    pub(super) flags: Flags,
+    pub(super) told_draining: bool,
+    pub(super) told_closed: bool,
+    /// `open` refused a call for lack of room, and said that it would tell.
+    pub(super) open_armed: bool,
+    /// Octets of header lists that the application has not read.
+    pub(super) held_headers: usize,
+    /// What is lent of the assembly budget, and who waits for it.
+    pub(super) lent_octets: u32,
+    pub(super) loan_queue: VecDeque<StreamKey>,
+    /// What the application was lent by the last verb.
+    pub(super) lent_chunk: Option<Chunk>,
+    pub(super) lent_block: Option<FieldBlock>,
+    pub(super) scratch: Vec<u8>,
+    pub(super) close_at: Option<Instant>,
+    pub(super) trim_at: Option<Instant>,
+    /// How the last request started that was read in full and went on with metadata, and what it said.
+    pub(super) last_request: Option<(Start, Reading)>,
+    /// A refused request was answered with a body before (G-018: later bodies are short).
+    pub(super) told_at_length: bool,
+}
+
+impl Engine {
+    pub(crate) fn new(side: Side, settings: &Arc<Settings>, now: Instant) -> Self {
+        Self {
+            http2: http2::Connection::new(side, settings.http2.clone(), now),
+            settings: Arc::clone(settings),
+            side,
+            now,
+            timers: Timers::default(),
+            flags: Flags::default(),
+            told_draining: false,
+            told_closed: false,
+            open_armed: false,
+            held_headers: 0,
+            lent_octets: 0,
+            loan_queue: VecDeque::new(),
+            lent_chunk: None,
+            lent_block: None,
+            scratch: Vec::new(),
+            close_at: None,
+            trim_at: None,
+            last_request: None,
+            told_at_length: false,
+        }
+    }
+
+    /// The one door of all verbs that change something: what was lent comes back, time moves forward, and what is due
+    /// fires first. A recorder of verbs would stand here.
+    #[inline]
+    pub(crate) fn enter(&mut self, now: Option<Instant>) {
+        if self.lent_chunk.is_some() || self.lent_block.is_some() {
+            self.take_back();
+        }
+        if let Some(now) = now {
+            self.now = self.now.max(now);
+            if self.next_timeout() <= self.now {
+                self.fire();
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn take_back(&mut self) {
+        if let Some(chunk) = self.lent_chunk.take() {
+            self.http2.pool_mut().give_chunk(chunk);
+        }
+        if let Some(block) = self.lent_block.take() {
+            self.http2.pool_mut().give_block(block);
+        }
+    }
+
+    pub(crate) fn receive(&mut self, mut input: Input<'_>) {
+        loop {
+            match self.http2.receive_step(self.now, &mut input) {
+                Step::Idle => break,
+                Step::Nothing => {}
+                Step::Ready => self.flags.ready = true,
+                Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
+                    self.request(stream, end_stream, oversized);
+                }
+                Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
+                    self.response(stream, end_stream, oversized);
+                }
+                Step::Headers { stream, part: Part::Trailers, oversized, .. } => match self.side {
+                    Side::Client => self.trailers(stream, oversized),
+                    // G-033: request trailers are a half-close; their fields say nothing in gRPC.
+                    Side::Server => self.half_closed(stream),
+                },
+                Step::Data { stream, len } => self.data(stream, &mut input, len),
+                Step::End { stream } => match self.side {
+                    Side::Client => self.ended_by_data(stream),
+                    Side::Server => self.half_closed(stream),
+                },
+                Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
+                Step::GoAway { .. } => self.go_away(),
+                Step::Closed => break,
+            }
+        }
+        self.flags.exhausted |= self.http2.take_window_exhausted();
+        self.tell_available();
+        self.settle();
+    }
+
+    /// `len` octets of DATA for one call.
+    fn data(&mut self, key: StreamKey, input: &mut Input<'_>, len: usize) {
+        let now = self.now;
+        let limits = &self.settings.limits;
+        let Some((call, pool)) = self.http2.parts(key) else {
+            input.take(len);
+            return self.http2.consumed_late(len as u32);
+        };
+        match &mut call.stage {
+            Stage::Open if !call.end.is_local() => {
+                let rules = Rules {
+                    limit: limits.max_receive_message,
+                    encoding: call.receive_encoding,
+                    copy_below: limits.copy_below as usize,
+                    granted: call.lent > 0,
+                };
+                let before = call.inbox.complete();
+                let result = {
+                    let mut piece = input.split(len);
+                    call.inbox.receive(pool, &mut piece, len, rules).map_err(|fault| (fault, piece.as_slice().len()))
+                };
+                call.progress = now;
+                call.received = call.received.saturating_add(call.inbox.complete() - before);
+                if before == 0 {
+                    self.credit_partial(key, 0);
+                }
+                match result {
+                    Ok(()) => self.data_received(key),
+                    Err((fault, rest)) => {
+                        // What was kept of the message's own prefix goes back with the inbox.
+                        self.http2.consumed(key, rest as u32 + crate::grpc::message::PREFIX_LEN as u32);
+                        self.message_fault(key, fault);
+                    }
+                }
+            }
+            Stage::Foreign { body } => {
+                let octets = input.take(len);
+                let room = FOREIGN_BODY.saturating_sub(body.len());
+                body.extend_from_slice(octets.get(..room.min(len)).unwrap_or(octets));
+                let full = body.len() >= FOREIGN_BODY;
+                self.http2.consumed(key, len as u32);
+                if full {
+                    self.end_foreign(key);
+                }
+            }
+            Stage::Rejected { received, .. } => {
+                input.take(len);
+                *received = received.saturating_add(len as u32);
+                let enough = *received > REJECTED_BODY;
+                self.http2.consumed(key, len as u32);
+                if enough {
+                    self.answer_rejected(key);
+                }
+            }
+            _ => {
+                input.take(len);
+                self.http2.consumed(key, len as u32);
+            }
+        }
+    }
+
+    fn data_received(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get(key) else { return };
+        let one_only = match self.side {
+            Side::Client => !call.kind.server_streams(),
+            Side::Server => call.kind_known && !call.kind.client_streams(),
+        };
+        if one_only && call.begun() > 1 {
+            return match self.side {
+                Side::Client => self.client_too_many_messages(key),
+                Side::Server => self.check_cardinality(key),
+            };
+        }
+        // Decided at the end of a frame, so that it does not show how the frame was cut.
+        if self.http2.frame_left() == 0 {
+            self.check_loan(key, 0);
+        }
+        self.tell_readable(key);
+    }
+
+    /// Raises an event of a call; each kind is queued once.
+    pub(super) fn raise(&mut self, key: StreamKey, event: Events) {
+        if let Some(call) = self.http2.get_mut(key) {
+            call.events.add(event);
+            self.http2.notice(key);
+        }
+    }
+
+    /// Raises `Readable` where the application waits for it and there is something to read.
+    pub(super) fn tell_readable(&mut self, key: StreamKey) {
+        let side = self.side;
+        if let Some(call) = self.http2.get_mut(key)
+            && call.read_armed
+            && call.next(side) != Next::Nothing
+        {
+            call.read_armed = false;
+            call.events.add(Events::READABLE);
+            self.http2.notice(key);
+        }
+    }
+
+    pub(super) fn tell_writable(&mut self, key: StreamKey) {
+        if let Some(call) = self.http2.get_mut(key)
+            && call.write_armed
+            && call.is_shown()
+        {
+            call.write_armed = false;
+            self.raise(key, Events::WRITABLE);
+        }
+    }
+
+    /// The call stopped: nothing more will be sent or received on it.
+    pub(super) fn tell_stopped(&mut self, key: StreamKey, stop: Stop) {
+        if let Some(call) = self.http2.get_mut(key) {
+            call.stage = Stage::Stopped(stop);
+        }
+        self.stop_borrowing(key);
+        self.drop_partial(key);
+        self.raise(key, Events::STOPPED);
+        self.tell_writable(key);
+        self.tell_readable(key);
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.flags.take() {
+            return Some(event);
+        }
+        while let Some(key) = self.http2.next_notice() {
+            let call = self.http2.get_mut(key);
+            let (event, last) = call.map_or((None, true), |call| (call.events.take(), call.events.is_empty()));
+            if last {
+                self.http2.clear_notice(key);
+            }
+            let id = CallId(key);
+            match event {
+                Some(Events::OPENED) => return Some(Event::Opened(id)),
+                Some(Events::STOPPED) => return Some(Event::Stopped(id)),
+                Some(Events::READABLE) => return Some(Event::Readable(id)),
+                Some(Events::WRITABLE) => return Some(Event::Writable(id)),
+                _ => {}
+            }
+        }
+        core::mem::take(&mut self.flags.closed).then_some(Event::Closed)
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.next_timeout()).filter(|next| *next != Instant::MAX)
+    }
+
+    /// As [`Engine::poll_timeout`], with [`Instant::MAX`] for never.
+    fn next_timeout(&self) -> Instant {
+        let close_at = self.close_at.unwrap_or(Instant::MAX);
+        let trim_at = self.trim_at.unwrap_or(Instant::MAX);
+        self.timers.next().unwrap_or(Instant::MAX).min(self.http2.next_timeout()).min(close_at).min(trim_at)
+    }
+
+    pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {
+        let http2 = &self.http2;
+        self.timers.add(when, key, http2.streams(), |key| http2.get(key).is_some());
+    }
+
+    /// Does all that is due now.
+    #[cold]
+    fn fire(&mut self) {
+        let now = self.now;
+        self.http2.handle_timeout(now);
+        while let Some(key) = self.timers.take_due(now) {
+            self.call_timer(key);
+        }
+        if self.close_at.is_some_and(|at| at <= now) {
+            self.close_at = None;
+            self.http2.abort(crate::frame::ErrorCode::NO_ERROR, "the time for a graceful shutdown is over");
+        }
+        if self.trim_at.is_some_and(|at| at <= now) {
+            self.trim_at = None;
+            self.http2.trim();
+            self.timers.clear();
+            self.loan_queue = VecDeque::new();
+            self.scratch = Vec::new();
+        }
+        self.settle();
+    }
+
+    /// One call's timer: its deadline, the patience with a refused request, or the arrival of a large message.
+    fn call_timer(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get(key) else { return };
+        let stalled_at = call.progress.saturating_add(self.settings.limits.assembly_timeout);
+        match &call.stage {
+            Stage::Rejected { .. } => self.answer_rejected(key),
+            Stage::Finished if call.deadline <= self.now => {
+                self.http2.reset(key, crate::frame::ErrorCode::CANCEL);
+                self.drop_call(key);
+            }
+            _ if !call.is_open() => {}
+            _ if call.deadline <= self.now && !(self.side == Side::Client && call.has_ended()) => {
+                self.deadline_passed(key);
+            }
+            _ if !call.watched => {}
+            _ if call.inbox.missing() == 0 || call.has_ended() => {
+                if let Some(call) = self.http2.get_mut(key) {
+                    call.watched = false;
+                }
+            }
+            _ if stalled_at <= self.now => self.assembly_stalled(key),
+            _ => self.add_timer(stalled_at, key),
+        }
+    }
+
+    /// Notices that the connection ended or is ending.
+    #[inline]
+    pub(super) fn settle(&mut self) {
+        if self.http2.is_draining() {
+            self.settle_draining();
+        }
+    }
+
+    #[cold]
+    fn settle_draining(&mut self) {
+        self.http2.end_if_drained();
+        if !self.told_draining {
+            self.told_draining = true;
+            self.flags.draining = true;
+        }
+        if self.http2.is_ended() && !self.told_closed {
+            self.told_closed = true;
+            self.flags.closed = true;
+            self.end_all_calls();
+        }
+    }
+
+    /// Walks over all calls; allowed at GOAWAY and at the end only.
+    pub(super) fn for_each_call(&mut self, mut visit: impl FnMut(&mut Self, StreamKey)) {
+        let mut next = self.http2.stream_from(0);
+        while let Some(key) = next {
+            visit(self, key);
+            next = self.http2.stream_from(key.index() + 1);
+        }
+    }
+
+    /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
+    pub(crate) fn drop_call(&mut self, key: StreamKey) {
+        let Some((call, pool)) = self.http2.parts(key) else { return };
+        let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
+        let mut blocks = [call.own_head, call.content_type, call.own_trailers, BlockId::NONE, BlockId::NONE];
+        if let Head::Held(block) = call.head {
+            self.held_headers -= pool.block(block).map_or(0, |block| held_size(self.side, block));
+            blocks[3] = block;
+        }
+        match &call.end {
+            End::Trailers { block, .. } => blocks[4] = *block,
+            End::Local(local) => blocks[4] = local.trailers,
+            _ => {}
+        }
+        self.held_headers -= pool.block(blocks[4]).map_or(0, |block| held_size(self.side, block));
+        for block in blocks {
+            pool.drop_block(block);
+        }
+        self.http2.forget(key);
+        self.http2.consumed_late(credit);
+        self.return_loan(lent);
+        self.tell_available();
+        if self.http2.streams() == 0 {
+            self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+            self.settle();
+        }
+    }
+
+    /// `Available` once, when a call that was refused for lack of room could wait now.
+    pub(super) fn tell_available(&mut self) {
+        if self.open_armed && self.http2.has_room_to_wait() {
+            self.open_armed = false;
+            self.flags.available = true;
+        }
+    }
+
+    pub(crate) fn shut_down(&mut self, by: Option<Instant>) {
+        self.http2.shut_down(self.now);
+        self.close_at = by.or(self.close_at);
+        self.settle();
+    }
+
+    pub(crate) fn receive_eof(&mut self) {
+        self.http2.receive_eof();
+        self.settle();
+    }
+
+    /// Whether the application may name this call.
+    pub(crate) fn is_shown(&self, key: StreamKey) -> bool {
+        self.http2.get(key).is_some_and(CallState::is_shown)
+    }
+
+    pub(crate) fn http2(&self) -> &http2::Connection<CallState> {
+        &self.http2
+    }
+
+    pub(crate) fn heap_size(&self) -> usize {
+        self.http2.heap_size()
+            + self.timers.heap_size()
+            + self.loan_queue.capacity() * size_of::<StreamKey>()
+            + self.scratch.capacity()
+    }
+}
+
+/// What a kept header list counts for `held_headers`. A client chose how many calls it opened, so what every response
+/// has is not counted there.
+pub(super) fn held_size(side: Side, block: &FieldBlock) -> usize {
+    match side {
+        Side::Server => block.list_size(),
+        Side::Client => block.list_size().saturating_sub(ORDINARY_RESPONSE),
+    }
+}
+
+/// More than the header list of a response without metadata.
+const ORDINARY_RESPONSE: usize = 512;
+
+/// Octets of a foreign response that go into the status message (G-048).
+const FOREIGN_BODY: usize = 256;
+
+/// Octets of a refused request that are read before it is answered (G-018).
+const REJECTED_BODY: u32 = 64 * 1024;
+
+impl End {
+    fn is_local(&self) -> bool {
+        matches!(self, Self::Local(_))
+    }
+}

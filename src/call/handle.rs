@@ -1,0 +1,244 @@
+//! A view of one call, and its verbs.
+
+use super::engine::Engine;
+use super::inbox::Payload;
+use super::read::Next;
+use super::role::{Client, Role, Server};
+use super::state::Stop;
+use crate::error::{Misuse, SendError};
+use crate::event::CallId;
+use crate::frame::ErrorCode;
+use crate::grpc::{Kind, Message, Metadata, Status};
+use crate::http2::StreamKey;
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+/// What a read gives: in each direction a call is a head, messages and an end. Lent until the next verb.
+pub enum Item<'a, R: Role> {
+    /// Initial metadata and what goes with it: a [`Request`](crate::Request) or a [`Response`](crate::Response). A
+    /// response that fails at once has none.
+    Head(R::Head<'a>),
+    /// A whole message.
+    Message(Payload<'a>),
+    /// The last item: a server's [`HalfClose`](crate::HalfClose), a client's [`Outcome`](crate::Outcome).
+    End(R::End<'a>),
+}
+
+impl<R: Role> core::fmt::Debug for Item<'_, R> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Head(head) => f.debug_tuple("Head").field(head).finish(),
+            Self::Message(message) => f.debug_tuple("Message").field(message).finish(),
+            Self::End(end) => f.debug_tuple("End").field(end).finish(),
+        }
+    }
+}
+
+/// What [`Call::read_into`] found.
+pub enum ItemInto<'a, R: Role> {
+    /// As [`Item::Head`].
+    Head(R::Head<'a>),
+    /// A message lies in the caller's buffer; the flag says whether it is compressed.
+    Message {
+        /// Compressed with the call's `grpc-encoding`.
+        compressed: bool,
+    },
+    /// As [`Item::End`].
+    End(R::End<'a>),
+}
+
+/// One call of a connection, for a moment: get it by [`Connection::call`](crate::Connection::call), say what is to be said, drop it.
+#[must_use]
+#[derive(Debug)]
+pub struct Call<'a, R: Role> {
+    engine: &'a mut Engine,
+    id: CallId,
+    role: PhantomData<R>,
+}
+
+impl<'a, R: Role> Call<'a, R> {
+    pub(crate) fn new(engine: &'a mut Engine, id: CallId) -> Self {
+        Self { engine, id, role: PhantomData }
+    }
+
+    /// Through the door of all verbs, to the engine and this call in it.
+    fn enter(&mut self) -> (&mut Engine, StreamKey) {
+        self.engine.enter(None);
+        (self.engine, self.id.0)
+    }
+
+    /// Its name.
+    pub fn id(&self) -> CallId {
+        self.id
+    }
+
+    /// Takes the next item, in the order of the wire, giving its octets back to the peer's windows. `None` when there is
+    /// none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End` the call is gone.
+    pub fn read(&mut self) -> Option<Item<'_, R>> {
+        let (engine, key) = self.enter();
+        match engine.next(key) {
+            Next::Nothing => {
+                engine.arm_read(key);
+                None
+            }
+            Next::Head => Some(Item::Head(R::head(engine, key))),
+            Next::Message => engine.take_message(key).map(Item::Message),
+            Next::End => Some(Item::End(R::end(engine, key))),
+        }
+    }
+
+    /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without allocation.
+    pub fn read_into(&mut self, buffer: &mut Vec<u8>) -> Option<ItemInto<'_, R>> {
+        match self.read()? {
+            Item::Head(head) => Some(ItemInto::Head(head)),
+            Item::Message(message) => {
+                buffer.extend_from_slice(&message);
+                Some(ItemInto::Message { compressed: message.compressed() })
+            }
+            Item::End(end) => Some(ItemInto::End(end)),
+        }
+    }
+
+    /// Whether [`Call::read`] has something now. A level, unlike the event.
+    pub fn is_readable(&self) -> bool {
+        self.engine.is_readable(self.id.0)
+    }
+
+    /// Whether a message may be sent and the queue has room; one larger than the room is refused all the same. A level,
+    /// unlike the event, and it arms nothing: only a refused `send` is followed by
+    /// [`Event::Writable`](crate::Event::Writable).
+    pub fn is_writable(&self) -> bool {
+        self.engine.is_writable(self.id.0)
+    }
+
+    /// Whether all items of the peer have arrived, its end included, read or not: no more will come.
+    pub fn has_ended(&self) -> bool {
+        self.engine.has_ended(self.id.0)
+    }
+
+    /// Octets queued to send.
+    pub fn queued(&self) -> usize {
+        self.engine.http2().queued(self.id.0)
+    }
+
+    /// Why the call stopped before its time; `None` while it goes on, and after a regular end.
+    pub fn stopped(&self) -> Option<Stop> {
+        self.engine.stopped(self.id.0)
+    }
+
+    /// Queues a message. Payloads of at least `copy_below` octets are sent by reference, without a copy.
+    ///
+    /// On a client's unary or server-streaming call the message is the only one, and closes the sending side (G-076). On
+    /// a server the first message implies the response head.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] hands the message back, and [`Event::Writable`](crate::Event::Writable) says, once, when to try
+    /// again; an empty queue always accepts. [`SendError::Ended`] when the call has ended or stopped.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
+        let (engine, key) = self.enter();
+        engine.send(key, message.into())
+    }
+
+    /// Queues the message that `encode` appends to an empty, pooled buffer. `Full` is decided before `encode` runs, by
+    /// `size_hint`, the octets it is expected to append.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::send`].
+    pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
+        let (engine, key) = self.enter();
+        engine.send_with(key, size_hint, false, encode)
+    }
+
+    /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::send`]; [`Misuse::CompressedWithoutEncoding`] where the head names no `grpc-encoding`.
+    pub fn send_compressed_with(
+        &mut self,
+        size_hint: usize,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), SendError<()>> {
+        let (engine, key) = self.enter();
+        engine.send_with(key, size_hint, true, encode)
+    }
+}
+
+impl Call<'_, Client> {
+    /// Says that no more messages follow; those queued are still sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::MessageMissing`] where the method takes exactly one message and none was sent.
+    pub fn half_close(&mut self) -> Result<(), Misuse> {
+        let (engine, key) = self.enter();
+        engine.half_close(key)
+    }
+
+    /// Ends the call: RST_STREAM CANCEL, or nothing at all where its HEADERS had not left (G-133). The call is gone.
+    pub fn cancel(mut self) {
+        let (engine, key) = self.enter();
+        engine.drop_call(key);
+    }
+}
+
+impl Call<'_, Server> {
+    /// Tells what kind of method this is, so that cardinality is checked. Call it while handling `Opened`; until then the
+    /// call counts as bidirectional streaming, of which nothing is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::KindKnown`] when another kind was told before.
+    pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
+        let (engine, key) = self.enter();
+        engine.expect(key, kind)
+    }
+
+    /// Names the coding of compressed messages (`grpc-encoding`), before the head is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::HeadSent`]; [`Misuse::EncodingNotAccepted`] for a coding that the config does not list, or that the
+    /// client does not accept (G-092).
+    pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
+        let (engine, key) = self.enter();
+        engine.set_encoding(key, coding)
+    }
+
+    /// Sends the response head with initial metadata. Needed only for metadata, or to be early: the first message implies
+    /// a head (G-039).
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
+    pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
+        let (engine, key) = self.enter();
+        engine.send_head(key, metadata)
+    }
+
+    /// Ends the call with a status, once all queued messages have left. Cannot fail; on a call that has stopped it only
+    /// lets go. OK without the message that a unary method owes becomes INTERNAL (G-040). Names of `trailers` that are
+    /// reserved are left out.
+    pub fn finish(mut self, status: &Status, trailers: &Metadata) {
+        let (engine, key) = self.enter();
+        engine.finish(key, status, trailers);
+    }
+
+    /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::RefusedTooLate`] for REFUSED_STREAM, which would say that nothing was processed.
+    pub fn reset(mut self, code: ErrorCode) -> Result<(), Misuse> {
+        let (engine, key) = self.enter();
+        engine.reset(key, code)
+    }
+
+    /// Lets go of a call after `Stopped`, with nothing more to say. On a call that goes on it resets it with CANCEL.
+    pub fn release(mut self) {
+        let (engine, key) = self.enter();
+        engine.let_go(key);
+    }
+}

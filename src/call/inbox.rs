@@ -1,0 +1,407 @@
+//! Received messages of one call, on their way from DATA to the application.
+
+use crate::buffer::chunks::{Chunk, Pool, Queue};
+use crate::grpc::message::{InvalidFlag, PREFIX_LEN, Prefix};
+use crate::http2::Input;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use core::fmt;
+use core::ops::{Deref, Range};
+
+/// Small messages share a buffer up to this size, so that keeping one never keeps more alive.
+const SHARED_BUFFER: usize = 4096;
+
+/// From this size on the buffer of a message that was granted its octets grows to its length at once.
+const GROWS_AT_ONCE: usize = 256 * 1024;
+
+/// The mark of a chunk that is one whole message without its prefix; bit 0 is the compressed flag.
+const WHOLE_MESSAGE: u8 = 0x80;
+
+/// Why a message cannot be accepted (G-066, G-067, G-096).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum MessageFault {
+    #[error(transparent)]
+    Flag(#[from] InvalidFlag),
+    #[error("a message is compressed, but the head names no grpc-encoding")]
+    NoEncoding,
+    #[error("a message is compressed with a grpc-encoding that this side does not know")]
+    UnknownEncoding,
+    #[error("a message of {length} octets is longer than max_receive_message, {limit}")]
+    TooLarge { length: u32, limit: u32 },
+}
+
+/// What a compressed message means on this call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// None was named: a compressed message is an error.
+    Identity,
+    /// One that the application can decode.
+    Known,
+    /// One that it cannot (only in responses; requests are refused at once).
+    Unknown,
+}
+
+/// What messages are judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) limit: Option<u32>,
+    pub(super) encoding: Encoding,
+    pub(super) copy_below: usize,
+    /// The octets of a message larger than the window were granted.
+    pub(super) granted: bool,
+}
+
+/// The messages of one direction: whole ones, then the one that is arriving.
+#[derive(Clone, Debug)]
+pub(super) struct Inbox {
+    queue: Queue,
+    complete: u32,
+    prefix: [u8; PREFIX_LEN],
+    prefix_len: u8,
+    /// Payload octets of the arriving message that are still to come.
+    missing: u32,
+}
+
+impl Inbox {
+    pub(super) const EMPTY: Self =
+        Self { queue: Queue::EMPTY, complete: 0, prefix: [0; PREFIX_LEN], prefix_len: 0, missing: 0 };
+
+    /// Whole messages that were not taken.
+    pub(super) fn complete(&self) -> u32 {
+        self.complete
+    }
+
+    /// Whether a message has begun and not ended.
+    pub(super) fn is_inside_message(&self) -> bool {
+        self.prefix_len > 0 || self.missing > 0
+    }
+
+    /// Octets still to come of the message that is arriving.
+    pub(super) fn missing(&self) -> u32 {
+        self.missing
+    }
+
+    /// Octets still to come of what is arriving: a message, or the prefix of one.
+    pub(super) fn awaited(&self) -> u32 {
+        let prefix = if self.prefix_len > 0 { PREFIX_LEN as u32 - u32::from(self.prefix_len) } else { 0 };
+        self.missing.max(prefix)
+    }
+
+    /// Octets held of the message that is arriving, prefix included.
+    pub(super) fn partial(&self) -> u32 {
+        if self.missing == 0 {
+            return u32::from(self.prefix_len);
+        }
+        let length = Prefix::parse(self.prefix).map_or(self.missing, |prefix| prefix.length);
+        length - self.missing + PREFIX_LEN as u32
+    }
+
+    /// Takes `len` octets of DATA from the front of the input.
+    pub(super) fn receive(
+        &mut self,
+        pool: &mut Pool,
+        input: &mut Input<'_>,
+        len: usize,
+        rules: Rules,
+    ) -> Result<(), MessageFault> {
+        let mut left = len;
+        while left > 0 {
+            if self.missing > 0 {
+                let piece = input.take(left.min(self.missing as usize));
+                self.append(pool, piece, rules.granted);
+                left -= piece.len();
+                continue;
+            }
+            let place = self.prefix.get_mut(usize::from(self.prefix_len)..).unwrap_or_default();
+            let octets = input.take(left.min(place.len()));
+            place.get_mut(..octets.len()).unwrap_or_default().copy_from_slice(octets);
+            self.prefix_len += octets.len() as u8;
+            left -= octets.len();
+            if usize::from(self.prefix_len) == PREFIX_LEN {
+                self.prefix_len = 0;
+                left -= self.begin(pool, input, left, rules)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A prefix is complete: judges it, before any of the payload is kept, and makes room. Returns the octets taken.
+    fn begin(
+        &mut self,
+        pool: &mut Pool,
+        input: &mut Input<'_>,
+        left: usize,
+        rules: Rules,
+    ) -> Result<usize, MessageFault> {
+        let Prefix { compressed, length } = Prefix::parse(self.prefix)?;
+        match rules.encoding {
+            Encoding::Identity if compressed => return Err(MessageFault::NoEncoding),
+            Encoding::Unknown if compressed => return Err(MessageFault::UnknownEncoding),
+            _ => {}
+        }
+        if let Some(limit) = rules.limit.filter(|limit| length > *limit) {
+            return Err(MessageFault::TooLarge { length, limit });
+        }
+        let payload = length as usize;
+        if payload >= rules.copy_below
+            && payload <= left
+            && let Some(bytes) = input.take_shared(payload)
+        {
+            self.queue.push(pool, Chunk::Shared(bytes, WHOLE_MESSAGE | u8::from(compressed)));
+            self.complete += 1;
+            return Ok(payload);
+        }
+        let prefix = self.prefix;
+        let limit = (SHARED_BUFFER + 1).saturating_sub(payload + PREFIX_LEN);
+        self.queue.write(pool, limit, payload + PREFIX_LEN, |buffer| buffer.extend_from_slice(&prefix));
+        self.missing = length;
+        if length == 0 {
+            self.complete += 1;
+        }
+        Ok(0)
+    }
+
+    fn append(&mut self, pool: &mut Pool, piece: &[u8], granted: bool) {
+        let missing = self.missing as usize;
+        self.queue.write(pool, usize::MAX, 0, |buffer: &mut Vec<u8>| {
+            if granted && buffer.len() >= GROWS_AT_ONCE {
+                buffer.reserve_exact(missing);
+            } else if buffer.capacity() - buffer.len() < piece.len() {
+                // A quarter more than what has arrived, and never more than the message: the memory bound counts on it.
+                buffer.reserve_exact(piece.len().max(buffer.len() / 4).min(missing));
+            }
+            buffer.extend_from_slice(piece);
+        });
+        self.missing -= piece.len() as u32;
+        if self.missing == 0 {
+            self.complete += 1;
+        }
+    }
+
+    /// Takes the first whole message. A chunk that is used up is put into `lent`.
+    pub(super) fn take<'a>(&mut self, pool: &'a mut Pool, lent: &'a mut Option<Chunk>) -> Option<Payload<'a>> {
+        if self.complete == 0 {
+            return None;
+        }
+        let (front, mark) = self.queue.front(pool)?;
+        self.complete -= 1;
+        if mark & WHOLE_MESSAGE != 0 {
+            let len = front.len();
+            *lent = self.queue.advance(pool, len);
+            let chunk = lent.as_mut()?;
+            return Some(Payload { place: Place::Chunk(chunk, 0..len), compressed: mark & 1 != 0 });
+        }
+        let prefix = Prefix::parse(*front.first_chunk()?).ok()?;
+        let len = prefix.length as usize;
+        *lent = self.queue.advance(pool, PREFIX_LEN + len);
+        let place = match lent {
+            Some(chunk) => {
+                let end = chunk.octets().len();
+                Place::Chunk(chunk, end.saturating_sub(len)..end)
+            }
+            None => Place::Buffer(self.queue.behind(pool, len)),
+        };
+        Some(Payload { place, compressed: prefix.compressed })
+    }
+
+    /// Octets that the next [`Inbox::take`] gives back to the peer's windows: prefix and payload.
+    pub(super) fn next_credit(&self, pool: &Pool) -> u32 {
+        match self.queue.front(pool) {
+            Some((front, mark)) if mark & WHOLE_MESSAGE != 0 => (front.len() + PREFIX_LEN) as u32,
+            Some((front, _)) => {
+                let length = |octets: &[u8; PREFIX_LEN]| Prefix::parse(*octets).map_or(0, |prefix| prefix.length);
+                front.first_chunk().map_or(0, length) + PREFIX_LEN as u32
+            }
+            None => 0,
+        }
+    }
+
+    /// Drops what is there of the message that is arriving, since the rest of it never will; returns the octets to give
+    /// back.
+    pub(super) fn drop_partial(&mut self, pool: &mut Pool) -> u32 {
+        let octets = self.partial();
+        if self.missing > 0 {
+            self.queue.cut_tail(pool, octets as usize);
+        }
+        (self.missing, self.prefix_len) = (0, 0);
+        octets
+    }
+
+    /// Drops all messages, whole or not; returns the octets to give back.
+    pub(super) fn clear(&mut self, pool: &mut Pool) -> u32 {
+        let mut credit = u32::from(self.prefix_len);
+        while let Some((front, mark)) = self.queue.front(pool) {
+            let len = front.len();
+            credit += len as u32 + if mark & WHOLE_MESSAGE != 0 { PREFIX_LEN as u32 } else { 0 };
+            if let Some(chunk) = self.queue.advance(pool, len) {
+                pool.give_chunk(chunk);
+            }
+        }
+        *self = Self::EMPTY;
+        credit
+    }
+}
+
+/// The payload of a received message, lent until the next verb of its connection.
+///
+/// It derefs to its octets, as they came: still compressed where [`Payload::compressed`] says so.
+pub struct Payload<'a> {
+    place: Place<'a>,
+    compressed: bool,
+}
+
+enum Place<'a> {
+    /// In a buffer that other messages share.
+    Buffer(&'a [u8]),
+    /// In memory of its own.
+    Chunk(&'a mut Chunk, Range<usize>),
+}
+
+impl Payload<'_> {
+    /// Whether the payload is compressed with the call's `grpc-encoding`.
+    pub fn compressed(&self) -> bool {
+        self.compressed
+    }
+
+    /// The payload as memory of the caller's own: shared where it is at least 4 KiB, copied where it is smaller.
+    pub fn into_bytes(self) -> Bytes {
+        match self.place {
+            Place::Chunk(Chunk::Shared(bytes, _), range) => bytes.slice(range),
+            Place::Chunk(Chunk::Copied(buffer), range) if range.len() >= SHARED_BUFFER => {
+                Bytes::from(core::mem::take(buffer)).slice(range)
+            }
+            place => Bytes::copy_from_slice(place.octets()),
+        }
+    }
+}
+
+impl Place<'_> {
+    fn octets(&self) -> &[u8] {
+        match self {
+            Self::Buffer(octets) => octets,
+            Self::Chunk(chunk, range) => chunk.octets().get(range.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.place.octets()
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("len", &self.len()).field("compressed", &self.compressed).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Encoding, Inbox, MessageFault, Rules};
+    use crate::buffer::chunks::Pool;
+    use crate::grpc::message::{InvalidFlag, encode_message};
+    use crate::http2::Input;
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    const RULES: Rules = Rules { limit: Some(100_000), encoding: Encoding::Known, copy_below: 4096, granted: false };
+
+    fn drain(inbox: &mut Inbox, pool: &mut Pool) -> (Vec<(Vec<u8>, bool)>, u32) {
+        let (mut all, mut credit) = (Vec::new(), 0);
+        loop {
+            let next = inbox.next_credit(pool);
+            let mut lent = None;
+            let Some(payload) = inbox.take(pool, &mut lent) else { return (all, credit) };
+            credit += next;
+            let copy = payload.to_vec();
+            all.push((copy.clone(), payload.compressed()));
+            assert_eq!(payload.into_bytes(), copy);
+            if let Some(chunk) = lent {
+                pool.give_chunk(chunk);
+            }
+        }
+    }
+
+    proptest! {
+        /// What goes in comes out, in order, whatever the cuts; all octets are given back, and none is kept.
+        #[test]
+        fn messages_survive_any_cut(
+            sizes in prop::collection::vec((prop_oneof![0..40usize, 3_000..9_000usize], any::<bool>()), 0..12),
+            cuts in prop::collection::vec(1..7_000usize, 1..20),
+            shared: bool,
+            drain_at in 0..20usize,
+        ) {
+            let mut wire = Vec::new();
+            let mut sent = Vec::new();
+            for (n, (size, compressed)) in sizes.into_iter().enumerate() {
+                let payload: Vec<u8> = (0..size).map(|at| (at * 7 + n) as u8).collect();
+                encode_message(&payload, compressed, &mut wire).unwrap();
+                sent.push((payload, compressed));
+            }
+            let (mut inbox, mut pool, mut received, mut credit) = (Inbox::EMPTY, Pool::new(), Vec::new(), 0);
+            let (mut at, mut cut) = (0, cuts.iter().cycle());
+            while at < wire.len() {
+                let len = (*cut.next().unwrap()).min(wire.len() - at);
+                let piece = Bytes::copy_from_slice(&wire[at..at + len]);
+                let mut input = if shared { Input::bytes(&piece) } else { Input::slice(&piece) };
+                inbox.receive(&mut pool, &mut input, len, RULES).unwrap();
+                prop_assert!(input.is_empty());
+                at += len;
+                if at % 20 >= drain_at {
+                    let (messages, octets) = drain(&mut inbox, &mut pool);
+                    received.extend(messages);
+                    credit += octets;
+                }
+            }
+            let (messages, octets) = drain(&mut inbox, &mut pool);
+            received.extend(messages);
+            prop_assert_eq!(received, sent);
+            prop_assert_eq!((credit + octets) as usize, wire.len());
+            prop_assert!(!inbox.is_inside_message());
+        }
+
+        /// Dropping what arrived gives back exactly the octets that were not taken.
+        #[test]
+        fn clear_gives_back_the_rest(sizes in prop::collection::vec(0..6_000usize, 1..8), part in 0..40_000usize, take in 0..4usize) {
+            let mut wire = Vec::new();
+            sizes.iter().for_each(|size| encode_message(&std::vec![1; *size], false, &mut wire).unwrap());
+            wire.truncate(part);
+            let (mut inbox, mut pool) = (Inbox::EMPTY, Pool::new());
+            inbox.receive(&mut pool, &mut Input::slice(&wire), wire.len(), RULES).unwrap();
+            let mut credit = 0;
+            for _ in 0..take {
+                let (next, mut lent) = (inbox.next_credit(&pool), None);
+                if inbox.take(&mut pool, &mut lent).is_some() {
+                    credit += next;
+                }
+            }
+            prop_assert_eq!((credit + inbox.clear(&mut pool)) as usize, wire.len());
+        }
+    }
+
+    fn refuse(wire: &[u8], rules: Rules) -> Option<MessageFault> {
+        let mut inbox = Inbox::EMPTY;
+        inbox.receive(&mut Pool::new(), &mut Input::slice(wire), wire.len(), rules).err()
+    }
+
+    #[test]
+    fn prefixes_are_judged_before_the_payload() {
+        let limit = |limit| Rules { limit: Some(limit), ..RULES };
+        assert_eq!(refuse(&[0, 0, 0, 0, 3], limit(3)), None);
+        assert_eq!(refuse(&[0, 0, 0, 0, 4], limit(3)), Some(MessageFault::TooLarge { length: 4, limit: 3 }));
+        assert_eq!(refuse(&[0, 0, 0, 0, 0], limit(0)), None);
+        assert_eq!(refuse(&[0, 255, 255, 255, 255], Rules { limit: None, ..RULES }), None);
+        for flag in 2..=255 {
+            assert_eq!(refuse(&[flag, 0, 0, 0, 0], RULES), Some(MessageFault::Flag(InvalidFlag(flag))));
+        }
+        let encoding = |encoding| Rules { encoding, ..RULES };
+        assert_eq!(refuse(&[1, 0, 0, 0, 0], RULES), None);
+        assert_eq!(refuse(&[1, 0, 0, 0, 0], encoding(Encoding::Identity)), Some(MessageFault::NoEncoding));
+        assert_eq!(refuse(&[1, 0, 0, 0, 0], encoding(Encoding::Unknown)), Some(MessageFault::UnknownEncoding));
+        assert_eq!(refuse(&[0, 0, 0, 0, 0], encoding(Encoding::Unknown)), None);
+    }
+}

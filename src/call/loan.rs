@@ -1,0 +1,163 @@
+//! Messages larger than the window (G-190, L-21).
+//!
+//! A call gives window back as its messages are read, so a message longer than the window would never arrive. The one that
+//! its reader waits for may therefore go beyond its call's window, out of a budget of the whole connection, first come,
+//! first served.
+//!
+//! The connection's window has the same trouble at a smaller size: a peer that serves its calls in turn could fill it with
+//! beginnings of messages, none of which can be read. So a message that its reader waits for counts for the connection only
+//! once it is whole, and then without what its call was lent.
+
+use super::engine::Engine;
+use super::state::Stop;
+use crate::grpc::{Code, Status};
+use crate::http2::StreamKey;
+use alloc::format;
+
+impl Engine {
+    /// Lends the arriving message what its window lacks, now or when its turn comes, if its reader waits for it: no
+    /// more than `taking` whole messages, about to be taken, are before it.
+    pub(super) fn check_loan(&mut self, key: StreamKey, taking: u32) {
+        let Some(call) = self.http2.get(key) else { return };
+        let spoken_for = call.lent > 0 || call.wants_loan || self.http2.is_receive_ended(key);
+        if spoken_for || (call.inbox.complete() > taking && call.may_deliver(self.side)) {
+            return;
+        }
+        let awaited = self.awaited(key);
+        if awaited <= self.http2.receive_window(key) {
+            // The windows are enough once all that is owed is announced.
+            return self.http2.announce_for(key, awaited);
+        }
+        if let Some(call) = self.http2.get_mut(key) {
+            call.wants_loan = true;
+        }
+        if self.loan_queue.len() > 2 * self.http2.streams() {
+            let http2 = &self.http2;
+            self.loan_queue.retain(|key| http2.get(*key).is_some_and(|call| call.wants_loan));
+        }
+        self.loan_queue.push_back(key);
+        self.grant_loans();
+    }
+
+    /// Octets that the peer has to send before a reader can go on: the rest of a message, and one more. Some peers end
+    /// their stream only while its window is open, even though that takes none of it.
+    fn awaited(&self, key: StreamKey) -> i64 {
+        let Some(call) = self.http2.get(key) else { return 0 };
+        // What is left of the current frame has left the window already.
+        let missing = i64::from(call.inbox.awaited()) - i64::from(self.http2.undelivered(key));
+        let held = call.inbox.complete() > 0 && !call.may_deliver(self.side);
+        if missing > 0 || (missing == 0 && held) { missing + 1 } else { 0 }
+    }
+
+    fn lacking(&self, key: StreamKey) -> u32 {
+        u32::try_from(self.awaited(key) - self.http2.receive_window(key)).unwrap_or(0)
+    }
+
+    /// Serves the queue as far as the budget goes. Call it when octets came back, and when a call stopped waiting: those
+    /// behind it may need less.
+    pub(super) fn grant_loans(&mut self) {
+        while let Some(&key) = self.loan_queue.front() {
+            let waits = self.http2.get(key).is_some_and(|call| call.wants_loan) && !self.http2.is_receive_ended(key);
+            if waits {
+                let lacking = self.lacking(key);
+                if lacking > self.settings.limits.assembly_budget.saturating_sub(self.lent_octets) {
+                    return;
+                }
+                self.lend(key, lacking);
+            }
+            self.loan_queue.pop_front();
+        }
+    }
+
+    fn lend(&mut self, key: StreamKey, octets: u32) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        call.wants_loan = false;
+        call.lent = octets;
+        call.progress = self.now;
+        let watched = core::mem::replace(&mut call.watched, true);
+        self.lent_octets += octets;
+        self.http2.lend(key, octets);
+        if !watched {
+            self.add_timer(self.now.saturating_add(self.settings.limits.assembly_timeout), key);
+        }
+    }
+
+    /// `octets` of a call's messages are done with: they pay its loan back first, and then go to the peer's windows,
+    /// except for what the connection's has had already.
+    pub(super) fn consumed(&mut self, key: StreamKey, octets: u32) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let (repaid, known) = (call.lent.min(octets), call.credited.min(octets));
+        call.lent -= repaid;
+        call.credited -= known;
+        self.lent_octets -= repaid;
+        self.http2.consumed(key, octets - repaid);
+        self.correct_credit(repaid, known);
+        if repaid > 0 {
+            self.grant_loans();
+        }
+    }
+
+    /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
+    fn correct_credit(&mut self, should: u32, is: u32) {
+        if should >= is {
+            self.http2.consumed_late(should - is);
+        } else {
+            self.http2.withhold(is - should);
+        }
+    }
+
+    /// Sees to it that the message which the reader waits for does not count for the connection while it is not whole.
+    /// Call it after octets arrived, and when `taking` whole messages are about to be taken.
+    pub(super) fn credit_partial(&mut self, key: StreamKey, taking: u32) {
+        let Some(call) = self.http2.get(key) else { return };
+        let should = match call.inbox.complete() {
+            complete if complete <= taking => call.inbox.partial(),
+            // Nobody can read it before more arrives (G-081, G-084), so nobody could make room for that.
+            1 if !call.may_deliver(self.side) => call.inbox.next_credit(self.http2.pool()),
+            _ => call.lent,
+        };
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let is = core::mem::replace(&mut call.credited, should);
+        self.correct_credit(should, is);
+    }
+
+    /// No more octets will come to this call: what it was lent for those goes to the next.
+    pub(super) fn stop_borrowing(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        call.wants_loan = false;
+        let unused = call.lent.min(call.inbox.missing());
+        call.lent -= unused;
+        self.lent_octets -= unused;
+        self.grant_loans();
+    }
+
+    /// The call was let go: what was lent to it goes back to the budget.
+    pub(super) fn return_loan(&mut self, lent: u32) {
+        self.lent_octets -= lent;
+        self.grant_loans();
+    }
+
+    /// What is there of a message that will never be whole is given back.
+    pub(super) fn drop_partial(&mut self, key: StreamKey) {
+        if let Some((call, pool)) = self.http2.parts(key) {
+            let credit = call.inbox.drop_partial(pool);
+            self.consumed(key, credit);
+        }
+    }
+
+    /// All that was received and not read is given back.
+    pub(super) fn drop_messages(&mut self, key: StreamKey) {
+        if let Some((call, pool)) = self.http2.parts(key) {
+            let credit = call.inbox.clear(pool);
+            self.consumed(key, credit);
+        }
+    }
+
+    /// The peer stopped in the middle of a message that holds a part of the budget.
+    pub(super) fn assembly_stalled(&mut self, key: StreamKey) {
+        let patience = self.settings.limits.assembly_timeout;
+        let rule = format!("assembly_timeout: no octet of a message larger than the window came for {patience:?}");
+        let status = Status::local(self.grpc_side(), Code::ResourceExhausted, rule);
+        self.fail(key, status, Stop::PeerFault);
+    }
+}

@@ -1,0 +1,21 @@
+//! One call's life: four kinds, two roles, deadlines, cancellation, cardinality. Reached through
+//! [`Connection`](crate::Connection).
+
+mod client;
+mod engine;
+mod handle;
+mod inbox;
+mod loan;
+mod read;
+mod role;
+mod send;
+mod server;
+mod state;
+mod timers;
+mod transmit;
+
+pub(crate) use engine::Engine;
+pub use handle::{Call, Item, ItemInto};
+pub use inbox::Payload;
+pub use role::{Client, HalfClose, Outcome, ReceivedFields, ReceivedMetadata, Request, Response, Role, Server};
+pub use state::Stop;

@@ -1,0 +1,152 @@
+//! Reading: what comes next, in the order of the wire (L-16).
+
+use super::engine::{Engine, held_size};
+use super::inbox::Payload;
+use super::state::{CallState, End, Head, LocalEnd, Stage, Stop};
+use crate::grpc::{Code, Status};
+use crate::hpack::FieldBlock;
+use crate::http2::{Origin, Side, StreamKey};
+use crate::time::Instant;
+
+/// What [`Engine::next`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Nothing,
+    Head,
+    Message,
+    End,
+}
+
+/// An outcome with the trailers it came with, lent.
+pub(crate) struct Ended<'a> {
+    pub(crate) status: Status,
+    pub(crate) origin: Origin,
+    pub(crate) unprocessed: bool,
+    pub(crate) trailers: &'a FieldBlock,
+}
+
+impl Engine {
+    /// What the next read of this call would give.
+    pub(crate) fn next(&self, key: StreamKey) -> Next {
+        self.http2.get(key).map_or(Next::Nothing, |call| call.next(self.side))
+    }
+
+    pub(crate) fn is_readable(&self, key: StreamKey) -> bool {
+        self.next(key) != Next::Nothing
+    }
+
+    /// Whether the peer has ended the call, or its half of it; what it sent before may still be unread.
+    pub(crate) fn has_ended(&self, key: StreamKey) -> bool {
+        self.http2.get(key).is_none_or(CallState::has_ended)
+    }
+
+    pub(crate) fn is_writable(&self, key: StreamKey) -> bool {
+        let queued = self.http2.queued(key);
+        let limits = &self.settings.limits;
+        let room = queued == 0
+            || (queued < limits.send_queue_per_call as usize
+                && self.http2.queued_in_all() < limits.send_queue_per_connection as usize);
+        room && self.check_send(key, false).is_ok()
+    }
+
+    pub(crate) fn stopped(&self, key: StreamKey) -> Option<Stop> {
+        match self.http2.get(key)?.stage {
+            Stage::Stopped(stop) => Some(stop),
+            _ => None,
+        }
+    }
+
+    /// Nothing was read: the application is told when that changes.
+    pub(crate) fn arm_read(&mut self, key: StreamKey) {
+        if let Some(call) = self.http2.get_mut(key) {
+            call.read_armed = true;
+        }
+    }
+
+    /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
+    pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
+        let mut block = FieldBlock::new();
+        let mut deadline = None;
+        if let Some((call, pool)) = self.http2.parts(key) {
+            deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
+            if let Head::Held(id) = call.head {
+                block = pool.take_kept(id);
+            }
+            call.head = Head::Read;
+        }
+        self.held_headers -= held_size(self.side, &block);
+        (self.lent_block.insert(block), deadline)
+    }
+
+    /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows.
+    pub(crate) fn take_message(&mut self, key: StreamKey) -> Option<Payload<'_>> {
+        let (call, pool) = self.http2.parts(key)?;
+        let credit = call.inbox.next_credit(pool);
+        let arriving = call.inbox.missing() > 0;
+        self.consumed(key, credit);
+        // Once this one is taken, the message behind it may be the awaited one.
+        if arriving {
+            self.check_loan(key, 1);
+        }
+        self.credit_partial(key, 1);
+        let (call, pool) = self.http2.parts(key)?;
+        call.inbox.take(pool, &mut self.lent_chunk)
+    }
+
+    /// Takes the end of a server's call: the client's half-close.
+    pub(crate) fn take_half_close(&mut self, key: StreamKey) {
+        if let Some(call) = self.http2.get_mut(key) {
+            call.end = End::Read;
+        }
+    }
+
+    /// Takes a client's outcome; the call is let go, its trailers are lent.
+    pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
+        let local = match self.http2.get_mut(key).map(|call| core::mem::replace(&mut call.end, End::Read)) {
+            Some(End::Local(local)) => *local,
+            Some(End::Trailers { block, only, plain }) => {
+                let read = |call| if plain { Status::ok() } else { self.read_trailers(call, block, only) };
+                let status = self.http2.get(key).map_or(Status::from(Code::Unknown), read);
+                LocalEnd { status, origin: Origin::Peer, unprocessed: false, trailers: block }
+            }
+            _ => LocalEnd {
+                status: Status::from(Code::Unknown),
+                origin: Origin::Local,
+                unprocessed: false,
+                trailers: crate::buffer::chunks::BlockId::NONE,
+            },
+        };
+        let block = self.http2.pool_mut().take_kept(local.trailers);
+        self.held_headers -= held_size(self.side, &block);
+        self.drop_call(key);
+        let trailers = self.lent_block.insert(block);
+        Ended { status: local.status, origin: local.origin, unprocessed: local.unprocessed, trailers }
+    }
+}
+
+impl CallState {
+    /// What the next read would give.
+    pub(super) fn next(&self, side: Side) -> Next {
+        match (self.head, &self.stage) {
+            (_, Stage::Rejected { .. } | Stage::Finished | Stage::Foreign { .. }) => return Next::Nothing,
+            (Head::Held(_), _) => return Next::Head,
+            _ => {}
+        }
+        if self.inbox.complete() > 0 {
+            return if self.may_deliver(side) { Next::Message } else { Next::Nothing };
+        }
+        match self.end {
+            End::Awaited | End::Read => Next::Nothing,
+            _ => Next::End,
+        }
+    }
+
+    /// A single message is held back until it is known to be the only one (G-081, G-082, G-084).
+    pub(super) fn may_deliver(&self, side: Side) -> bool {
+        let streams = match side {
+            Side::Client => self.kind.server_streams(),
+            Side::Server => !self.kind_known || self.kind.client_streams(),
+        };
+        streams || self.has_ended() || matches!(self.stage, Stage::Stopped(_))
+    }
+}

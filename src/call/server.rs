@@ -1,0 +1,372 @@
+//! A server's calls: what requests mean, and how they are answered without the application.
+
+use super::client::grpc_fields;
+use super::engine::{Engine, REJECTION_PATIENCE};
+use super::inbox::Encoding;
+use super::state::{CallState, End, Events, Head, Sending, Stage, Stop};
+use crate::buffer::chunks::BlockId;
+use crate::config::Settings;
+use crate::error::Misuse;
+use crate::frame::ErrorCode;
+use crate::grpc::encoding::parse_list;
+use crate::grpc::reserved::{self, is_reserved};
+use crate::grpc::{
+    CARDINALITY_VIOLATION, Code, Kind, Metadata, Rejection, RejectionReason, RequestParts, RequestRules, Side, Status,
+    content_type,
+};
+use crate::hpack::{FieldBlock, Start};
+use crate::http2::StreamKey;
+use alloc::boxed::Box;
+use core::time::Duration;
+
+/// The longest `content-type` that a response echoes (G-036): it is kept for as long as the call.
+const LONGEST_ECHO: usize = 64;
+
+/// The codings of a config that one call can remember.
+const MAX_CODINGS: usize = 8;
+
+/// What a request says of its call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    timeout: Option<Duration>,
+    encoding: Encoding,
+    /// Bits of the config's codings that the client accepts.
+    accepted: u8,
+    /// The response says plain `application/grpc`, and not what the request says.
+    plain_content_type: bool,
+}
+
+impl Reading {
+    fn new(settings: &Settings, block: &FieldBlock, oversized: bool) -> Result<Self, Rejection> {
+        let mut rules = RequestRules::new(&settings.codings);
+        (rules.require_te, rules.oversized) = (settings.require_te, oversized);
+        let parts = RequestParts::parse(grpc_fields(block), &rules)?;
+        let codings = parse_list(settings.codings.as_str().as_bytes()).skip(1).take(MAX_CODINGS).enumerate();
+        let accepted = codings.fold(0u8, |bits, (at, name)| {
+            let accepts = core::str::from_utf8(name).is_ok_and(|name| parts.accepts(name));
+            bits | (u8::from(accepts) << at)
+        });
+        Ok(Self {
+            timeout: parts.timeout,
+            encoding: if parts.encoding.is_some() { Encoding::Known } else { Encoding::Identity },
+            accepted,
+            plain_content_type: parts.content_type.is_plain() || parts.content_type.as_str().len() > LONGEST_ECHO,
+        })
+    }
+}
+
+impl Engine {
+    /// A client opened a stream.
+    pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
+        self.trim_at = None;
+        let spare = self.http2.pool_mut().take_block();
+        let block = self.http2.swap_fields(spare);
+        if self.held_headers + block.list_size() > self.settings.limits.held_headers as usize {
+            // Nothing of it was processed, so the client may try again (G-155).
+            self.http2.refuse_stream(self.now, key);
+            self.http2.pool_mut().give_block(block);
+            return self.drop_call(key);
+        }
+        let reading = match self.read_request(&block, oversized) {
+            Ok(reading) => reading,
+            Err(rejection) => {
+                self.http2.pool_mut().give_block(block);
+                return self.reject(key, rejection, end_stream);
+            }
+        };
+        let deadline = reading.timeout.map(|timeout| self.now.saturating_add(timeout));
+        let content_type = if reading.plain_content_type {
+            BlockId::NONE
+        } else {
+            let pool = self.http2.pool_mut();
+            let mut echo = pool.take_block();
+            block.fields().filter(|field| field.name == b"content-type").take(1).for_each(|field| echo.push(field));
+            pool.keep_block(echo)
+        };
+        self.held_headers += block.list_size();
+        let head = Head::Held(self.http2.pool_mut().keep_block(block));
+        if let Some(call) = self.http2.get_mut(key) {
+            call.head = head;
+            call.accepted = reading.accepted;
+            call.receive_encoding = reading.encoding;
+            call.content_type = content_type;
+            call.deadline = deadline.unwrap_or(crate::time::Instant::MAX);
+            if end_stream {
+                call.end = End::HalfClosed;
+            }
+        }
+        if let Some(deadline) = deadline {
+            self.add_timer(deadline, key);
+        }
+        self.raise(key, Events::OPENED);
+        if end_stream {
+            self.tell_readable(key);
+        }
+    }
+
+    /// Reads a request. One that starts as the last one did, and goes on with nothing but metadata like that one, says
+    /// the same.
+    fn read_request(&mut self, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
+        let metadata_follows =
+            |start: &Start| start.rest(block).all(|field| !is_reserved(field.name, reserved::Block::Request));
+        let start = self.http2.block_start().filter(|start| !oversized && metadata_follows(start));
+        match (self.last_request, start) {
+            (Some((known, reading)), Some(start)) if known == start => Ok(reading),
+            _ => {
+                let reading = Reading::new(&self.settings, block, oversized)?;
+                self.last_request = start.map(|start| (start, reading)).or(self.last_request);
+                Ok(reading)
+            }
+        }
+    }
+
+    /// The request is refused, without the application.
+    fn reject(&mut self, key: StreamKey, rejection: Rejection, end_stream: bool) {
+        let in_full = matches!(rejection.reason(), RejectionReason::ContentType | RejectionReason::Method);
+        if let Some(call) = self.http2.get_mut(key) {
+            call.stage = Stage::Rejected { rejection: Box::new(rejection), received: 0 };
+        }
+        // G-018: an answer with a body waits for the request, as generic HTTP clients expect.
+        if end_stream || !in_full {
+            return self.answer_rejected(key);
+        }
+        self.add_timer(self.now.saturating_add(REJECTION_PATIENCE), key);
+    }
+
+    /// Begins the answer to a refused request; it goes out at the next transmit.
+    pub(super) fn answer_rejected(&mut self, key: StreamKey) {
+        let short = self.told_at_length;
+        let Some(call) = self.http2.get(key) else { return };
+        let Stage::Rejected { rejection, .. } = &call.stage else { return };
+        if call.sending != Sending::NoHead {
+            return;
+        }
+        let body = rejection.body(short).map(alloc::string::String::from);
+        if let Some(call) = self.http2.get_mut(key) {
+            call.sending = if body.is_some() { Sending::Closed } else { Sending::TrailersOnly };
+        }
+        self.told_at_length |= body.is_some();
+        if let Some(body) = body {
+            self.http2.send(key, |buffer| buffer.extend_from_slice(body.as_bytes()));
+            self.http2.watch_queue(key, 0);
+            self.http2.end(key, false);
+        }
+        self.http2.begin(key);
+    }
+
+    /// The client has sent all it will (G-077).
+    pub(super) fn half_closed(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        match call.stage {
+            Stage::Rejected { .. } => return self.answer_rejected(key),
+            Stage::Open => {}
+            _ => return,
+        }
+        if call.inbox.is_inside_message() {
+            // G-073
+            let rule = "the request ended inside a message";
+            return self.fail(key, Status::local(Side::Server, Code::Internal, rule), Stop::PeerFault);
+        }
+        call.end = End::HalfClosed;
+        self.check_cardinality(key);
+        self.tell_readable(key);
+    }
+
+    /// The application told what kind of method this is.
+    pub(crate) fn expect(&mut self, key: StreamKey, kind: Kind) -> Result<(), Misuse> {
+        let Some(call) = self.http2.get_mut(key).filter(|call| call.is_open()) else { return Ok(()) };
+        if call.kind_known && call.kind != kind {
+            return Err(Misuse::KindKnown);
+        }
+        (call.kind, call.kind_known) = (kind, true);
+        self.check_cardinality(key);
+        Ok(())
+    }
+
+    /// G-080: exactly one request message where the client does not stream.
+    pub(super) fn check_cardinality(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get(key) else { return };
+        if !call.is_open() || !call.kind_known || call.kind.client_streams() {
+            return;
+        }
+        let rule = match (call.received, &call.end) {
+            (0, End::HalfClosed) => "the method takes one message, and the client sent none",
+            (0, _) => return,
+            (1, _) if call.inbox.missing() == 0 => return,
+            _ => "the method takes one message, and the client sent more",
+        };
+        self.drop_messages(key);
+        self.fail(key, Status::local(Side::Server, CARDINALITY_VIOLATION, rule), Stop::PeerFault);
+    }
+
+    /// Ends a server's call with a status of our own; the application still has to let go of it (G-072).
+    pub(super) fn server_fail(&mut self, key: StreamKey, status: &Status, stop: Stop) {
+        self.say_trailers(key, status, &Metadata::new());
+        self.tell_stopped(key, stop);
+    }
+
+    /// RST_STREAM ended a server's call (G-135). One that was not shown yet never will be.
+    pub(super) fn server_was_reset(&mut self, key: StreamKey, stop: Stop) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let unseen = call.events.take().is_some_and(|first| {
+            call.events.add(first);
+            first == Events::OPENED
+        });
+        if unseen || !call.is_shown() {
+            return self.drop_call(key);
+        }
+        if call.is_open() {
+            self.tell_stopped(key, stop);
+        }
+    }
+
+    /// The deadline of a server's call passed (G-131).
+    pub(super) fn server_deadline(&mut self, key: StreamKey) {
+        let answer = self.settings.answer_expired;
+        let Some(call) = self.http2.get(key) else { return };
+        if answer && call.sending == Sending::NoHead {
+            let status = Status::local(Side::Server, Code::DeadlineExceeded, "the deadline of the call passed");
+            self.say_trailers(key, &status, &Metadata::new());
+        } else {
+            self.http2.reset(key, ErrorCode::CANCEL);
+        }
+        self.tell_stopped(key, Stop::DeadlineExceeded);
+    }
+
+    /// The application lets go of a call whose end is on its way or over.
+    pub(crate) fn let_go(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get(key) else { return };
+        let answering = matches!(call.sending, Sending::Closed | Sending::TrailersOnly);
+        if answering && !self.http2.is_closed(key) && !self.http2.is_ended() {
+            if let Some(call) = self.http2.get_mut(key) {
+                call.stage = Stage::Finished;
+                call.events.clear();
+                self.http2.clear_notice(key);
+            }
+            self.drop_messages(key);
+            return;
+        }
+        self.drop_call(key);
+    }
+
+    /// Writes the end of a server's call down: trailers, or Trailers-Only where nothing was said before (G-039).
+    pub(super) fn say_trailers(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
+        let Some(call) = self.http2.get(key) else { return };
+        if matches!(call.sending, Sending::Closed | Sending::TrailersOnly) || self.http2.is_closed(key) {
+            return;
+        }
+        let only = call.sending == Sending::NoHead;
+        let plain = status.message().is_empty() && status.details().is_empty() && metadata.is_empty();
+        let block = if plain { None } else { self.trailers_block(key, status, metadata, only) };
+        if block.is_none() && !plain {
+            // G-059: not even the status fits what the client accepts.
+            self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
+            return;
+        }
+        let block = block.map_or(BlockId::NONE, |block| self.http2.pool_mut().keep_block(block));
+        if let Some((call, pool)) = self.http2.parts(key) {
+            call.sending = if only { Sending::TrailersOnly } else { Sending::Closed };
+            call.own_code = status.code();
+            // There are some already where this status takes the place of a response that cannot be sent.
+            pool.drop_block(core::mem::replace(&mut call.own_trailers, block));
+        }
+        if only {
+            self.http2.begin(key);
+        } else {
+            self.http2.end(key, true);
+        }
+    }
+
+    fn trailers_block(
+        &mut self,
+        key: StreamKey,
+        status: &Status,
+        metadata: &Metadata,
+        only: bool,
+    ) -> Option<FieldBlock> {
+        let content_type = self.http2.get(key).map_or(0, |call| self.content_type_of(call).len());
+        let head = if only { crate::grpc::Trailers::only_overhead("", None) + content_type } else { 0 };
+        let limit = self.http2.peer_max_header_list_size() as usize;
+        let mut scratch = core::mem::take(&mut self.scratch);
+        let mut block = self.http2.pool_mut().take_block();
+        let fits = match crate::grpc::Trailers::within(status, metadata, head, limit, &mut scratch) {
+            Some(trailers) => {
+                trailers.fields().for_each(|field| block.push(crate::config::wire_field(field)));
+                true
+            }
+            None => false,
+        };
+        self.scratch = scratch;
+        if fits {
+            return Some(block);
+        }
+        self.http2.pool_mut().give_block(block);
+        None
+    }
+
+    /// What the response's `content-type` says (G-036).
+    pub(super) fn content_type_of<'a>(&'a self, call: &CallState) -> &'a [u8] {
+        let echo = self.http2.pool().block(call.content_type).and_then(|block| block.fields().next());
+        echo.map_or(content_type::GRPC.as_bytes(), |field| field.value)
+    }
+
+    /// `finish`: cannot fail, since the application has nothing left to say.
+    pub(crate) fn finish(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
+        let Some(call) = self.http2.get(key) else { return };
+        if call.is_open() {
+            let owes = call.kind_known && !call.kind.server_streams() && call.sent == 0;
+            if status.is_ok() && owes {
+                // G-040
+                let rule = "the application finished with OK and without the one message of the method";
+                self.say_trailers(key, &Status::local(Side::Server, Code::Internal, rule), metadata);
+            } else {
+                self.say_trailers(key, status, metadata);
+            }
+        }
+        self.let_go(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::grpc::{Codings, Kind, Metadata, Method, Status};
+    use crate::{Client, ClientConfig, Connection, Event, Instant, Item, OpenOptions, Server, ServerConfig, WriteBuf};
+    use bytes::Buf;
+    use core::time::Duration;
+
+    /// What a request says is read from it, however often others said something else.
+    #[test]
+    fn requests_that_start_alike_are_told_apart() {
+        static METHOD: Method = Method::from_static("/a.B/C", Kind::Unary);
+        let gzip = Codings::new(["gzip"]).unwrap();
+        let client = ClientConfig::builder("a").codings(gzip.clone()).build().unwrap();
+        let server = ServerConfig::builder().codings(gzip).build().unwrap();
+        let now = Instant::from_nanos(0);
+        let mut client = Connection::<Client>::new(&client, now);
+        let mut server = Connection::<Server>::new(&server, now);
+        let mut wire = WriteBuf::new();
+        for round in 0..60 {
+            let seconds = [1, 1, 1, 2, 1, 3][round % 6];
+            let encoding = (round % 20 == 7).then_some("gzip");
+            let deadline = now.saturating_add(Duration::from_secs(seconds));
+            let options = OpenOptions { encoding, ..OpenOptions::new(&METHOD).deadline(deadline) };
+            let id = client.open(now, &options).unwrap();
+            client.call(id).unwrap().send("x".as_bytes().to_vec()).unwrap();
+            for _ in 0..2 {
+                client.transmit(now, &mut wire);
+                server.receive_bytes(now, wire.copy_to_bytes(wire.len()));
+                server.transmit(now, &mut wire);
+                client.receive_bytes(now, wire.copy_to_bytes(wire.len()));
+            }
+            let id = loop {
+                if let Some(Event::Opened(id)) = server.poll_event() {
+                    break id;
+                }
+            };
+            let mut call = server.call(id).unwrap();
+            let Some(Item::Head(request)) = call.read() else { panic!("a head") };
+            assert_eq!((request.deadline(), request.encoding()), (Some(deadline), encoding), "{round}");
+            call.finish(&Status::ok(), &Metadata::new());
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What the engine knows of one call; it lives inside the call's stream.
+
+use super::inbox::{Encoding, Inbox};
+use crate::buffer::chunks::BlockId;
+use crate::grpc::outcome::HeadSummary;
+use crate::grpc::{Code, Kind, Rejection, Status};
+use crate::http2::Origin;
+use crate::time::Instant;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Why a call stopped before its time. It overtakes what was received and not yet read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The peer cancelled it (RST_STREAM).
+    Cancelled,
+    /// Its deadline passed.
+    DeadlineExceeded,
+    /// The connection was lost, by either side's error or the transport's end.
+    ConnectionLost,
+    /// The peer broke a rule on this call; it was told by a status or by RST_STREAM.
+    PeerFault,
+}
+
+/// Where a call stands, seen from the application.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// A server's call whose request was refused; it is answered without the application.
+    Rejected {
+        rejection: Box<Rejection>,
+        received: u32,
+    },
+    Open,
+    /// A client's call whose response is not gRPC; the start of its body goes into the status message (G-048).
+    Foreign {
+        body: Vec<u8>,
+    },
+    /// It can only be read to its end, and on a server be let go.
+    Stopped(Stop),
+    /// A server's call that the application has let go of; its trailers are on their way.
+    Finished,
+}
+
+/// The received head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    Awaited,
+    /// Not read yet; the block is kept.
+    Held(BlockId),
+    Read,
+}
+
+/// How the peer's messages ended.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    Awaited,
+    /// A server's: the client has half-closed.
+    HalfClosed,
+    /// A client's: by trailers, which are kept; `only` without a head before them, `plain` where they say OK and
+    /// nothing about it.
+    Trailers {
+        block: BlockId,
+        only: bool,
+        plain: bool,
+    },
+    /// A client's: by anything else.
+    Local(Box<LocalEnd>),
+    /// It was read.
+    Read,
+}
+
+/// An outcome that was made here.
+#[derive(Clone, Debug)]
+pub(super) struct LocalEnd {
+    pub(super) status: Status,
+    pub(super) origin: Origin,
+    pub(super) unprocessed: bool,
+    pub(super) trailers: BlockId,
+}
+
+/// What our own side has said so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// A server has not begun its response.
+    NoHead,
+    Messages,
+    /// No more messages: half-closed, or finished with trailers.
+    Closed,
+    /// A server finished before it began: head and trailers are one.
+    TrailersOnly,
+}
+
+/// The application's interest in events, as an edge that it arms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Events(u8);
+
+impl Events {
+    pub(super) const OPENED: Self = Self(1);
+    pub(super) const STOPPED: Self = Self(2);
+    pub(super) const READABLE: Self = Self(4);
+    pub(super) const WRITABLE: Self = Self(8);
+
+    pub(super) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) fn add(&mut self, event: Self) {
+        self.0 |= event.0;
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0 = 0;
+    }
+
+    /// Takes the first, in the order of the constants.
+    pub(super) fn take(&mut self) -> Option<Self> {
+        let first = self.0 & self.0.wrapping_neg();
+        self.0 &= !first;
+        (first != 0).then_some(Self(first))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CallState {
+    pub(super) stage: Stage,
+    pub(super) kind: Kind,
+    /// A server's application told the kind, so cardinality is checked.
+    pub(super) kind_known: bool,
+    pub(super) events: Events,
+    /// `Readable` is to be told: the last read found nothing, or there was none.
+    pub(super) read_armed: bool,
+    /// `Writable` is to be told: a message was refused.
+    pub(super) write_armed: bool,
+    pub(super) inbox: Inbox,
+    pub(super) head: Head,
+    pub(super) end: End,
+    /// Messages received, whole, taken or not.
+    pub(super) received: u32,
+    /// Octets lent beyond the window for the arriving message.
+    pub(super) lent: u32,
+    /// Octets of unread messages that went back to the connection's window already.
+    pub(super) credited: u32,
+    /// Waits for the assembly budget.
+    pub(super) wants_loan: bool,
+    /// A timer watches the arriving message.
+    pub(super) watched: bool,
+    /// When the arriving message last grew.
+    pub(super) progress: Instant,
+    pub(super) deadline: Instant,
+    pub(super) response: HeadSummary,
+    pub(super) receive_encoding: Encoding,
+    /// Bits of the config's codings that the client accepts, on a server.
+    pub(super) accepted: u8,
+    pub(super) may_send_compressed: bool,
+    pub(super) sending: Sending,
+    pub(super) sent: u32,
+    /// The request's header list, or the response's metadata and content type, until they are sent.
+    pub(super) own_head: BlockId,
+    /// What the response's `content-type` echoes, where it is not plain `application/grpc`.
+    pub(super) content_type: BlockId,
+    /// The response's coding, by its place in the config's list.
+    pub(super) own_encoding: Option<u8>,
+    pub(super) own_trailers: BlockId,
+    pub(super) own_code: Code,
+}
+
+impl Default for CallState {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Open,
+            kind: Kind::BidiStreaming,
+            kind_known: false,
+            events: Events::default(),
+            read_armed: true,
+            write_armed: false,
+            inbox: Inbox::EMPTY,
+            head: Head::Awaited,
+            end: End::Awaited,
+            received: 0,
+            lent: 0,
+            credited: 0,
+            wants_loan: false,
+            watched: false,
+            progress: Instant::default(),
+            deadline: Instant::MAX,
+            response: HeadSummary { http_status: 0, is_grpc: true },
+            receive_encoding: Encoding::Identity,
+            accepted: 0,
+            may_send_compressed: false,
+            sending: Sending::NoHead,
+            sent: 0,
+            own_head: BlockId::NONE,
+            content_type: BlockId::NONE,
+            own_encoding: None,
+            own_trailers: BlockId::NONE,
+            own_code: Code::Ok,
+        }
+    }
+}
+
+impl CallState {
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open | Stage::Foreign { .. })
+    }
+
+    /// Whether the application may still name it.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self.stage, Stage::Open | Stage::Foreign { .. } | Stage::Stopped(_))
+    }
+
+    /// Messages that have at least begun to arrive. A second one need not be whole to be one too many: behind the first,
+    /// which is held back, it may never fit the window.
+    pub(super) fn begun(&self) -> u32 {
+        self.received.saturating_add(u32::from(self.inbox.is_inside_message()))
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        !matches!(self.end, End::Awaited)
+    }
+}

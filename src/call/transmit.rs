@@ -1,0 +1,179 @@
+//! Transmitting: header blocks are written at the moment they are sent.
+
+use super::client::deadline_exceeded;
+use super::engine::Engine;
+use super::state::{Sending, Stage, Stop};
+use crate::buffer::WriteBuf;
+use crate::buffer::chunks::BlockId;
+use crate::config::wire_field;
+use crate::frame::ErrorCode;
+use crate::grpc::encoding::parse_list;
+use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status, timeout};
+use crate::hpack::Field;
+use crate::http2::{self, StreamKey, Transmit};
+use crate::time::Instant;
+
+impl Engine {
+    pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
+        loop {
+            match self.http2.transmit_step(self.now, output) {
+                Transmit::Done => break,
+                Transmit::Head(key) => match self.side {
+                    http2::Side::Client => self.write_request(key, output),
+                    http2::Side::Server => self.write_response(key, output),
+                },
+                Transmit::Trailers(key) => self.write_trailers(key, output),
+                Transmit::Drained(key) => self.drained(key),
+            }
+        }
+        self.tell_available();
+        self.settle();
+    }
+
+    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let id = core::mem::replace(&mut call.own_head, BlockId::NONE);
+        let deadline = call.deadline;
+        let mut block = self.http2.pool_mut().take_kept(id);
+        // G-124: of the time that remains now.
+        let remaining = deadline.saturating_since(self.now);
+        let value = (deadline != Instant::MAX).then(|| timeout::encode(remaining, self.settings.timeout_precision));
+        if value.is_some() && remaining.is_zero() {
+            self.http2.pool_mut().give_block(block);
+            return self.fail(key, deadline_exceeded(), Stop::DeadlineExceeded);
+        }
+        let value = value.as_ref().map(|value| Field::new(b"grpc-timeout", value.as_bytes()));
+        let size = block.list_size() + value.map_or(0, |field| field.list_size());
+        if size > self.http2.peer_max_header_list_size() as usize {
+            // G-059: nothing is sent.
+            self.http2.pool_mut().give_block(block);
+            let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
+            let status = Status::local(Side::Client, Code::ResourceExhausted, rule);
+            return self.fail(key, status, Stop::PeerFault);
+        }
+        if let Some(field) = value {
+            // G-008: the timeout goes right behind the pseudo-headers.
+            block.insert_before(field, |field| field.name.first() != Some(&b':'));
+        }
+        self.http2.send_head_block(key, &block, false, output);
+        self.http2.pool_mut().give_block(block);
+    }
+
+    fn write_response(&mut self, key: StreamKey, output: &mut WriteBuf) {
+        let Some(call) = self.http2.get(key) else { return };
+        if matches!(call.stage, Stage::Rejected { .. }) {
+            return self.write_rejection(key, output);
+        }
+        if call.sending == Sending::TrailersOnly {
+            return self.write_trailers_only(key, output);
+        }
+        let (own_head, encoding) = (call.own_head, call.own_encoding);
+        let echo = call.content_type;
+        let usual = (own_head, echo, encoding) == (BlockId::NONE, BlockId::NONE, None);
+        if usual && self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize {
+            return self.http2.send_head_block(key, &self.settings.response, false, output);
+        }
+        let codings = self.settings.codings.as_str().as_bytes();
+        let encoding = encoding.and_then(|place| parse_list(codings).nth(usize::from(place) + 1));
+        let echo = self.http2.pool_mut().take_kept(echo);
+        let block = self.http2.pool_mut().take_kept(own_head);
+        let content_type = echo.fields().next().map_or(DEFAULT_CONTENT_TYPE, |field| field);
+        let encoding = encoding.map(|name| Field::new(b"grpc-encoding", name));
+        let size = block.list_size()
+            + STATUS_OK.list_size()
+            + content_type.list_size()
+            + encoding.map_or(0, |field| field.list_size());
+        let fits = size <= self.http2.peer_max_header_list_size() as usize;
+        if fits {
+            let fields = [STATUS_OK, content_type].into_iter().chain(encoding).chain(block.fields());
+            self.http2.send_head(key, fields, false, output);
+        }
+        let pool = self.http2.pool_mut();
+        pool.give_block(block);
+        let echo = pool.keep_block(echo);
+        if let Some(call) = self.http2.get_mut(key) {
+            (call.own_head, call.content_type) = (BlockId::NONE, echo);
+        }
+        if !fits {
+            // G-059: the client is told so instead, if it can be told anything.
+            let rule = "the response's header list is larger than the client accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
+            self.replace_response(key, &Status::local(Side::Server, Code::ResourceExhausted, rule));
+        }
+    }
+
+    /// Nothing of the response has left, and it cannot: Trailers-Only takes its place.
+    fn replace_response(&mut self, key: StreamKey, status: &Status) {
+        let finished = self.http2.get(key).is_some_and(|call| matches!(call.stage, Stage::Finished));
+        self.http2.forget_queue(key);
+        if let Some(call) = self.http2.get_mut(key) {
+            call.sending = Sending::NoHead;
+        }
+        self.say_trailers(key, status, &crate::grpc::Metadata::new());
+        if !finished {
+            self.tell_stopped(key, Stop::PeerFault);
+        } else if self.http2.is_closed(key) {
+            self.drop_call(key);
+        }
+    }
+
+    fn write_rejection(&mut self, key: StreamKey, output: &mut WriteBuf) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let only = call.sending == Sending::TrailersOnly;
+        let Stage::Rejected { rejection, .. } = core::mem::replace(&mut call.stage, Stage::Finished) else { return };
+        let mut scratch = core::mem::take(&mut self.scratch);
+        self.http2.send_head(key, rejection.fields(&mut scratch).map(wire_field), only, output);
+        self.scratch = scratch;
+        if only {
+            self.answered(key);
+        }
+    }
+
+    fn write_trailers_only(&mut self, key: StreamKey, output: &mut WriteBuf) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let (trailers, code) = (core::mem::replace(&mut call.own_trailers, BlockId::NONE), call.own_code);
+        let echo = core::mem::replace(&mut call.content_type, BlockId::NONE);
+        let pool = self.http2.pool_mut();
+        let (trailers, echo) = (pool.take_kept(trailers), pool.take_kept(echo));
+        let content_type = echo.fields().next().unwrap_or(DEFAULT_CONTENT_TYPE);
+        let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
+        let fields = [STATUS_OK, content_type].into_iter().chain(plain).chain(trailers.fields());
+        self.http2.send_head(key, fields, true, output);
+        let pool = self.http2.pool_mut();
+        pool.give_block(trailers);
+        pool.give_block(echo);
+        self.answered(key);
+    }
+
+    fn write_trailers(&mut self, key: StreamKey, output: &mut WriteBuf) {
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let (trailers, code) = (core::mem::replace(&mut call.own_trailers, BlockId::NONE), call.own_code);
+        let trailers = self.http2.pool_mut().take_kept(trailers);
+        let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
+        self.http2.send_trailers(key, plain.into_iter().chain(trailers.fields()), output);
+        self.http2.pool_mut().give_block(trailers);
+        self.answered(key);
+    }
+
+    /// The response is complete: what the client still sends is of no use (G-042).
+    fn answered(&mut self, key: StreamKey) {
+        self.http2.reset(key, ErrorCode::NO_ERROR);
+        if self.http2.get(key).is_some_and(|call| matches!(call.stage, Stage::Finished)) {
+            self.drop_call(key);
+        }
+    }
+
+    fn drained(&mut self, key: StreamKey) {
+        if self.http2.get(key).is_some_and(|call| matches!(call.stage, Stage::Finished))
+            && self.http2.is_send_ended(key)
+        {
+            // The body of a refusal has left.
+            return self.answered(key);
+        }
+        self.tell_writable(key);
+    }
+}
+
+const STATUS_OK: Field<'static> = Field::new(b":status", b"200");
+const DEFAULT_CONTENT_TYPE: Field<'static> = Field::new(b"content-type", b"application/grpc");
+
+const _: () = assert!(FIELD_OVERHEAD == 32, "both layers count a field's size alike");

@@ -1,0 +1,507 @@
+//! Configuration of a connection, checked when it is built.
+
+mod request;
+
+use crate::error::ConfigError;
+use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW};
+use crate::grpc::timeout::Precision;
+use crate::grpc::{Codings, Metadata, Path, RequestHead, ResponseHead, Scheme, content_type, encoding, user_agent};
+use crate::hpack::FieldBlock;
+use crate::http2;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::time::Duration;
+use request::RequestTemplate;
+
+pub(crate) use request::wire_field;
+
+/// Every limit of a connection, with its default. Sizes are in octets.
+///
+/// ```
+/// use grpc_sansio::{Limits, ServerConfig};
+///
+/// let mut limits = Limits::default();
+/// limits.max_receive_message = Some(64 * 1024);
+/// let config = ServerConfig::builder().limits(limits).build()?;
+/// assert!(config.connection_bytes() > 0);
+/// # Ok::<(), grpc_sansio::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest message accepted, before decompression; `None` is no limit but the format's 2^32 - 1. 4 MiB. A longer
+    /// one ends its call with RESOURCE_EXHAUSTED as soon as its prefix is read (G-067).
+    pub max_receive_message: Option<u32>,
+    /// The longest message sent; `None` is no limit but the format's. No limit.
+    pub max_send_message: Option<u32>,
+    /// What may be queued to send on one call; an empty queue takes one message of any size. 64 KiB.
+    pub send_queue_per_call: u32,
+    /// What may be queued to send on all calls, likewise. 4 MiB.
+    pub send_queue_per_connection: u32,
+    /// Calls that the peer may have open at once (SETTINGS_MAX_CONCURRENT_STREAMS). Servers: 100.
+    pub max_concurrent_calls: u32,
+    /// Calls that a client may have waiting for the server's limit. 1,000.
+    pub max_waiting_calls: u32,
+    /// What the peer may send on one call before it is read (SETTINGS_INITIAL_WINDOW_SIZE). 256 KiB.
+    pub call_window: u32,
+    /// What the peer may send on all calls before it is read. 4 MiB. The message that a call's reader waits for counts
+    /// only once it is whole: otherwise beginnings of messages could fill the window, and none would ever end.
+    pub connection_window: u32,
+    /// What is lent, in all, to calls that wait for a message larger than their window; when it is used up, the next wait
+    /// their turn. 4 MiB; at least `max_receive_message` and its prefix, less `call_window`.
+    pub assembly_budget: u32,
+    /// How long such a call may go without an octet of that message. 30 s; then RESOURCE_EXHAUSTED.
+    pub assembly_timeout: Duration,
+    /// The longest header list accepted, with 32 per field (SETTINGS_MAX_HEADER_LIST_SIZE). 16 KiB.
+    pub max_header_list: u32,
+    /// Fields of one header list. 128.
+    pub max_header_fields: u32,
+    /// Encoded octets of one header block. 64 KiB.
+    pub max_header_block: u32,
+    /// CONTINUATION frames of one header block. 8.
+    pub max_continuations: u32,
+    /// Decoded header lists that are held until the application reads them. 256 KiB; then a server refuses new calls, and
+    /// a client's call ends with RESOURCE_EXHAUSTED. On a client the first 512 octets of each list do not count.
+    pub held_headers: u32,
+    /// The largest frame payload accepted (SETTINGS_MAX_FRAME_SIZE). 16,384.
+    pub max_frame: u32,
+    /// The largest DATA payload sent, if the peer accepts as much. 16,384.
+    pub max_send_frame: u32,
+    /// The header compression table of the receiving side (SETTINGS_HEADER_TABLE_SIZE). 4,096.
+    pub decoder_table: u32,
+    /// The header compression table of the sending side, if the peer allows as much. 4,096.
+    pub encoder_table: u32,
+    /// Payloads from this size on are shared instead of copied, where the memory allows it. 4,096.
+    pub copy_below: u32,
+    /// Entries of one SETTINGS frame. 32.
+    pub max_settings_entries: u32,
+    /// PING answers and the like that wait to be transmitted. 1,000; then ENHANCE_YOUR_CALM.
+    pub max_replies: u32,
+    /// DATA frames without data, one earned back by 16 KiB of data. 100; then ENHANCE_YOUR_CALM.
+    pub empty_data: u32,
+    /// Calls that end by reset; 20 times `max_concurrent_calls` where that is more. 10,000; then ENHANCE_YOUR_CALM.
+    pub resets: u32,
+    /// How many of those are forgiven each second. 330.
+    pub resets_per_second: u32,
+    /// Frames that make no progress. 10,000; then ENHANCE_YOUR_CALM.
+    pub glitches: u32,
+    /// How many of those are forgiven each second. 330.
+    pub glitches_per_second: u32,
+    /// How long the peer may take for its preface and first SETTINGS. 10 s.
+    pub handshake_timeout: Option<Duration>,
+    /// How long the peer may take to acknowledge our SETTINGS. `None` stands for the role's default: 10 s on the server,
+    /// for ever on the client.
+    pub settings_ack_timeout: Option<Duration>,
+    /// How long one header block may take. 10 s.
+    pub header_block_timeout: Option<Duration>,
+    /// How long a server waits, between the two GOAWAYs of a graceful shutdown, for calls in flight. 5 s.
+    pub shutdown_ping_timeout: Duration,
+    /// How long a connection is without a call before slack memory is given back. 1 s.
+    pub idle_trim: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let http2 = http2::Config::new(http2::Side::Server);
+        Self {
+            max_receive_message: Some(crate::grpc::message::DEFAULT_LIMIT),
+            max_send_message: None,
+            send_queue_per_call: 64 * 1024,
+            send_queue_per_connection: 4 * 1024 * 1024,
+            max_concurrent_calls: http2.max_concurrent_streams,
+            max_waiting_calls: http2.max_waiting_streams,
+            call_window: http2.stream_window,
+            connection_window: http2.connection_window,
+            assembly_budget: crate::grpc::message::DEFAULT_LIMIT,
+            assembly_timeout: Duration::from_secs(30),
+            max_header_list: http2.max_header_list_size,
+            max_header_fields: http2.max_header_fields,
+            max_header_block: http2.max_header_block,
+            max_continuations: http2.max_continuations,
+            held_headers: 256 * 1024,
+            max_frame: http2.max_frame_size,
+            max_send_frame: http2.max_send_frame_size,
+            decoder_table: http2.decoder_table_size,
+            encoder_table: http2.encoder_table_size,
+            copy_below: 4096,
+            max_settings_entries: http2.max_settings_entries,
+            max_replies: http2.max_replies,
+            empty_data: http2.empty_data_burst,
+            resets: http2.reset_burst,
+            resets_per_second: http2.reset_per_second,
+            glitches: http2.glitch_burst,
+            glitches_per_second: http2.glitch_per_second,
+            handshake_timeout: http2.handshake_timeout,
+            settings_ack_timeout: None,
+            header_block_timeout: http2.header_block_timeout,
+            shutdown_ping_timeout: http2.shutdown_ping_timeout,
+            idle_trim: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What one open call costs beyond its queues: its slot, its place in the id map, and its timer.
+const CALL_BYTES: u64 = 1024;
+
+/// What a connection costs before anything is open, with the large buffers that it keeps for reuse.
+const BASE_BYTES: u64 = 16 * 1024 + crate::buffer::chunks::KEEP_LARGE as u64;
+
+impl Limits {
+    /// The most heap that one connection uses, whatever the peer does, in octets; what the application queued to send
+    /// comes on top, and so do items that it keeps. A client has as many calls as it opens: each beyond
+    /// `max_waiting_calls` costs about 1 KiB more until its response is read.
+    pub fn connection_bytes(&self) -> u64 {
+        let calls = 2 * u64::from(self.max_concurrent_calls) + u64::from(self.max_waiting_calls);
+        // A message that its reader waits for counts for its call's window alone while it is not whole.
+        let windows = u64::from(self.connection_window.max(DEFAULT_WINDOW))
+            + u64::from(self.assembly_budget)
+            + u64::from(self.max_concurrent_calls) * u64::from(self.call_window);
+        BASE_BYTES
+            + calls * CALL_BYTES
+            + u64::from(self.max_header_block)
+            + u64::from(self.held_headers)
+            + 8 * u64::from(self.max_replies)
+            + 2 * u64::from(self.decoder_table)
+            + 4 * u64::from(self.encoder_table)
+            + windows * 5 / 4
+            + 4096
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let at_least = |first, second, holds| must(first, second, "the first must be at least the second", holds);
+        let in_range = |field, holds, rule| must(field, field, rule, holds);
+        in_range(
+            "max_frame",
+            (DEFAULT_MAX_FRAME_SIZE..=MAX_MAX_FRAME_SIZE).contains(&self.max_frame),
+            "16384 to 16777215",
+        )?;
+        in_range("max_send_frame", (1..=MAX_MAX_FRAME_SIZE).contains(&self.max_send_frame), "1 to 16777215")?;
+        in_range("call_window", (DEFAULT_WINDOW..=MAX_WINDOW).contains(&self.call_window), "65535 to 2147483647")?;
+        in_range("connection_window", self.connection_window <= MAX_WINDOW, "up to 2147483647")?;
+        in_range("max_concurrent_calls", self.max_concurrent_calls > 0, "at least 1")?;
+        in_range("max_header_list", (1024..=1 << 22).contains(&self.max_header_list), "1024 to 4194304")?;
+        in_range("copy_below", self.copy_below >= 1024, "at least 1024")?;
+        in_range("max_replies", self.max_replies > 0, "at least 1")?;
+        // A timer that is due as soon as it is set would leave `poll_timeout` in the past.
+        in_range("idle_trim", !self.idle_trim.is_zero(), "more than 0")?;
+        at_least("connection_window", "call_window", self.connection_window >= self.call_window)?;
+        at_least("held_headers", "max_header_list", self.held_headers >= self.max_header_list)?;
+        at_least("max_header_block", "max_header_list", self.max_header_block >= self.max_header_list)?;
+        at_least(
+            "send_queue_per_connection",
+            "send_queue_per_call",
+            self.send_queue_per_connection >= self.send_queue_per_call,
+        )?;
+        // A message that is never granted its octets would never finish.
+        let longest = self.max_receive_message.unwrap_or(u32::MAX);
+        let beyond_window = longest.saturating_add(6).saturating_sub(self.call_window);
+        at_least("assembly_budget", "max_receive_message", self.assembly_budget >= beyond_window)
+    }
+
+    fn http2(&self, side: http2::Side, seed: u64) -> http2::Config {
+        let mut config = http2::Config::new(side);
+        config.seed = seed;
+        config.max_frame_size = self.max_frame;
+        config.max_send_frame_size = self.max_send_frame;
+        config.max_concurrent_streams = self.max_concurrent_calls;
+        config.max_waiting_streams = self.max_waiting_calls;
+        config.stream_window = self.call_window;
+        config.connection_window = self.connection_window;
+        config.max_header_list_size = self.max_header_list;
+        config.max_header_fields = self.max_header_fields;
+        config.max_header_block = self.max_header_block;
+        config.max_continuations = self.max_continuations;
+        config.decoder_table_size = self.decoder_table;
+        config.encoder_table_size = self.encoder_table;
+        config.max_settings_entries = self.max_settings_entries;
+        config.max_replies = self.max_replies;
+        config.empty_data_burst = self.empty_data;
+        config.reset_burst = self.resets;
+        config.reset_per_second = self.resets_per_second;
+        config.glitch_burst = self.glitches;
+        config.glitch_per_second = self.glitches_per_second;
+        config.handshake_timeout = self.handshake_timeout;
+        config.settings_ack_timeout = self.settings_ack_timeout.or(config.settings_ack_timeout);
+        config.header_block_timeout = self.header_block_timeout;
+        config.shutdown_ping_timeout = self.shutdown_ping_timeout;
+        config
+    }
+}
+
+fn must(first: &'static str, second: &'static str, rule: &'static str, holds: bool) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError { first, second, rule }) }
+}
+
+/// What the engine needs, of either role.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    pub(crate) http2: http2::Config,
+    pub(crate) codings: Codings,
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: String,
+    pub(crate) user_agent: String,
+    /// The usual request of a client.
+    pub(crate) request: RequestTemplate,
+    /// The usual response head of a server.
+    pub(crate) response: FieldBlock,
+    pub(crate) timeout_precision: Precision,
+    pub(crate) require_te: bool,
+    pub(crate) answer_expired: bool,
+}
+
+impl Settings {
+    fn new(side: http2::Side, limits: Limits, seed: u64, codings: Codings) -> Self {
+        Self {
+            http2: limits.http2(side, seed),
+            limits,
+            codings,
+            scheme: Scheme::Http,
+            authority: String::new(),
+            user_agent: user_agent::USER_AGENT.to_string(),
+            request: RequestTemplate::default(),
+            response: ResponseHead::new(content_type::GRPC, &Metadata::new()).fields().map(wire_field).collect(),
+            timeout_precision: Precision::ThreeDigits,
+            require_te: false,
+            answer_expired: false,
+        }
+    }
+
+    /// A request as the config alone makes it.
+    pub(crate) fn request_head<'a>(&'a self, path: Path<'a>) -> RequestHead<'a> {
+        let mut head = RequestHead::new(path);
+        head.scheme = self.scheme;
+        head.authority = Some(self.authority.as_str()).filter(|name| !name.is_empty());
+        head.accept_encoding = Some(self.codings.as_str()).filter(|list| *list != encoding::IDENTITY);
+        head.user_agent = Some(&self.user_agent);
+        head
+    }
+
+    /// Whether the application said that it has a codec for `coding`, which is not `identity`.
+    pub(crate) fn knows(&self, coding: &[u8]) -> bool {
+        coding != crate::grpc::encoding::IDENTITY.as_bytes() && self.codings.contains(coding)
+    }
+}
+
+/// Configuration of a client's connection. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ClientConfig(pub(crate) Arc<Settings>);
+
+/// Configuration of a server's connection. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ServerConfig(pub(crate) Arc<Settings>);
+
+impl ClientConfig {
+    /// Starts from the defaults; `authority` is what `:authority` says unless a call overrides it, such as
+    /// `example.com:443`.
+    pub fn builder(authority: &str) -> ClientConfigBuilder {
+        let settings = Settings::new(http2::Side::Client, Limits::default(), 0, Codings::default());
+        ClientConfigBuilder { settings: Settings { authority: authority.to_string(), ..settings }, seed: 0 }
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// [`Limits::connection_bytes`].
+    pub fn connection_bytes(&self) -> u64 {
+        self.0.limits.connection_bytes()
+    }
+}
+
+impl ServerConfig {
+    /// Starts from the defaults.
+    pub fn builder() -> ServerConfigBuilder {
+        let settings = Settings::new(http2::Side::Server, Limits::default(), 0, Codings::default());
+        ServerConfigBuilder { settings, seed: 0 }
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// [`Limits::connection_bytes`].
+    pub fn connection_bytes(&self) -> u64 {
+        self.0.limits.connection_bytes()
+    }
+}
+
+impl Default for ServerConfig {
+    /// [`ServerConfig::builder`] as it is.
+    fn default() -> Self {
+        let settings = Settings::new(http2::Side::Server, Limits::default(), 0, Codings::default());
+        Self(Arc::new(settings))
+    }
+}
+
+/// Builds a [`ClientConfig`].
+#[derive(Debug)]
+pub struct ClientConfigBuilder {
+    settings: Settings,
+    seed: u64,
+}
+
+impl ClientConfigBuilder {
+    /// Replaces the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Seeds the hash tables, so that a peer cannot prepare collisions. The octets sent do not depend on it.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// What `:scheme` says (G-003). Cleartext unless set.
+    pub fn scheme(mut self, scheme: Scheme) -> Self {
+        self.settings.scheme = scheme;
+        self
+    }
+
+    /// The message codings that the application can decode, sent as `grpc-accept-encoding` (G-012).
+    pub fn codings(mut self, codings: Codings) -> Self {
+        self.settings.codings = codings;
+        self
+    }
+
+    /// The application's own part of `user-agent`, put before the library's (G-010).
+    pub fn user_agent(mut self, prefix: &str) -> Self {
+        self.settings.user_agent = user_agent::with_prefix(prefix).unwrap_or_default();
+        self
+    }
+
+    /// How `grpc-timeout` is rounded (G-123).
+    pub fn timeout_precision(mut self, precision: Precision) -> Self {
+        self.settings.timeout_precision = precision;
+        self
+    }
+
+    /// Checks the whole.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the two fields that contradict each other.
+    pub fn build(mut self) -> Result<ClientConfig, ConfigError> {
+        self.settings.limits.check()?;
+        let field = |name| move |holds| must(name, name, "visible ASCII, as an HTTP field value", holds);
+        field("authority")(self.settings.authority.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@'))?;
+        field("user_agent")(!self.settings.user_agent.is_empty())?;
+        self.settings.http2 = self.settings.limits.http2(http2::Side::Client, self.seed);
+        self.settings.request = RequestTemplate::new(&self.settings.request_head(Path::ANY));
+        Ok(ClientConfig(Arc::new(self.settings)))
+    }
+}
+
+/// Builds a [`ServerConfig`].
+#[derive(Debug)]
+pub struct ServerConfigBuilder {
+    settings: Settings,
+    seed: u64,
+}
+
+impl ServerConfigBuilder {
+    /// Replaces the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Seeds the hash tables, so that a peer cannot prepare collisions. The octets sent do not depend on it.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The message codings that the application can decode; a request in another one is answered UNIMPLEMENTED (G-094).
+    /// The first eight besides `identity` can be used for responses.
+    pub fn codings(mut self, codings: Codings) -> Self {
+        self.settings.codings = codings;
+        self
+    }
+
+    /// Refuses requests without `te: trailers` (G-025). Off unless set.
+    pub fn require_te(mut self, require: bool) -> Self {
+        self.settings.require_te = require;
+        self
+    }
+
+    /// Answers a call whose deadline passed with DEADLINE_EXCEEDED, where nothing was sent yet, instead of RST_STREAM
+    /// (G-131). Off unless set.
+    pub fn answer_expired(mut self, answer: bool) -> Self {
+        self.settings.answer_expired = answer;
+        self
+    }
+
+    /// Checks the whole.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the two fields that contradict each other.
+    pub fn build(mut self) -> Result<ServerConfig, ConfigError> {
+        self.settings.limits.check()?;
+        self.settings.http2 = self.settings.limits.http2(http2::Side::Server, self.seed);
+        Ok(ServerConfig(Arc::new(self.settings)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limits, ServerConfig};
+    use crate::ClientConfig;
+    use core::time::Duration;
+
+    fn refused(change: impl FnOnce(&mut Limits)) -> (&'static str, &'static str) {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        let error = ServerConfig::builder().limits(limits).build().unwrap_err();
+        (error.first, error.second)
+    }
+
+    #[test]
+    fn a_contradiction_names_both_fields() {
+        assert_eq!(refused(|l| l.connection_window = l.call_window - 1), ("connection_window", "call_window"));
+        assert_eq!(refused(|l| l.max_receive_message = None), ("assembly_budget", "max_receive_message"));
+        assert_eq!(refused(|l| l.held_headers = l.max_header_list - 1), ("held_headers", "max_header_list"));
+        assert_eq!(refused(|l| l.max_header_block = l.max_header_list - 1), ("max_header_block", "max_header_list"));
+        assert_eq!(
+            refused(|l| l.send_queue_per_connection = l.send_queue_per_call - 1),
+            ("send_queue_per_connection", "send_queue_per_call")
+        );
+    }
+
+    #[test]
+    fn both_sides_of_each_range() {
+        type Change = fn(&mut Limits, i64);
+        let ranges: [(&str, Change, i64, i64); 7] = [
+            ("max_replies", |l, v| l.max_replies = v as u32, 1, 0xffff_ffff),
+            ("idle_trim", |l, v| l.idle_trim = Duration::from_nanos(v as u64), 1, 0xffff_ffff),
+            ("max_frame", |l, v| l.max_frame = v as u32, 16_384, 16_777_215),
+            ("call_window", |l, v| (l.call_window, l.connection_window) = (v as u32, 0x7fff_ffff), 65_535, 0x7fff_ffff),
+            ("max_send_frame", |l, v| l.max_send_frame = v as u32, 1, 16_777_215),
+            ("copy_below", |l, v| l.copy_below = v as u32, 1024, 0xffff_ffff),
+            ("max_concurrent_calls", |l, v| l.max_concurrent_calls = v as u32, 1, 0xffff_ffff),
+        ];
+        for (field, change, low, high) in ranges {
+            for value in [low, high] {
+                let mut limits = Limits::default();
+                change(&mut limits, value);
+                assert!(ServerConfig::builder().limits(limits).build().is_ok(), "{field} {value}");
+            }
+            assert_eq!(refused(|limits| change(limits, low - 1)).0, field);
+            if high < 0xffff_ffff {
+                assert_eq!(refused(|limits| change(limits, high + 1)).0, field);
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_needs_an_authority_that_can_be_sent() {
+        assert!(ClientConfig::builder("example.com:443").build().is_ok());
+        assert_eq!(ClientConfig::builder("user@example.com").build().unwrap_err().first, "authority");
+        assert_eq!(ClientConfig::builder("a b").build().unwrap_err().first, "authority");
+    }
+}

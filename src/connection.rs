@@ -1,0 +1,156 @@
+//! The facade: one connection, either role. Every verb passes it.
+
+use crate::buffer::WriteBuf;
+use crate::call::{Call, Client, Engine, Role, Server};
+use crate::config::{ClientConfig, ServerConfig};
+use crate::error::{ConnectionError, OpenError};
+use crate::event::{CallId, Event};
+use crate::http2::{Counters, Input, Side};
+use crate::options::OpenOptions;
+use crate::time::Instant;
+use bytes::Bytes;
+use core::marker::PhantomData;
+
+/// A gRPC connection as a pure state machine: octets and time go in, octets and events come out.
+///
+/// Verbs can be called in any order. The loop is the same in every runtime:
+///
+/// ```text
+/// connection.receive(now, octets read)
+/// while let Some(event) = connection.poll_event() { connection.call(id): read, send, finish }
+/// connection.transmit(now, &mut output); write output
+/// sleep until connection.poll_timeout(), then connection.handle_timeout(now)
+/// ```
+#[derive(Debug)]
+#[cfg_attr(feature = "testing", derive(Clone))]
+pub struct Connection<R: Role> {
+    engine: Engine,
+    role: PhantomData<R>,
+}
+
+impl Connection<Client> {
+    /// A client's end of a transport that was connected at `now`.
+    pub fn new(config: &ClientConfig, now: Instant) -> Self {
+        Self { engine: Engine::new(Side::Client, &config.0, now), role: PhantomData }
+    }
+
+    /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Full`] when `max_waiting_calls` calls wait: [`Event::Available`] says when to try again.
+    /// [`OpenError::Draining`] when this connection takes no more.
+    pub fn open(&mut self, now: Instant, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
+        self.enter(Some(now)).open(options)
+    }
+}
+
+impl Connection<Server> {
+    /// A server's end of a transport that was accepted at `now`.
+    pub fn new(config: &ServerConfig, now: Instant) -> Self {
+        Self { engine: Engine::new(Side::Server, &config.0, now), role: PhantomData }
+    }
+}
+
+impl<R: Role> Connection<R> {
+    fn enter(&mut self, now: Option<Instant>) -> &mut Engine {
+        self.engine.enter(now);
+        &mut self.engine
+    }
+
+    /// Feeds octets from the peer, cut anyhow. Consumes all of `octets`, and never fails: see [`Event::Closed`].
+    pub fn receive(&mut self, now: Instant, octets: &[u8]) {
+        self.enter(Some(now)).receive(Input::slice(octets));
+    }
+
+    /// As [`Connection::receive`]; large messages may share the memory of `octets` instead of being copied.
+    pub fn receive_bytes(&mut self, now: Instant, octets: Bytes) {
+        self.enter(Some(now)).receive(Input::bytes(&octets));
+    }
+
+    /// The transport delivers no more: every call that is open ends at once, a client's with UNAVAILABLE, a server's as
+    /// stopped by connection loss. What was received before stays readable.
+    pub fn receive_eof(&mut self, now: Instant) {
+        self.enter(Some(now)).receive_eof();
+    }
+
+    /// Adds frames to `output` until its target is met or nothing is left to say.
+    pub fn transmit(&mut self, now: Instant, output: &mut WriteBuf) {
+        self.enter(Some(now)).transmit(output);
+    }
+
+    /// Whether [`Connection::transmit`] has something to add. Reading, sending and cancelling may make it so.
+    pub fn wants_transmit(&self) -> bool {
+        self.engine.http2().wants_transmit()
+    }
+
+    /// The next event; call it until it returns `None`, after any verb that takes `now`.
+    #[must_use]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.enter(None).poll_event()
+    }
+
+    /// When [`Connection::handle_timeout`] is due. It may be early, and it may change with every verb; after
+    /// `handle_timeout(now)` it is later than `now`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.poll_timeout()
+    }
+
+    /// Does what is due at `now`. Early, late and needless calls are all fine.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.enter(Some(now));
+    }
+
+    /// A view of one call; `None` once it has been let go.
+    pub fn call(&mut self, id: CallId) -> Option<Call<'_, R>> {
+        self.engine.is_shown(id.0).then(|| Call::new(&mut self.engine, id))
+    }
+
+    /// Begins a graceful shutdown: no new calls, open ones end by themselves. A server sends GOAWAY twice, so that calls
+    /// in flight are still served (G-180). At `by`, if given, what is still open is cut off.
+    pub fn shutdown(&mut self, now: Instant, by: Option<Instant>) {
+        self.enter(Some(now)).shut_down(by);
+    }
+
+    /// Why the connection ended; `None` while it works, and after a graceful end.
+    pub fn error(&self) -> Option<&ConnectionError> {
+        self.engine.http2().error()
+    }
+
+    /// Whether the connection has ended and has nothing left to transmit: once the [`WriteBuf`] is empty too, close the
+    /// transport.
+    pub fn is_finished(&self) -> bool {
+        self.engine.http2().is_finished()
+    }
+
+    /// Calls that are open, waiting, or not let go yet.
+    pub fn calls(&self) -> usize {
+        self.engine.http2().streams()
+    }
+
+    /// Calls that have ended on the wire, but that the application has not let go of.
+    pub fn zombie_calls(&self) -> usize {
+        self.engine.http2().zombie_streams()
+    }
+
+    /// Octets queued to send on all calls.
+    pub fn queued(&self) -> usize {
+        self.engine.http2().queued_in_all()
+    }
+
+    /// Counts of what happened so far.
+    pub fn counters(&self) -> Counters {
+        self.engine.http2().counters()
+    }
+
+    /// Bytes of heap in use, shared payloads left out: to be held against
+    /// [`Limits::connection_bytes`](crate::Limits::connection_bytes).
+    pub fn heap_size(&self) -> usize {
+        self.engine.heap_size()
+    }
+}
+
+const fn assert_send_sync<T: Send + Sync>() {}
+const _: () = assert_send_sync::<Connection<Client>>();
+const _: () = assert_send_sync::<Connection<Server>>();

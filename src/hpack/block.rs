@@ -1,0 +1,401 @@
+//! A list of fields in one allocation.
+//!
+//! Fields lie back to back as records: a head of 8 octets, the name, the value. The dynamic table keeps the same
+//! records, so an indexed field costs one copy, and 8 octets of head stay under the 32 that RFC 7541 §4.1 accounts:
+//! a list never takes more memory than its accounted size.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::field::{FIELD_OVERHEAD, Field};
+
+/// Octets of a record before its name.
+pub(super) const HEAD_LEN: usize = 8;
+
+/// The head of a record, one little-endian word: value length in 32 bits, name length in 23, sensitive, class in 8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) name_len: usize,
+    pub(super) value_len: usize,
+    pub(super) sensitive: bool,
+    pub(super) class: u8,
+}
+
+impl Head {
+    const NAME_SHIFT: u32 = 32;
+    const NAME_MAX: usize = (1 << 23) - 1;
+    const SENSITIVE: u64 = 1 << 55;
+    const CLASS_SHIFT: u32 = 56;
+
+    pub(super) const fn of(field: Field<'_>) -> Self {
+        let Field { name, value, sensitive, class } = field;
+        Self { name_len: name.len(), value_len: value.len(), sensitive, class }
+    }
+
+    /// The word of this head; `None` for a name of more than 8,388,607 octets or a value of more than 4,294,967,295.
+    pub(super) const fn pack(self) -> Option<u64> {
+        if self.name_len > Self::NAME_MAX || self.value_len as u64 > u32::MAX as u64 {
+            return None;
+        }
+        let sensitive = if self.sensitive { Self::SENSITIVE } else { 0 };
+        let lengths = self.value_len as u64 | (self.name_len as u64) << Self::NAME_SHIFT;
+        Some(lengths | sensitive | (self.class as u64) << Self::CLASS_SHIFT)
+    }
+
+    const fn unpack(word: u64) -> Self {
+        Self {
+            name_len: (word >> Self::NAME_SHIFT) as usize & Self::NAME_MAX,
+            value_len: word as u32 as usize,
+            sensitive: word & Self::SENSITIVE != 0,
+            class: (word >> Self::CLASS_SHIFT) as u8,
+        }
+    }
+}
+
+/// The first record of `bytes` and what follows it; `None` at the end.
+pub(super) fn split_record(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
+    let head = Head::unpack(u64::from_le_bytes(*head));
+    let (name, rest) = rest.split_at_checked(head.name_len)?;
+    let (value, rest) = rest.split_at_checked(head.value_len)?;
+    Some((Field { name, value, sensitive: head.sensitive, class: head.class }, rest))
+}
+
+/// A list of fields in one allocation, in order.
+///
+/// Made to be reused: [`clear`](Self::clear) keeps the memory, and a buffer can travel through
+/// [`into_bytes`](Self::into_bytes) and [`from_cleared`](Self::from_cleared) to a pool and back.
+///
+/// ```
+/// use grpc_sansio::hpack::{Field, FieldBlock};
+///
+/// let mut block = FieldBlock::new();
+/// block.push(Field::new(b":status", b"200"));
+/// block.push(Field::new(b"grpc-status", b"0"));
+/// assert_eq!(block.len(), 2);
+/// assert_eq!(block.list_size(), (7 + 3 + 32) + (11 + 1 + 32));
+/// assert_eq!(block.fields().last(), Some(Field::new(b"grpc-status", b"0")));
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct FieldBlock {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl FieldBlock {
+    /// An empty list; allocates nothing.
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), count: 0 }
+    }
+
+    /// An empty list that writes into the memory of `buffer`, whose content is dropped.
+    pub fn from_cleared(mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { bytes: buffer, count: 0 }
+    }
+
+    /// Takes the buffer out, to be used again by [`from_cleared`](Self::from_cleared). Its content has no promised form.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Adds a field at the end.
+    ///
+    /// A name of more than 8,388,607 octets or a value of more than 4,294,967,295 fits no record and no header list
+    /// of this crate: such a field is left out.
+    pub fn push(&mut self, field: Field<'_>) {
+        let Some(head) = Head::of(field).pack() else { return };
+        self.bytes.extend_from_slice(&head.to_le_bytes());
+        self.bytes.extend_from_slice(field.name);
+        self.bytes.extend_from_slice(field.value);
+        self.count += 1;
+    }
+
+    /// Adds all fields of `other` at the end, as one copy.
+    pub fn extend_from(&mut self, other: &FieldBlock) {
+        self.bytes.extend_from_slice(&other.bytes);
+        self.count += other.count;
+    }
+
+    /// Adds a field before the first of those for which `goes_behind` holds, at the end where it holds for none.
+    pub fn insert_before(&mut self, field: Field<'_>, mut goes_behind: impl FnMut(&Field<'_>) -> bool) {
+        let mut fields = self.fields();
+        let mut rest = fields.bytes.len();
+        while let Some(next) = fields.next() {
+            if goes_behind(&next) {
+                break;
+            }
+            rest = fields.bytes.len();
+        }
+        let before = self.bytes.len();
+        self.push(field);
+        let added = self.bytes.len() - before;
+        if let Some(tail) = self.bytes.get_mut(before - rest..) {
+            tail.rotate_right(added);
+        }
+    }
+
+    /// Drops all fields and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.count = 0;
+    }
+
+    /// The number of fields.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The size of the list as SETTINGS_MAX_HEADER_LIST_SIZE counts it: name + value + 32 octets for each field
+    /// (RFC 9113 §6.5.2).
+    pub fn list_size(&self) -> usize {
+        self.bytes.len() + self.count * (FIELD_OVERHEAD - HEAD_LEN)
+    }
+
+    /// The octets in use; never more than [`list_size`](Self::list_size).
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The octets allocated.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Gives back the memory that the list does not need.
+    pub fn shrink_to_fit(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
+    /// The fields, in order.
+    pub fn fields(&self) -> Fields<'_> {
+        Fields { bytes: &self.bytes, remaining: self.count }
+    }
+
+    /// The records of all fields.
+    pub(super) fn records(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Adds a record of another block or of a table.
+    pub(super) fn push_record(&mut self, record: &[u8]) {
+        self.bytes.extend_from_slice(record);
+        self.count += 1;
+    }
+
+    /// Adds so many records of another block or of a table.
+    pub(super) fn push_records(&mut self, records: &[u8], count: usize) {
+        self.bytes.extend_from_slice(records);
+        self.count += count;
+    }
+
+    /// Starts a record whose parts are not known yet: the name, then the value are to be written to the end of
+    /// [`buffer`](Self::buffer). The record is no part of the list before [`finish_record`](Self::finish_record).
+    pub(super) fn start_record(&mut self) -> Mark {
+        let mark = self.mark();
+        self.bytes.extend_from_slice(&[0; HEAD_LEN]);
+        mark
+    }
+
+    /// Where the parts of an unfinished record are written.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The octets written to the unfinished record at `mark` so far.
+    pub(super) fn unfinished(&self, mark: Mark) -> &[u8] {
+        self.bytes.get(mark.bytes + HEAD_LEN..).unwrap_or_default()
+    }
+
+    /// Makes what was written since `mark` a field, and lends its record. `None` if it is too large for one.
+    pub(super) fn finish_record(&mut self, mark: Mark, head: Head) -> Option<&[u8]> {
+        let word = head.pack()?;
+        let record = self.bytes.get_mut(mark.bytes..)?;
+        *record.first_chunk_mut()? = word.to_le_bytes();
+        self.count += 1;
+        Some(record)
+    }
+
+    /// The present end of the list.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { bytes: self.bytes.len(), count: self.count }
+    }
+
+    /// Drops what came after `mark`.
+    pub(super) fn rewind(&mut self, mark: Mark) {
+        self.bytes.truncate(mark.bytes);
+        self.count = mark.count;
+    }
+}
+
+/// A place between two fields of a [`FieldBlock`].
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    bytes: usize,
+    count: usize,
+}
+
+impl fmt::Debug for FieldBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.fields()).finish()
+    }
+}
+
+impl<'a> FromIterator<Field<'a>> for FieldBlock {
+    fn from_iter<I: IntoIterator<Item = Field<'a>>>(fields: I) -> Self {
+        let mut block = Self::new();
+        fields.into_iter().for_each(|field| block.push(field));
+        block
+    }
+}
+
+impl<'a> IntoIterator for &'a FieldBlock {
+    type Item = Field<'a>;
+    type IntoIter = Fields<'a>;
+
+    fn into_iter(self) -> Fields<'a> {
+        self.fields()
+    }
+}
+
+/// The fields of a [`FieldBlock`], in order. Cheap to copy.
+///
+/// ```
+/// use grpc_sansio::hpack::{Field, FieldBlock, Fields};
+///
+/// let block: FieldBlock = [Field::new(b"a", b"1"), Field::new(b"b", b"2")].into_iter().collect();
+/// let mut fields = Fields::from(&block);
+/// assert_eq!(fields.len(), 2);
+/// assert_eq!(fields.next(), Some(Field::new(b"a", b"1")));
+/// assert_eq!(Fields::EMPTY.next(), None);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Fields<'a> {
+    bytes: &'a [u8],
+    remaining: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// No fields.
+    pub const EMPTY: Fields<'static> = Fields { bytes: &[], remaining: 0 };
+
+    /// The next field and its record.
+    pub(super) fn next_record(&mut self) -> Option<(Field<'a>, &'a [u8])> {
+        let bytes = self.bytes;
+        let field = self.next()?;
+        Some((field, bytes.get(..bytes.len() - self.bytes.len())?))
+    }
+
+    /// Goes past the first `count` fields, whose records have `len` octets.
+    pub(super) fn skip_records(&mut self, count: usize, len: usize) {
+        self.bytes = self.bytes.get(len..).unwrap_or_default();
+        self.remaining = self.remaining.saturating_sub(count);
+    }
+}
+
+impl fmt::Debug for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
+impl<'a> From<&'a FieldBlock> for Fields<'a> {
+    fn from(block: &'a FieldBlock) -> Self {
+        block.fields()
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        let (field, rest) = split_record(self.bytes)?;
+        self.bytes = rest;
+        self.remaining = self.remaining.saturating_sub(1);
+        Some(field)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.remaining, Some(self.remaining))
+    }
+}
+
+impl ExactSizeIterator for Fields<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::format;
+    use std::vec;
+
+    #[test]
+    fn a_head_keeps_every_part() {
+        for (name_len, value_len) in [(0, 0), (1, u32::MAX as usize), (Head::NAME_MAX, 7)] {
+            for (sensitive, class) in [(false, 0), (true, 0), (false, 255), (true, 0x5a)] {
+                let head = Head { name_len, value_len, sensitive, class };
+                assert_eq!(head.pack().map(Head::unpack), Some(head));
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_too_large_for_a_record_is_left_out() {
+        let name = vec![b'n'; Head::NAME_MAX + 1];
+        let mut block = FieldBlock::new();
+        block.push(Field::new(&name, b""));
+        assert!(block.is_empty());
+        block.push(Field::new(&name[1..], b""));
+        assert_eq!(block.len(), 1);
+    }
+
+    #[test]
+    fn fields_come_back_in_order_with_their_flags() {
+        let fields = [
+            Field { class: 9, ..Field::new(b"", b"") },
+            Field::sensitive(b"k", b""),
+            Field::new(b"", b"v"),
+            Field::new(b"name", &[0; 300]),
+        ];
+        let mut block: FieldBlock = fields.into_iter().collect();
+        assert!(block.fields().eq(fields));
+        assert_eq!(block.fields().len(), 4);
+        assert_eq!(block.list_size(), fields.iter().map(Field::list_size).sum::<usize>());
+        assert!(block.byte_len() <= block.list_size());
+
+        let copy = block.clone();
+        block.extend_from(&copy);
+        assert!(block.fields().eq(fields.into_iter().chain(fields)));
+    }
+
+    #[test]
+    fn a_field_goes_before_the_first_that_goes_behind_it() {
+        let names = |block: &FieldBlock| block.fields().map(|field| field.name[0]).collect::<std::vec::Vec<_>>();
+        let all = [Field::new(b"1", b"x"), Field::new(b"2", b""), Field::new(b"3", b"yz")];
+        for (behind, expected) in [(b'1', b"0123"), (b'2', b"1023"), (b'3', b"1203"), (b'9', b"1230")] {
+            let mut block: FieldBlock = all.into_iter().collect();
+            block.insert_before(Field::new(b"0", b"value"), |field| field.name[0] == behind);
+            assert_eq!(names(&block), expected);
+            assert!(block.fields().filter(|field| field.name != b"0").eq(all));
+        }
+    }
+
+    #[test]
+    fn a_buffer_is_reused() {
+        let mut block = FieldBlock::new();
+        block.push(Field::new(b"name", b"value"));
+        let capacity = block.capacity();
+        let block = FieldBlock::from_cleared(block.into_bytes());
+        assert!(block.is_empty() && block.byte_len() == 0 && block.capacity() == capacity);
+    }
+
+    #[test]
+    fn debug_is_readable() {
+        let block: FieldBlock = [Field::new(b"a", b"1"), Field::sensitive(b"b", b"2")].into_iter().collect();
+        assert_eq!(format!("{block:?}"), "[a: 1, b: (sensitive, 1 octets)]");
+    }
+}

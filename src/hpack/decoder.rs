@@ -1,0 +1,441 @@
+//! Header blocks in (RFC 7541 §3, §6).
+
+use alloc::vec::Vec;
+
+use super::block::{FieldBlock, Fields, HEAD_LEN, Head, Mark};
+use super::dynamic_table::DynamicTable;
+use super::error::DecodeError;
+use super::field::{Classifier, FIELD_OVERHEAD};
+use super::memo::Memo;
+use super::{huffman, integer, static_table};
+
+/// The table size that an encoder starts from where nothing else was agreed on (RFC 9113 §6.5.2).
+const INITIAL_TABLE_SIZE: u32 = 4096;
+
+/// The most table size updates in a block: the smallest size in between, then the final one (RFC 7541 §4.2).
+const MAX_SIZE_UPDATES: u32 = 2;
+
+/// How much one header block may hold.
+///
+/// Past the first two limits the fields are discarded and the connection lives on; past the other two it ends. The
+/// sizes are in octets and count name + value + 32 for each field, as SETTINGS_MAX_HEADER_LIST_SIZE does.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockLimits {
+    /// The largest list that is delivered.
+    pub max_list_size: u32,
+    /// The most fields that are delivered.
+    pub max_fields: u32,
+    /// A larger list is [`DecodeError::ListAbuse`].
+    pub abuse_list_size: u32,
+    /// More fields are [`DecodeError::FieldAbuse`].
+    pub abuse_fields: u32,
+}
+
+/// What became of a well-formed header block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// All its fields were appended.
+    Complete,
+    /// Above `max_list_size`: its fields were discarded, the table is as the peer thinks it is.
+    ListTooLarge,
+    /// More than `max_fields` fields: they were discarded, the table is as the peer thinks it is.
+    TooManyFields,
+}
+
+/// The decoding context of one direction of a connection (RFC 7541 §2.2).
+///
+/// Memory: the table takes at most twice its size limit, plus eight octets for each entry that it can hold (one in 32
+/// octets), and the start of the usual block 2 KiB; nothing before the first block.
+///
+/// ```
+/// use grpc_sansio::hpack::{BlockLimits, Classifier, Decoded, Decoder, DecodeError, Field, FieldBlock};
+///
+/// let limits = BlockLimits { max_list_size: 100, max_fields: 10, abuse_list_size: 1_000, abuse_fields: 100 };
+/// let mut decoder = Decoder::new(4096, Classifier::NONE);
+/// let mut block = FieldBlock::new();
+///
+/// // An indexed field of the static table, then an index that does not exist.
+/// assert_eq!(decoder.decode(&[0x82], &limits, &mut block), Ok(Decoded::Complete));
+/// assert!(block.fields().eq([Field::new(b":method", b"GET")]));
+/// assert_eq!(decoder.decode(&[0xff, 0x00], &limits, &mut block), Err(DecodeError::InvalidIndex));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    table: DynamicTable,
+    /// What we announced and the peer acknowledged.
+    limit: u32,
+    /// The size that the next block must come down to at its start, if it must (P-015).
+    owed: Option<u32>,
+    classifier: Classifier,
+    memo: Memo,
+    start: Option<Start>,
+}
+
+/// The start of a block that was recalled as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The same number stands for the same fields.
+    number: u32,
+    count: usize,
+    len: usize,
+}
+
+impl Start {
+    /// The fields of a list that come behind this start of it.
+    pub(crate) fn rest(self, block: &FieldBlock) -> Fields<'_> {
+        let mut fields = block.fields();
+        fields.skip_records(self.count, self.len);
+        fields
+    }
+}
+
+impl Decoder {
+    /// A decoder with an empty table, whose memory is not allocated yet.
+    ///
+    /// `max_table_size` is the limit in octets in force at the start: in HTTP/2 that is 4,096, and a different
+    /// SETTINGS_HEADER_TABLE_SIZE goes to [`set_max_table_size`](Self::set_max_table_size) once it is acknowledged.
+    /// Below 4,096 the peer is taken to know and to start from there; above, to start from 4,096.
+    pub fn new(max_table_size: u32, classifier: Classifier) -> Self {
+        let table = DynamicTable::new(max_table_size.min(INITIAL_TABLE_SIZE) as usize);
+        Self { table, limit: max_table_size, owed: None, classifier, memo: Memo::new(), start: None }
+    }
+
+    /// Puts a new limit in force, in octets. Call it when the peer acknowledged a new SETTINGS_HEADER_TABLE_SIZE of
+    /// ours: until then the old one holds (RFC 7541 §6.3).
+    ///
+    /// Where it is below what the table may use now, the peer owes a size update at the start of its next block
+    /// (RFC 9113 §4.3.1); until that arrives the table stays as it is, since the peer's does too.
+    pub fn set_max_table_size(&mut self, size: u32) {
+        self.limit = size;
+        if (size as usize) < self.table.max_size() {
+            // RFC 7541 §4.2: of several changes the smallest has to be signalled.
+            self.owed = Some(self.owed.map_or(size, |owed| owed.min(size)));
+        }
+    }
+
+    /// Decodes one whole header block (HEADERS and its CONTINUATIONs, joined) and appends its fields to `block`.
+    ///
+    /// `limits` count this block alone. A list above `max_list_size` or `max_fields` is discarded, and so is every
+    /// field of it that was appended; indexed fields then cost no memory at all.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DecodeError`] ends the connection (RFC 9113 §4.3): nothing is appended, and the decoder is not to be
+    /// used again, as its table no longer follows the peer's.
+    pub fn decode(
+        &mut self,
+        input: &[u8],
+        limits: &BlockLimits,
+        block: &mut FieldBlock,
+    ) -> Result<Decoded, DecodeError> {
+        let mut list = List::new(block, limits);
+        let result = self.decode_list(input, &mut list);
+        if result.is_err() {
+            list.discard();
+        }
+        result.map(|()| list.verdict)
+    }
+
+    /// How the last block started, if it did as usual: what was found of the same start before holds again.
+    pub(crate) fn start(&self) -> Option<Start> {
+        self.start
+    }
+
+    /// The size of the table's entries, in octets as RFC 7541 §4.1 counts them.
+    pub fn table_size(&self) -> usize {
+        self.table.size()
+    }
+
+    /// Octets of memory allocated for the table.
+    pub fn heap_size(&self) -> usize {
+        self.table.heap_size() + self.memo.heap_size()
+    }
+
+    fn decode_list(&mut self, mut input: &[u8], list: &mut List<'_>) -> Result<(), DecodeError> {
+        self.size_updates(&mut input)?;
+        self.start = None;
+        if let Some(run) = self.memo.recall(input, self.table.inserted())
+            && list.admit_run(run.count, run.made)
+        {
+            self.start = Some(Start { number: run.number, count: run.count, len: run.made.len() });
+            input = input.get(run.given_len..).unwrap_or_default();
+        }
+        while let Some(&first) = input.first() {
+            if self.memo.is_learning() {
+                input = self.learn(input, list)?;
+                continue;
+            }
+            match first {
+                // §6.1: 1xxxxxxx.
+                0x80.. => input = self.indexed(input, list)?,
+                // §6.2.1: 01xxxxxx, literal with incremental indexing.
+                0x40.. => input = self.literal(input, list, 6, false, true)?,
+                // §4.2: 001xxxxx may only come before the first field.
+                0x20.. => return Err(DecodeError::SizeUpdateNotAtStart),
+                // §6.2.2 and §6.2.3: 0000xxxx without indexing, 0001xxxx never indexed.
+                _ => input = self.literal(input, list, 4, first & 0x10 != 0, false)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes an indexed field and notes it; anything else ends the run that is being learnt, and is left.
+    #[cold]
+    fn learn<'i>(&mut self, input: &'i [u8], list: &mut List<'_>) -> Result<&'i [u8], DecodeError> {
+        if input.first().is_none_or(|first| *first < 0x80) {
+            self.memo.learn(None);
+            return Ok(input);
+        }
+        let before = list.block.byte_len();
+        let rest = self.indexed(input, list)?;
+        let octets = input.get(..input.len() - rest.len());
+        // Nothing is there where the list is over its limits.
+        let record = list.block.records().get(before..).filter(|record| !record.is_empty());
+        self.memo.learn(octets.zip(record));
+        Ok(rest)
+    }
+
+    /// RFC 7541 §4.2, §6.3: the size updates at the start of a block.
+    fn size_updates(&mut self, input: &mut &[u8]) -> Result<(), DecodeError> {
+        let mut updates = 0;
+        while let Some(0x20..0x40) = input.first() {
+            updates += 1;
+            if updates > MAX_SIZE_UPDATES {
+                return Err(DecodeError::TooManySizeUpdates);
+            }
+            let size = integer::decode(input, 5)?;
+            if size > self.limit {
+                return Err(DecodeError::SizeUpdateTooLarge);
+            }
+            if self.owed.take().is_some_and(|owed| size > owed) {
+                return Err(DecodeError::MissingSizeUpdate);
+            }
+            self.table.set_max_size(size as usize);
+            self.memo.forget();
+        }
+        // RFC 9113 §4.3.1: a lowered limit must be followed at once.
+        if self.owed.is_some() { Err(DecodeError::MissingSizeUpdate) } else { Ok(()) }
+    }
+
+    /// Decodes an index; returns what follows it.
+    #[inline]
+    fn indexed<'i>(&self, mut input: &'i [u8], list: &mut List<'_>) -> Result<&'i [u8], DecodeError> {
+        let index = integer::decode(&mut input, 7)? as usize;
+        if let Some(newer) = index.checked_sub(static_table::LEN + 1) {
+            let record = self.table.get(newer).ok_or(DecodeError::InvalidIndex)?;
+            if list.admit(record.len().saturating_sub(HEAD_LEN))? {
+                list.block.push_record(record);
+            }
+            return Ok(input);
+        }
+        let mut field = static_table::get(index).ok_or(DecodeError::InvalidIndex)?;
+        if list.admit(field.name.len() + field.value.len())? {
+            field.class = self.static_class(index);
+            list.block.push(field);
+        }
+        Ok(input)
+    }
+
+    fn static_class(&self, index: usize) -> u8 {
+        self.classifier.static_classes.get(index.wrapping_sub(1)).copied().unwrap_or(0)
+    }
+
+    /// Decodes a literal straight into a record at the end of the block, which is also what the table takes: the
+    /// name may come from an entry that the insertion evicts (RFC 7541 §4.4; P-008). Returns what follows it.
+    fn literal<'i>(
+        &mut self,
+        mut input: &'i [u8],
+        list: &mut List<'_>,
+        prefix_bits: u32,
+        sensitive: bool,
+        indexing: bool,
+    ) -> Result<&'i [u8], DecodeError> {
+        let index = integer::decode(&mut input, prefix_bits)? as usize;
+        let mark = list.block.start_record();
+        match index.checked_sub(static_table::LEN + 1) {
+            _ if index == 0 => string(&mut input, list.room(), list.block.buffer())?,
+            None => {
+                list.block.buffer().extend_from_slice(static_table::get(index).ok_or(DecodeError::InvalidIndex)?.name)
+            }
+            Some(newer) => {
+                let entry = self.table.field(newer).ok_or(DecodeError::InvalidIndex)?;
+                list.block.buffer().extend_from_slice(entry.name);
+            }
+        }
+        let name_len = list.block.unfinished(mark).len();
+        string(&mut input, list.room().saturating_sub(name_len as u64), list.block.buffer())?;
+
+        let octets = list.block.unfinished(mark);
+        let len = octets.len();
+        let class = match octets.split_at_checked(name_len) {
+            Some((name, value)) if indexing || list.verdict == Decoded::Complete => {
+                (self.classifier.classify)(name, value)
+            }
+            _ => 0,
+        };
+        let head = Head { name_len, value_len: len - name_len, sensitive, class };
+        let record = list.block.finish_record(mark, head).ok_or(DecodeError::ListAbuse)?;
+        if indexing && !self.table.insert(record) {
+            // RFC 7541 §4.4: one that is too large empties the table.
+            self.memo.forget();
+        }
+        list.admit(len)?;
+        Ok(input)
+    }
+}
+
+/// Takes a string off the front of `input` and adds it to `out` (RFC 7541 §5.2). `room` is what the list may still
+/// grow by; a string that cannot fit is refused before it is decoded (P-024).
+fn string(input: &mut &[u8], room: u64, out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let huffman = input.first().is_some_and(|octet| octet & 0x80 != 0);
+    let len = integer::decode(input, 7)? as usize;
+    let (string, rest) = input.split_at_checked(len).ok_or(DecodeError::StringPastEnd)?;
+    *input = rest;
+    if huffman {
+        if huffman::min_decoded_len(string) > room {
+            return Err(DecodeError::ListAbuse);
+        }
+        return huffman::decode(string, out);
+    }
+    if string.len() as u64 > room {
+        return Err(DecodeError::ListAbuse);
+    }
+    out.extend_from_slice(string);
+    Ok(())
+}
+
+/// The list that a block is decoded into: what it counts so far, and whether it is still kept.
+struct List<'a> {
+    block: &'a mut FieldBlock,
+    /// Where the list starts in `block`.
+    start: Mark,
+    limits: &'a BlockLimits,
+    size: u64,
+    count: u64,
+    /// The lower of the two limits of the size, and of the count.
+    easy_size: u64,
+    easy_count: u64,
+    verdict: Decoded,
+}
+
+impl<'a> List<'a> {
+    fn new(block: &'a mut FieldBlock, limits: &'a BlockLimits) -> Self {
+        Self {
+            start: block.mark(),
+            block,
+            limits,
+            size: 0,
+            count: 0,
+            easy_size: u64::from(limits.max_list_size.min(limits.abuse_list_size)),
+            easy_count: u64::from(limits.max_fields.min(limits.abuse_fields)),
+            verdict: Decoded::Complete,
+        }
+    }
+
+    /// Counts a field with `len` octets of name and value. False if the list is over its limits and discarded: the
+    /// count goes on, up to the point where it is abuse.
+    #[inline]
+    fn admit(&mut self, len: usize) -> Result<bool, DecodeError> {
+        self.count += 1;
+        self.size += (len + FIELD_OVERHEAD) as u64;
+        // Nothing has to be looked at while the list is below the lowest of the limits.
+        if self.size <= self.easy_size && self.count <= self.easy_count { Ok(true) } else { self.judge() }
+    }
+
+    /// Adds a run of fields, as [`admit`](Self::admit) would one by one; false, with nothing done, where that takes a
+    /// closer look.
+    fn admit_run(&mut self, count: usize, records: &[u8]) -> bool {
+        let size = self.size + (records.len() + count * (FIELD_OVERHEAD - HEAD_LEN)) as u64;
+        let fits = size <= self.easy_size && self.count + count as u64 <= self.easy_count;
+        if fits {
+            (self.size, self.count) = (size, self.count + count as u64);
+            self.block.push_records(records, count);
+        }
+        fits
+    }
+
+    #[cold]
+    fn judge(&mut self) -> Result<bool, DecodeError> {
+        if self.count > u64::from(self.limits.abuse_fields) {
+            return Err(DecodeError::FieldAbuse);
+        }
+        if self.size > u64::from(self.limits.abuse_list_size) {
+            return Err(DecodeError::ListAbuse);
+        }
+        if self.verdict == Decoded::Complete {
+            let too_large = self.size > u64::from(self.limits.max_list_size);
+            self.verdict = if too_large { Decoded::ListTooLarge } else { Decoded::TooManyFields };
+        }
+        self.discard();
+        Ok(false)
+    }
+
+    /// Octets of name and value that the next field may have without being abuse.
+    fn room(&self) -> u64 {
+        u64::from(self.limits.abuse_list_size).saturating_sub(self.size + FIELD_OVERHEAD as u64)
+    }
+
+    fn discard(&mut self) {
+        self.block.rewind(self.start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hpack::Field;
+    use alloc::vec;
+    use proptest::prelude::*;
+
+    fn block() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            6 => (0x82..0x88u8).prop_map(|octet| vec![octet]),
+            6 => (0xbe..0xc1u8).prop_map(|octet| vec![octet]),
+            2 => any::<u8>().prop_map(|value| vec![0x40, 1, b'n', 1, value]),
+            2 => any::<u8>().prop_map(|value| vec![0x00, 1, b'n', 1, value]),
+            // Larger than the table may be at times.
+            1 => Just([&[0x40, 1, b'l', 60][..], &[b'x'; 60]].concat()),
+        ];
+        let resize = prop_oneof![9 => Just(vec![]), 1 => Just(vec![0x20]), 1 => Just(vec![0x3f, 49]), 2 => Just(vec![0x3f, 225, 3])];
+        (resize, prop::collection::vec(piece, 0..6)).prop_map(|(resize, pieces)| [resize, pieces.concat()].concat())
+    }
+
+    proptest! {
+        /// What was learnt of earlier blocks changes nothing: not the fields, not the verdict, not the error.
+        #[test]
+        fn a_memory_of_blocks_makes_no_difference(
+            usual in block(),
+            blocks in prop::collection::vec((prop::bool::weighted(0.7), block(), 60..600u32), 0..60),
+        ) {
+            let mut with = Decoder::new(4096, Classifier::NONE);
+            let mut without = with.clone();
+            let entries = [0x40, 1, b'a', 0, 0x40, 1, b'b', 0, 0x40, 1, b'c', 0].to_vec();
+            for (is_usual, other, max_list_size) in [(false, entries, 600)].into_iter().chain(blocks) {
+                let octets = if is_usual { &usual } else { &other };
+                let limits = BlockLimits { max_list_size, max_fields: 5, abuse_list_size: 500, abuse_fields: 8 };
+                let (mut a, mut b) = (FieldBlock::new(), FieldBlock::new());
+                without.memo = Memo::new();
+                without.memo.recall(&[], 0);
+                let result = with.decode(octets, &limits, &mut a);
+                prop_assert_eq!(result, without.decode(octets, &limits, &mut b));
+                prop_assert_eq!(&a, &b);
+                if result.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_is_learnt_and_used() {
+        let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+        let mut decoder = Decoder::new(4096, Classifier::NONE);
+        let octets = [0x82, 0x86, 0x00, 1, b'n', 1, b'v'];
+        for _ in 0..3 {
+            let mut block = FieldBlock::new();
+            assert_eq!(decoder.decode(&octets, &limits, &mut block), Ok(Decoded::Complete));
+            assert_eq!(block.fields().last(), Some(Field::new(b"n", b"v")));
+        }
+        assert_eq!(decoder.memo.recall(&octets, 0).map(|run| (run.count, run.given_len)), Some((2, 2)));
+    }
+}

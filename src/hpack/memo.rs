@@ -1,0 +1,101 @@
+//! The start of the usual block, and what became of it.
+//!
+//! Blocks of one connection mostly start alike: the same method, path and constants, then what differs. As long as the
+//! table stands still, a run of indexed fields always has the same records on the one side and the same octets on the
+//! other, so the run that starts the usual block is kept, and a block that starts with it is spared the look at each of
+//! its fields. A block that starts in another way costs one comparison.
+
+use alloc::vec::Vec;
+
+/// Octets of either form that are kept.
+const MAX_LEN: usize = 512;
+
+/// Blocks in a row that have to start in another way before the run is learnt anew.
+const PATIENCE: u8 = 8;
+
+/// A run of indexed fields in both forms: as a block gives it, and as it is made into.
+#[derive(Clone, Debug)]
+pub(super) struct Memo {
+    given: Vec<u8>,
+    made: Vec<u8>,
+    count: usize,
+    /// The table's count of insertions at which all of this holds.
+    generation: u64,
+    misses: u8,
+    learning: bool,
+    /// Which run this is.
+    number: u32,
+}
+
+/// What is known of the first fields of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run<'a> {
+    pub(super) number: u32,
+    pub(super) count: usize,
+    /// Octets of the block that they take.
+    pub(super) given_len: usize,
+    pub(super) made: &'a [u8],
+}
+
+impl Memo {
+    /// Knows nothing and allocates nothing; learns from the first block.
+    pub(super) const fn new() -> Self {
+        Self {
+            given: Vec::new(),
+            made: Vec::new(),
+            count: 0,
+            generation: 0,
+            misses: PATIENCE,
+            learning: false,
+            number: 0,
+        }
+    }
+
+    /// Asked at the start of each block.
+    #[inline]
+    pub(super) fn recall(&mut self, block: &[u8], generation: u64) -> Option<Run<'_>> {
+        self.learning = false;
+        if self.count > 0 && self.generation == generation && block.starts_with(&self.given) {
+            self.misses = 0;
+            return Some(Run { number: self.number, count: self.count, given_len: self.given.len(), made: &self.made });
+        }
+        self.misses += 1;
+        if self.misses > PATIENCE {
+            self.forget();
+            (self.misses, self.generation, self.learning) = (0, generation, true);
+            self.number = self.number.wrapping_add(1);
+        }
+        None
+    }
+
+    /// Whether [`learn`](Self::learn) wants to know of the next field of the block.
+    pub(super) fn is_learning(&self) -> bool {
+        self.learning
+    }
+
+    /// Notes the next field of the block; `None` where it was not indexed, which ends the run.
+    pub(super) fn learn(&mut self, field: Option<(&[u8], &[u8])>) {
+        let fits =
+            |more: &(&[u8], &[u8])| (self.given.len() + more.0.len()).max(self.made.len() + more.1.len()) <= MAX_LEN;
+        match field.filter(fits) {
+            Some((given, made)) => {
+                self.given.extend_from_slice(given);
+                self.made.extend_from_slice(made);
+                self.count += 1;
+            }
+            None => self.learning = false,
+        }
+    }
+
+    /// The table changed otherwise than by an insertion.
+    pub(super) fn forget(&mut self) {
+        self.given.clear();
+        self.made.clear();
+        (self.count, self.learning) = (0, false);
+    }
+
+    /// Octets allocated.
+    pub(super) fn heap_size(&self) -> usize {
+        self.given.capacity() + self.made.capacity()
+    }
+}

@@ -1,0 +1,144 @@
+//! The static table (RFC 7541 Appendix A), with a perfect hash over its names.
+
+use super::field::Field;
+
+/// The number of entries; the dynamic table's indices start above it (P-003).
+pub(super) const LEN: usize = 61;
+
+/// The entry at a wire index; 1 is the first, `None` for 0 and above 61.
+pub(super) fn get(index: usize) -> Option<Field<'static>> {
+    ENTRIES.get(index.checked_sub(1)?).map(|(name, value)| Field::new(name, value))
+}
+
+/// Where a name is in the table, and whether the value is there with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Match {
+    /// The entry has this name and this value.
+    Field(usize),
+    /// The first entry with this name; none has this value.
+    Name(usize),
+}
+
+/// Looks up a field, by wire index.
+pub(super) fn find(name: &[u8], value: &[u8]) -> Option<Match> {
+    let first = usize::from(*SLOTS.get(slot(name))?);
+    let same_name = ENTRIES.get(first.checked_sub(1)?..)?.iter().take_while(|entry| entry.0 == name);
+    let mut found = None;
+    for (offset, entry) in same_name.enumerate() {
+        if entry.1 == value {
+            return Some(Match::Field(first + offset));
+        }
+        found = Some(Match::Name(first));
+    }
+    found
+}
+
+/// A hash without collisions among the 52 names. The keys are fixed, so it needs no seed: whatever a peer asks for,
+/// one slot is looked at.
+const fn slot(name: &[u8]) -> usize {
+    let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
+    let middle = name[name.len() / 2];
+    let hash = 91 * (name.len() & 0xff) + 122 * *first as usize + 67 * *last as usize + 75 * middle as usize;
+    hash % SLOT_COUNT
+}
+
+const SLOT_COUNT: usize = 128;
+
+/// The wire index of the first entry with the name that hashes to a slot, 0 where there is none.
+static SLOTS: [u8; SLOT_COUNT] = {
+    let mut slots = [0; SLOT_COUNT];
+    let mut index = LEN;
+    while index > 0 {
+        // From the end, so the first of several entries with one name stays.
+        slots[slot(ENTRIES[index - 1].0)] = index as u8;
+        index -= 1;
+    }
+    slots
+};
+
+static ENTRIES: [(&[u8], &[u8]); LEN] = [
+    (b":authority", b""),
+    (b":method", b"GET"),
+    (b":method", b"POST"),
+    (b":path", b"/"),
+    (b":path", b"/index.html"),
+    (b":scheme", b"http"),
+    (b":scheme", b"https"),
+    (b":status", b"200"),
+    (b":status", b"204"),
+    (b":status", b"206"),
+    (b":status", b"304"),
+    (b":status", b"400"),
+    (b":status", b"404"),
+    (b":status", b"500"),
+    (b"accept-charset", b""),
+    (b"accept-encoding", b"gzip, deflate"),
+    (b"accept-language", b""),
+    (b"accept-ranges", b""),
+    (b"accept", b""),
+    (b"access-control-allow-origin", b""),
+    (b"age", b""),
+    (b"allow", b""),
+    (b"authorization", b""),
+    (b"cache-control", b""),
+    (b"content-disposition", b""),
+    (b"content-encoding", b""),
+    (b"content-language", b""),
+    (b"content-length", b""),
+    (b"content-location", b""),
+    (b"content-range", b""),
+    (b"content-type", b""),
+    (b"cookie", b""),
+    (b"date", b""),
+    (b"etag", b""),
+    (b"expect", b""),
+    (b"expires", b""),
+    (b"from", b""),
+    (b"host", b""),
+    (b"if-match", b""),
+    (b"if-modified-since", b""),
+    (b"if-none-match", b""),
+    (b"if-range", b""),
+    (b"if-unmodified-since", b""),
+    (b"last-modified", b""),
+    (b"link", b""),
+    (b"location", b""),
+    (b"max-forwards", b""),
+    (b"proxy-authenticate", b""),
+    (b"proxy-authorization", b""),
+    (b"range", b""),
+    (b"referer", b""),
+    (b"refresh", b""),
+    (b"retry-after", b""),
+    (b"server", b""),
+    (b"set-cookie", b""),
+    (b"strict-transport-security", b""),
+    (b"transfer-encoding", b""),
+    (b"user-agent", b""),
+    (b"vary", b""),
+    (b"via", b""),
+    (b"www-authenticate", b""),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_is_found() {
+        for index in 1..=LEN {
+            let Field { name, value, .. } = get(index).unwrap();
+            assert_eq!(find(name, value), Some(Match::Field(index)));
+            let first = ENTRIES.iter().position(|entry| entry.0 == name).unwrap() + 1;
+            assert_eq!(find(name, b"no such value"), Some(Match::Name(first)));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_found() {
+        for name in [&b""[..], b"x", b"te", b":statux", b"grpc-timeout", &[0xff; 300]] {
+            assert_eq!(find(name, b""), None);
+        }
+        assert_eq!((get(0), get(LEN + 1)), (None, None));
+    }
+}

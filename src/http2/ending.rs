@@ -1,0 +1,132 @@
+//! How a connection ends: gracefully, by an error, with its transport, or by a timer (RFC 9113 §5.4, §6.8).
+
+use super::config::Side;
+use super::connection::{Connection, Shutdown};
+use super::error::{ConnectionError, Origin};
+use crate::frame::{ErrorCode, StreamId};
+use crate::time::Instant;
+
+impl<T> Connection<T> {
+    /// Begins a graceful shutdown: a server announces it with GOAWAY and goes on until the streams in flight have
+    /// arrived and ended (RFC 9113 §6.8); a client opens no more streams.
+    pub fn shut_down(&mut self, now: Instant) {
+        if self.shutdown != Shutdown::No || self.error.is_some() {
+            return;
+        }
+        self.shutdown = match self.side {
+            Side::Server => {
+                self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, "shutting down");
+                self.control.own_ping = true;
+                Shutdown::Announced { until: now.saturating_add(self.config.shutdown_ping_timeout) }
+            }
+            Side::Client => Shutdown::Final { last: StreamId::ZERO },
+        };
+        self.end_if_drained();
+    }
+
+    /// The second GOAWAY: names the last stream that we process.
+    pub(super) fn finalise_shutdown(&mut self) {
+        let last = self.highest_remote;
+        self.shutdown = Shutdown::Final { last };
+        self.control.say_goaway(last, ErrorCode::NO_ERROR, "shutting down");
+        self.end_if_drained();
+    }
+
+    /// Ends the connection at once, with GOAWAY.
+    pub fn abort(&mut self, code: ErrorCode, reason: &'static str) {
+        self.fail(code, Origin::Application, reason);
+    }
+
+    /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3).
+    pub fn receive_eof(&mut self) {
+        if self.error.is_none() && !self.ended {
+            let reason = if self.reader.is_between_frames() { "end of input" } else { "end of input inside a frame" };
+            let transport = ConnectionError::new(ErrorCode::NO_ERROR, Origin::Transport, reason);
+            self.error = Some(self.peer_error.take().unwrap_or(transport));
+        }
+        self.ended = true;
+    }
+
+    /// A graceful end: nothing is open any more, after a GOAWAY either way. [`release`](Self::release) does this too.
+    pub fn end_if_drained(&mut self) {
+        let final_here = matches!(self.shutdown, Shutdown::Final { .. });
+        let told_to_go = self.side == Side::Client && self.peer_last.is_some();
+        if self.error.is_none() && !self.ended && (final_here || told_to_go) && self.slots.len() == 0 {
+            self.ended = true;
+            // Told to go because of an error: that is the reason, and no graceful end.
+            self.error = self.peer_error.take();
+            if self.side == Side::Client {
+                // H-107: GOAWAY before closing.
+                self.control.say_goaway(StreamId::ZERO, ErrorCode::NO_ERROR, "");
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, code: ErrorCode, origin: Origin, reason: &'static str) {
+        if self.error.is_some() || self.ended {
+            return;
+        }
+        self.error = Some(ConnectionError::new(code, origin, reason));
+        self.ended = true;
+        // H-005, G-169: whoever does not speak HTTP/2 gets no GOAWAY.
+        if self.reader.saw_preface() {
+            // H-103: never above what an earlier GOAWAY named.
+            let last = match self.shutdown {
+                Shutdown::Final { last } => last.min(self.highest_remote),
+                _ => self.highest_remote,
+            };
+            self.control.say_goaway(last, code, reason);
+        }
+    }
+
+    /// Why the connection ended; `None` while it works and after a graceful end.
+    pub fn error(&self) -> Option<&ConnectionError> {
+        self.error.as_ref()
+    }
+
+    /// Whether the connection has ended and has nothing left to transmit.
+    pub fn is_finished(&self) -> bool {
+        self.ended && !self.wants_transmit()
+    }
+
+    /// Whether the connection has ended; transmit may still have a GOAWAY to deliver.
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The earliest instant at which [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        Some(self.next_timeout()).filter(|next| *next != Instant::MAX)
+    }
+
+    /// As [`poll_timeout`](Self::poll_timeout), with [`Instant::MAX`] for never: every verb asks, and this is cheaper
+    /// than a walk over options.
+    pub(crate) fn next_timeout(&self) -> Instant {
+        if self.ended {
+            return Instant::MAX;
+        }
+        let shutdown = if let Shutdown::Announced { until } = self.shutdown { until } else { Instant::MAX };
+        let block = self.reader.block_until(self.config.header_block_timeout).unwrap_or(Instant::MAX);
+        let settings_ack = self.settings_ack_until.unwrap_or(Instant::MAX);
+        self.handshake_until.unwrap_or(Instant::MAX).min(settings_ack).min(shutdown).min(block)
+    }
+
+    /// Does what is due at `now`; afterwards [`is_ended`](Self::is_ended) may be true.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due = |until: Option<Instant>| until.is_some_and(|until| until <= now);
+        if self.ended {
+            return;
+        }
+        if due(self.handshake_until) {
+            self.fail(ErrorCode::SETTINGS_TIMEOUT, Origin::Local, "handshake_timeout: no preface and SETTINGS in time");
+        } else if due(self.settings_ack_until) {
+            self.fail(ErrorCode::SETTINGS_TIMEOUT, Origin::Local, "settings_ack_timeout: SETTINGS not acknowledged");
+        } else if due(self.reader.block_until(self.config.header_block_timeout)) {
+            self.fail(ErrorCode::PROTOCOL_ERROR, Origin::Local, "header_block_timeout: a header block did not end");
+        } else if let Shutdown::Announced { until } = self.shutdown
+            && until <= now
+        {
+            self.finalise_shutdown();
+        }
+    }
+}

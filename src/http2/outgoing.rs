@@ -1,0 +1,81 @@
+//! Control frames that wait to be transmitted. All of it is bounded: see [`Control`].
+
+use crate::frame::{ErrorCode, StreamId};
+use alloc::collections::VecDeque;
+
+/// The payload of our own PING during a graceful shutdown.
+pub(super) const SHUTDOWN_PING: [u8; 8] = *b"shutdown";
+
+/// A GOAWAY to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GoAwayFrame {
+    pub(super) last: StreamId,
+    pub(super) code: ErrorCode,
+    pub(super) debug_data: &'static str,
+}
+
+/// Our SETTINGS on their way (RFC 9113 §6.5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OurSettings {
+    Unsent,
+    Sent,
+    Acknowledged,
+}
+
+/// What goes before any stream's turn.
+#[derive(Clone, Debug)]
+pub(super) struct Control {
+    pub(super) settings: OurSettings,
+    /// A counter: acknowledgements are all alike (the glitch guard bounds it).
+    pub(super) settings_acks: u32,
+    /// Payloads to echo, up to `max_replies`.
+    pub(super) pongs: VecDeque<[u8; 8]>,
+    /// Resets of streams: one for each stream that we opened or accepted, and up to `max_replies` for others.
+    pub(super) resets: VecDeque<(StreamId, ErrorCode)>,
+    pub(super) goaway: Option<GoAwayFrame>,
+    pub(super) own_ping: bool,
+    /// The connection's credit is to be sent although little is owed.
+    pub(super) credit_now: bool,
+}
+
+impl Control {
+    pub(super) const fn new() -> Self {
+        Self {
+            settings: OurSettings::Unsent,
+            settings_acks: 0,
+            pongs: VecDeque::new(),
+            resets: VecDeque::new(),
+            goaway: None,
+            own_ping: false,
+            credit_now: false,
+        }
+    }
+
+    /// A later GOAWAY takes the place of one that has not left yet.
+    pub(super) fn say_goaway(&mut self, last: StreamId, code: ErrorCode, debug_data: &'static str) {
+        self.goaway = Some(GoAwayFrame { last, code, debug_data });
+    }
+
+    /// Whether a frame waits here; credit is the connection's to judge.
+    pub(super) fn is_pending(&self) -> bool {
+        self.settings == OurSettings::Unsent
+            || self.settings_acks > 0
+            || !self.pongs.is_empty()
+            || !self.resets.is_empty()
+            || self.goaway.is_some()
+            || self.own_ping
+    }
+
+    pub(super) fn trim(&mut self) {
+        if self.pongs.is_empty() {
+            self.pongs = VecDeque::new();
+        }
+        if self.resets.is_empty() {
+            self.resets = VecDeque::new();
+        }
+    }
+
+    pub(super) fn heap_size(&self) -> usize {
+        self.pongs.capacity() * size_of::<[u8; 8]>() + self.resets.capacity() * size_of::<(StreamId, ErrorCode)>()
+    }
+}

@@ -1,0 +1,408 @@
+//! Receiving: frames that are not DATA or HEADERS.
+
+use super::closed::Closed;
+use super::config::Side;
+use super::connection::{Connection, Shutdown};
+use super::error::{ConnectionError, DEBUG_DATA_KEPT, Fault, Origin};
+use super::input::Input;
+use super::outgoing::{OurSettings, SHUTDOWN_PING};
+use super::reader::{Payload, Phase, gathered_len, glitch_cost};
+use super::slots::StreamKey;
+use super::step::Step;
+use super::stream::Send;
+use crate::frame::{
+    DEFAULT_WINDOW, ErrorCode, GoAway, Head, Kind, Ping, Priority, RstStream, SettingId, Settings, StreamId,
+    WindowUpdate,
+};
+use crate::time::Instant;
+
+/// SETTINGS frames that cost nothing: those of an honest start.
+const FREE_SETTINGS: u32 = 4;
+
+/// WINDOW_UPDATEs below this, while the window is above [`AMPLE_WINDOW`], only make work (T-17).
+const SMALL_INCREMENT: u32 = 1024;
+const AMPLE_WINDOW: usize = 64 * 1024;
+
+impl<T: Default> Connection<T> {
+    /// Handles one frame, or a part of one, from the front of `input`; call it until it returns [`Step::Idle`].
+    ///
+    /// Never fails: a broken rule ends the stream ([`Step::Reset`]) or the connection ([`Step::Closed`]). After the end
+    /// all input is taken and ignored.
+    pub fn receive_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
+        if self.ended {
+            input.take(usize::MAX);
+            return Step::Idle;
+        }
+        match self.receive_frame(now, input) {
+            Ok(step) => step,
+            Err(Fault::Connection(code, reason) | Fault::Stream(code, reason)) => {
+                self.fail(code, Origin::Local, reason);
+                input.take(usize::MAX);
+                Step::Closed
+            }
+        }
+    }
+
+    fn receive_frame(&mut self, now: Instant, input: &mut Input<'_>) -> Result<Step, Fault> {
+        loop {
+            match self.reader.phase {
+                Phase::Preface(seen) => {
+                    if !self.reader.read_preface(seen, input)? {
+                        return Ok(Step::Idle);
+                    }
+                }
+                Phase::Head => {
+                    let Some(head) = self.reader.read_head(input) else { return Ok(Step::Idle) };
+                    self.counters.frames_received += 1;
+                    if let Some(step) = self.begin_frame(now, head)? {
+                        return Ok(step);
+                    }
+                }
+                Phase::Payload(head) => {
+                    let length = gathered_len(&head, DEBUG_DATA_KEPT);
+                    let Some(payload) = self.reader.read_payload(length, input) else { return Ok(Step::Idle) };
+                    let rest = head.length - length as u32;
+                    self.reader.phase = if rest > 0 { Phase::Skip(rest) } else { Phase::Head };
+                    let step = self.whole_frame(now, head, &payload);
+                    self.reader.recycle(payload);
+                    return step;
+                }
+                Phase::Skip(left) => {
+                    let taken = input.take(left as usize).len() as u32;
+                    if taken < left {
+                        self.reader.phase = Phase::Skip(left - taken);
+                        return Ok(Step::Idle);
+                    }
+                    self.reader.phase = Phase::Head;
+                    return Ok(Step::Nothing);
+                }
+                Phase::Data(frame) => return self.continue_data(now, frame, input),
+            }
+        }
+    }
+
+    /// Judges a frame from its head and picks how to read the rest.
+    fn begin_frame(&mut self, now: Instant, head: Head) -> Result<Option<Step>, Fault> {
+        self.reader.phase = Phase::Payload(head);
+        match self.reader.check_head(&head, self.config.max_frame_size) {
+            Ok(()) => {}
+            Err(Fault::Stream(code, reason)) => {
+                // H-066: the one wrong length that is a stream error.
+                self.reader.phase = Phase::Skip(head.length);
+                return self.fault_on(now, head.stream, code, reason).map(Some);
+            }
+            Err(fault) => return Err(fault),
+        }
+        self.glitch(now, glitch_cost(head.kind))?;
+        match head.kind {
+            Kind::DATA => return self.begin_data(now, head),
+            Kind::HEADERS | Kind::CONTINUATION => self.admit_fragment(now, &head)?,
+            // H-092, H-093: refused in every state, before and after the ACK; gRPC never pushes.
+            Kind::PUSH_PROMISE => return Err(Fault::protocol("PUSH_PROMISE, but push is off (RFC 9113 section 8.4)")),
+            Kind::SETTINGS if head.length > self.config.max_settings_entries.saturating_mul(6) => {
+                return Err(Fault::calm("max_settings_entries: too many entries in one SETTINGS"));
+            }
+            kind if !kind.is_known() => {
+                // H-013: discarded without being kept.
+                self.glitch(now, u64::from(head.length / 16_384) * 8)?;
+                self.reader.phase = Phase::Skip(head.length);
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    fn whole_frame(&mut self, now: Instant, head: Head, payload: &Payload<'_>) -> Result<Step, Fault> {
+        let octets = payload.as_slice();
+        match head.kind {
+            Kind::HEADERS => self.headers(now, head, octets),
+            Kind::CONTINUATION => self.continuation(now, head, octets),
+            Kind::SETTINGS => self.settings(now, Settings::parse(head, octets)?),
+            Kind::PING => self.ping(Ping::parse(head, octets)?),
+            Kind::RST_STREAM => self.rst_stream(now, RstStream::parse(head, octets)?),
+            Kind::WINDOW_UPDATE => match WindowUpdate::parse(head, octets) {
+                Ok(update) => self.window_update(now, update),
+                Err(error) => match Fault::from(error) {
+                    Fault::Stream(code, reason) if self.find(head.stream).is_some() => {
+                        self.fault_on(now, head.stream, code, reason)
+                    }
+                    Fault::Stream(..) => {
+                        self.check_not_idle(head.stream, "WINDOW_UPDATE on an idle stream (RFC 9113 section 6.9)")?;
+                        self.glitch(now, 8)?;
+                        Ok(Step::Nothing)
+                    }
+                    fault => Err(fault),
+                },
+            },
+            Kind::GOAWAY => {
+                let kept = Head { length: octets.len() as u32, ..head };
+                self.go_away(now, GoAway::parse(kept, octets)?)
+            }
+            _ => {
+                // H-067: a PRIORITY that is well-formed is ignored in every state.
+                Priority::parse(head, octets)?;
+                Ok(Step::Nothing)
+            }
+        }
+    }
+}
+
+impl<T> Connection<T> {
+    fn settings(&mut self, now: Instant, settings: Settings<'_>) -> Result<Step, Fault> {
+        if settings.is_ack() {
+            return self.settings_acknowledged();
+        }
+        self.settings_frames = self.settings_frames.saturating_add(1);
+        if self.settings_frames > FREE_SETTINGS {
+            self.glitch(now, 8)?;
+        }
+        let first = !self.reader.got_settings();
+        if first {
+            self.reader.settings_seen();
+            self.handshake_until = None;
+            // RFC 9113 §6.5.2: unlimited unless this frame says otherwise.
+            self.peer.max_concurrent_streams = u32::MAX;
+            self.peer.received = true;
+        }
+        // Each value is judged, the last of each kind counts, and windows move once (T-15).
+        let mut window = self.peer.initial_window;
+        for setting in settings {
+            setting.validate()?;
+            match setting.id {
+                SettingId::HEADER_TABLE_SIZE => self.encoder.set_peer_max_table_size(setting.value),
+                SettingId::ENABLE_PUSH if setting.value != 0 && self.side == Side::Client => {
+                    return Err(Fault::protocol("a server announced ENABLE_PUSH (RFC 9113 section 6.5.2)"));
+                }
+                SettingId::MAX_CONCURRENT_STREAMS => self.peer.max_concurrent_streams = setting.value,
+                SettingId::INITIAL_WINDOW_SIZE => window = setting.value,
+                SettingId::MAX_FRAME_SIZE => self.peer.max_frame_size = setting.value,
+                SettingId::MAX_HEADER_LIST_SIZE => self.peer.max_header_list_size = setting.value,
+                _ => {}
+            }
+        }
+        if window != self.peer.initial_window {
+            self.change_initial_window(now, window)?;
+        }
+        self.control.settings_acks = self.control.settings_acks.saturating_add(1);
+        Ok(if first { Step::Ready } else { Step::Nothing })
+    }
+
+    /// H-116, H-117: all send windows move by the difference.
+    fn change_initial_window(&mut self, now: Instant, window: u32) -> Result<(), Fault> {
+        self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
+        let difference = i64::from(window) - i64::from(self.peer.initial_window);
+        self.peer.initial_window = window;
+        let mut next = self.slots.key_from(0);
+        while let Some(key) = next {
+            next = self.slots.key_from(key.index() + 1);
+            // L-20: what has nothing more to send has no window to speak of.
+            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() != Send::Ended) else { continue };
+            stream.send_window.change(difference).map_err(|_| {
+                Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE takes a window past 2^31 - 1")
+            })?;
+            if !stream.outbox.is_empty() {
+                self.schedule(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn settings_acknowledged(&mut self) -> Result<Step, Fault> {
+        if self.control.settings != OurSettings::Sent {
+            return Err(Fault::protocol("SETTINGS ACK without SETTINGS (RFC 9113 section 6.5.3)"));
+        }
+        self.control.settings = OurSettings::Acknowledged;
+        self.settings_ack_until = None;
+        self.decoder.set_max_table_size(self.config.decoder_table_size);
+        // H-081: from here on a window below the protocol's default is in force.
+        let difference = i64::from(self.config.stream_window) - i64::from(self.config.early_stream_window());
+        if difference < 0 {
+            let mut next = self.slots.key_from(0);
+            while let Some(key) = next {
+                next = self.slots.key_from(key.index() + 1);
+                if let Some(stream) = self.slots.get_mut(key) {
+                    stream.receive_window.adjust(difference);
+                }
+            }
+        }
+        Ok(Step::Nothing)
+    }
+
+    /// The window that a stream starts with, as the peer may see it.
+    pub(super) fn starting_window(&self) -> u32 {
+        match self.control.settings {
+            OurSettings::Acknowledged => self.config.stream_window,
+            _ => self.config.early_stream_window(),
+        }
+    }
+
+    fn ping(&mut self, ping: Ping) -> Result<Step, Fault> {
+        if ping.ack {
+            if ping.payload == SHUTDOWN_PING && matches!(self.shutdown, Shutdown::Announced { .. }) {
+                self.finalise_shutdown();
+            }
+            return Ok(Step::Nothing);
+        }
+        if self.control.pongs.len() >= self.config.max_replies as usize {
+            return Err(Fault::calm("max_replies: PINGs arrive faster than their answers leave"));
+        }
+        self.control.pongs.push_back(ping.payload);
+        Ok(Step::Nothing)
+    }
+
+    fn rst_stream(&mut self, now: Instant, frame: RstStream) -> Result<Step, Fault> {
+        let Some(key) = self.find(frame.stream) else {
+            self.check_not_idle(frame.stream, "RST_STREAM on an idle stream (RFC 9113 section 6.4)")?;
+            return Ok(Step::Nothing);
+        };
+        self.counters.resets_received += 1;
+        // NO_ERROR, and a reset after our END_STREAM, is how an honest peer says that it has seen enough.
+        let finished = self.slots.get(key).is_some_and(|stream| stream.send() == Send::Ended);
+        if frame.code != ErrorCode::NO_ERROR && !finished {
+            self.charge_reset(now)?;
+        }
+        self.close(key, Closed::PeerReset);
+        Ok(Step::Reset { stream: key, code: frame.code, origin: Origin::Peer, reason: "" })
+    }
+
+    fn window_update(&mut self, now: Instant, frame: WindowUpdate) -> Result<Step, Fault> {
+        let increment = i64::from(frame.increment);
+        if frame.stream.is_zero() {
+            let before = self.send_window.available();
+            if frame.increment < SMALL_INCREMENT && before > AMPLE_WINDOW {
+                self.glitch(now, 1)?;
+            }
+            self.send_window.change(increment).map_err(|_| {
+                Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "WINDOW_UPDATE takes the window past 2^31 - 1")
+            })?;
+            return Ok(Step::Nothing);
+        }
+        let Some(key) = self.find(frame.stream) else {
+            self.check_not_idle(frame.stream, "WINDOW_UPDATE on an idle stream (RFC 9113 section 6.9)")?;
+            return Ok(Step::Nothing);
+        };
+        let Some(stream) = self.slots.get_mut(key) else { return Ok(Step::Nothing) };
+        let before = stream.send_window.available();
+        if stream.send_window.change(increment).is_err() {
+            // Even on a server a stream error (T-03 b), charged to the reset guard.
+            let reason = "WINDOW_UPDATE takes a stream's window past 2^31 - 1 (RFC 9113 section 6.9.1)";
+            return self.reset_by_fault(now, key, ErrorCode::FLOW_CONTROL_ERROR, reason);
+        }
+        if !stream.outbox.is_empty() {
+            self.schedule(key);
+        }
+        if frame.increment < SMALL_INCREMENT && before > AMPLE_WINDOW {
+            self.glitch(now, 1)?;
+        }
+        Ok(Step::Nothing)
+    }
+
+    fn go_away(&mut self, now: Instant, frame: GoAway<'_>) -> Result<Step, Fault> {
+        self.peer_goaways = self.peer_goaways.saturating_add(1);
+        if self.peer_goaways > 2 {
+            self.glitch(now, 8)?;
+        }
+        // H-103, G-175
+        if self.peer_last.is_some_and(|last| frame.last_stream > last) {
+            return Err(Fault::protocol("the last stream id of GOAWAY rose (RFC 9113 section 6.8)"));
+        }
+        if self.side == Side::Client && frame.last_stream.is_server() {
+            return Err(Fault::protocol("GOAWAY names a stream that only a server opens (RFC 9113 section 6.8)"));
+        }
+        self.peer_last = Some(frame.last_stream);
+        if frame.code != ErrorCode::NO_ERROR {
+            let mut error = ConnectionError::new(frame.code, Origin::Peer, "GOAWAY");
+            error.debug_data = frame.debug_data.into();
+            self.peer_error = Some(error);
+        }
+        if self.side == Side::Client {
+            self.close_unprocessed(frame.last_stream);
+            self.end_if_drained();
+        }
+        Ok(Step::GoAway { last_stream: frame.last_stream, code: frame.code })
+    }
+
+    /// H-102: what the peer did not process is closed, and nothing is said of it on the wire.
+    fn close_unprocessed(&mut self, last: StreamId) {
+        let mut next = self.slots.key_from(0);
+        while let Some(key) = next {
+            next = self.slots.key_from(key.index() + 1);
+            let unprocessed = |id: StreamId| id.is_zero() || id > last;
+            if self.slots.get(key).is_some_and(|stream| !stream.is_closed() && unprocessed(stream.id)) {
+                self.close(key, Closed::by_us(i64::from(DEFAULT_WINDOW)));
+            }
+        }
+    }
+
+    pub(super) fn find(&self, stream: StreamId) -> Option<StreamKey> {
+        self.slots.key_at(self.ids.get(stream.get())?)
+    }
+
+    /// H-029: on a stream that nobody opened only HEADERS and PRIORITY make sense.
+    pub(super) fn check_not_idle(&self, stream: StreamId, reason: &'static str) -> Result<(), Fault> {
+        let opened = match self.side {
+            Side::Client => stream.is_client() && stream < self.next_id,
+            Side::Server => stream.is_client() && stream <= self.highest_remote,
+        };
+        if opened { Ok(()) } else { Err(Fault::protocol(reason)) }
+    }
+
+    /// A stream error. T-03: on a server, what provokes resets ends the connection, so that a client cannot make it
+    /// open and drop work for ever; a client resets the stream.
+    pub(super) fn fault_on(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        code: ErrorCode,
+        reason: &'static str,
+    ) -> Result<Step, Fault> {
+        if self.side == Side::Server {
+            return Err(Fault::Connection(code, reason));
+        }
+        match self.find(stream) {
+            Some(key) => self.reset_by_fault(now, key, code, reason),
+            None => {
+                // L-40: a stream that is closed is not reset again.
+                self.check_not_idle(stream, reason)?;
+                self.glitch(now, 8)?;
+                Ok(Step::Nothing)
+            }
+        }
+    }
+
+    /// Resets a stream because of what the peer sent on it.
+    pub(super) fn reset_by_fault(
+        &mut self,
+        now: Instant,
+        key: StreamKey,
+        code: ErrorCode,
+        reason: &'static str,
+    ) -> Result<Step, Fault> {
+        self.counters.resets_provoked += 1;
+        self.charge_reset(now)?;
+        self.reset(key, code);
+        Ok(Step::Reset { stream: key, code, origin: Origin::Local, reason })
+    }
+
+    /// Answers a frame on a stream that we hold no state for.
+    pub(super) fn reset_unknown(&mut self, now: Instant, stream: StreamId, code: ErrorCode) -> Result<Step, Fault> {
+        self.counters.resets_provoked += 1;
+        self.charge_reset(now)?;
+        if self.control.resets.len() >= self.config.max_replies as usize + self.slots.len() {
+            return Err(Fault::calm("max_replies: resets are provoked faster than they leave"));
+        }
+        self.control.resets.push_back((stream, code));
+        Ok(Step::Nothing)
+    }
+
+    pub(super) fn charge_reset(&mut self, now: Instant) -> Result<(), Fault> {
+        if self.resets.take(now, 8) { Ok(()) } else { Err(Fault::calm("reset_burst: too many streams are reset")) }
+    }
+
+    pub(super) fn glitch(&mut self, now: Instant, eighths: u64) -> Result<(), Fault> {
+        if eighths == 0 || self.glitches.take(now, eighths) {
+            return Ok(());
+        }
+        Err(Fault::calm("glitch_burst: too many frames that make no progress"))
+    }
+}

@@ -1,0 +1,243 @@
+//! Receiving DATA, RFC 9113 §6.1.
+
+use super::closed::Closed;
+use super::config::Side;
+use super::connection::{Connection, Exhaustion};
+use super::error::Fault;
+use super::input::Input;
+use super::reader::{DataFrame, Phase};
+use super::slots::StreamKey;
+use super::step::Step;
+use super::stream::Receive;
+use crate::frame::{ErrorCode, Flags, Head, data_padding};
+use crate::time::Instant;
+
+/// Octets of real DATA that give one token for empty frames back.
+const REFUND_EVERY: u32 = 16 * 1024;
+
+impl<T> Connection<T> {
+    /// Judges a DATA frame by its head: windows first, since they count whatever becomes of the payload (H-120).
+    pub(super) fn begin_data(&mut self, now: Instant, head: Head) -> Result<Option<Step>, Fault> {
+        if !self.receive_window.spend(head.length) {
+            let reason = "DATA beyond the connection's window (RFC 9113 section 6.9)";
+            return Err(Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, reason));
+        }
+        if self.receive_window.available() == 0
+            && self.exhaustion == Exhaustion::No
+            && self.receive_window.owed() < i64::from(self.credit_threshold())
+        {
+            self.exhaustion = Exhaustion::New;
+        }
+        let padded = head.flags.contains(Flags::PADDED);
+        let mut frame = DataFrame {
+            head,
+            stream: None,
+            pad_length_next: padded,
+            data: if padded { 0 } else { head.length },
+            padding: 0,
+        };
+        if !padded {
+            self.count_data(now, &head, head.length)?;
+        }
+        let step = match self.find(head.stream) {
+            Some(key) => self.admit_data(now, key, &head)?,
+            None => self.data_on_closed(now, &head)?.map_or(Admission::Drop, Admission::Fault),
+        };
+        let step = match step {
+            Admission::Deliver(key) => {
+                frame.stream = Some(key);
+                None
+            }
+            Admission::Drop => None,
+            Admission::Fault(step) => Some(step),
+        };
+        self.reader.phase = Phase::Data(frame);
+        Ok(step)
+    }
+
+    fn admit_data(&mut self, now: Instant, key: StreamKey, head: &Head) -> Result<Admission, Fault> {
+        let Some(stream) = self.slots.get_mut(key) else { return Ok(Admission::Drop) };
+        match stream.receive() {
+            Receive::Body => {
+                if !stream.receive_window.spend(head.length) {
+                    let reason = "DATA beyond the stream's window (RFC 9113 section 6.9)";
+                    return self.reset_by_fault(now, key, ErrorCode::FLOW_CONTROL_ERROR, reason).map(Admission::Fault);
+                }
+                let known = if head.flags.contains(Flags::PADDED) { 0 } else { head.length };
+                Ok(self.charge_content(now, key, known)?.map_or(Admission::Deliver(key), Admission::Fault))
+            }
+            // G-053
+            Receive::Head { .. } => {
+                let reason = "DATA before HEADERS (RFC 9113 section 8.1)";
+                self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, reason).map(Admission::Fault)
+            }
+            // H-032
+            Receive::Ended => {
+                let reason = "DATA after END_STREAM (RFC 9113 section 5.1)";
+                self.fault_on(now, head.stream, ErrorCode::STREAM_CLOSED, reason).map(Admission::Fault)
+            }
+        }
+    }
+
+    /// H-130: `content-length` is judged by whole frames, so that the reaction does not depend on how they are cut.
+    fn charge_content(&mut self, now: Instant, key: StreamKey, data: u32) -> Result<Option<Step>, Fault> {
+        let Some(left) = self.slots.get_mut(key).and_then(|stream| stream.content_left.as_mut()) else {
+            return Ok(None);
+        };
+        if let Some(rest) = left.checked_sub(u64::from(data)) {
+            *left = rest;
+            return Ok(None);
+        }
+        let reason = "more DATA than content-length says (RFC 9113 section 8.1.1)";
+        self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, reason).map(Some)
+    }
+
+    /// H-034 to H-036, T-12: DATA on a stream that is gone; its octets are credited in any case.
+    fn data_on_closed(&mut self, now: Instant, head: &Head) -> Result<Option<Step>, Fault> {
+        self.check_not_idle(head.stream, "DATA on an idle stream (RFC 9113 section 5.1)")?;
+        let forgotten = self.closed.is_forgotten(head.stream);
+        let Some(closed) = self.closed.get_mut(head.stream) else {
+            if !forgotten {
+                return Err(Fault::protocol("DATA on a stream that was skipped (RFC 9113 section 5.1.1)"));
+            }
+            self.glitch(now, 8)?;
+            return Ok(None);
+        };
+        match closed {
+            Closed::WeReset { octets, frames } => {
+                let honest = *octets >= head.length || *frames > 0;
+                match octets.checked_sub(head.length) {
+                    Some(rest) => *octets = rest,
+                    None => *frames = frames.saturating_sub(1),
+                }
+                self.glitch(now, if honest { 0 } else { 8 })?;
+                Ok(None)
+            }
+            Closed::Ended if self.side == Side::Server => {
+                Err(Fault::Connection(ErrorCode::STREAM_CLOSED, "DATA on a closed stream (RFC 9113 section 5.1)"))
+            }
+            Closed::Ended | Closed::PeerReset => {
+                *closed = Closed::by_us(0);
+                self.reset_unknown(now, head.stream, ErrorCode::STREAM_CLOSED).map(Some)
+            }
+        }
+    }
+
+    /// H-060, T-43: DATA without data is bounded; real data pays for it.
+    fn count_data(&mut self, now: Instant, head: &Head, data: u32) -> Result<(), Fault> {
+        if data == 0 && !head.flags.contains(Flags::END_STREAM) && !self.empty_data.take(now, 8) {
+            return Err(Fault::calm("empty_data_burst: too many DATA frames without data"));
+        }
+        self.data_since_refund += data;
+        while self.data_since_refund >= REFUND_EVERY {
+            self.data_since_refund -= REFUND_EVERY;
+            self.empty_data.refund();
+        }
+        Ok(())
+    }
+
+    /// Goes on with a DATA frame: the pad length, then data piece by piece, then padding, then the end.
+    pub(super) fn continue_data(
+        &mut self,
+        now: Instant,
+        mut frame: DataFrame,
+        input: &mut Input<'_>,
+    ) -> Result<Step, Fault> {
+        if frame.pad_length_next {
+            let &[pad_length] = input.take(1) else { return Ok(Step::Idle) };
+            frame.pad_length_next = false;
+            frame.padding = data_padding(&frame.head, pad_length)?;
+            frame.data = frame.head.length - 1 - frame.padding;
+            self.count_data(now, &frame.head, frame.data)?;
+            // G-192: padding is given back at once.
+            self.discard(frame.stream, 1 + frame.padding);
+            if let Some(key) = frame.stream.filter(|key| !self.is_closed(*key))
+                && let Some(step) = self.charge_content(now, key, frame.data)?
+            {
+                self.reader.phase = Phase::Data(frame);
+                return Ok(step);
+            }
+        }
+        if frame.data > 0 {
+            let len = input.as_slice().len().min(frame.data as usize);
+            if len == 0 {
+                self.reader.phase = Phase::Data(frame);
+                return Ok(Step::Idle);
+            }
+            frame.data -= len as u32;
+            self.reader.phase = Phase::Data(frame);
+            return Ok(self.deliver(frame, len, input));
+        }
+        let skipped = input.take(frame.padding as usize).len() as u32;
+        frame.padding -= skipped;
+        if frame.padding > 0 {
+            self.reader.phase = Phase::Data(frame);
+            return Ok(Step::Idle);
+        }
+        self.reader.phase = Phase::Head;
+        match frame.stream {
+            Some(key) if frame.head.flags.contains(Flags::END_STREAM) => self.end_of_stream(now, key),
+            _ => Ok(Step::Nothing),
+        }
+    }
+
+    /// A piece of DATA goes to its stream, if that is still there to take it.
+    fn deliver(&mut self, frame: DataFrame, len: usize, input: &mut Input<'_>) -> Step {
+        match frame.stream.filter(|key| !self.is_closed(*key)) {
+            Some(stream) => Step::Data { stream, len },
+            None => {
+                // H-035, G-193: discarded octets are credited to the connection.
+                input.take(len);
+                self.receive_window.owe(len as u32);
+                Step::Nothing
+            }
+        }
+    }
+
+    fn discard(&mut self, stream: Option<StreamKey>, octets: u32) {
+        match stream {
+            Some(key) => self.consumed(key, octets),
+            None => self.receive_window.owe(octets),
+        }
+    }
+
+    /// END_STREAM on DATA.
+    fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
+        let Some(stream) = self.slots.get(key) else { return Ok(Step::Nothing) };
+        if stream.is_closed() {
+            return Ok(Step::Nothing);
+        }
+        if stream.content_left.is_some_and(|left| left > 0) {
+            let reason = "less DATA than content-length says (RFC 9113 section 8.1.1)";
+            return self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, reason);
+        }
+        self.receive_ended(key);
+        Ok(Step::End { stream: key })
+    }
+
+    /// The peer's half ended; the stream closes if ours had.
+    pub(super) fn receive_ended(&mut self, key: StreamKey) {
+        let Some(stream) = self.slots.get_mut(key) else { return };
+        let sent = stream.send() == super::stream::Send::Ended;
+        if sent {
+            self.close_cleanly(key);
+        } else {
+            stream.received(Receive::Ended);
+            self.credits.remove(&mut self.slots, key);
+        }
+    }
+
+    /// Both halves ended: the stream pays back what a reset would have cost.
+    pub(super) fn close_cleanly(&mut self, key: StreamKey) {
+        self.resets.refund();
+        self.close(key, Closed::Ended);
+    }
+}
+
+/// What becomes of a DATA frame's payload.
+enum Admission {
+    Deliver(StreamKey),
+    Drop,
+    /// Dropped too, and the stream ends.
+    Fault(Step),
+}

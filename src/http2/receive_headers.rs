@@ -1,0 +1,323 @@
+//! Receiving header blocks, RFC 9113 §4.3, §6.2 and §8.
+
+use super::closed::Closed;
+use super::config::Side;
+use super::connection::{Connection, Shutdown};
+use super::error::{Fault, Origin};
+use super::fields::{Malformed, Summary, check_request, check_response, check_trailers, class};
+use super::reader::OpenBlock;
+use super::slots::StreamKey;
+use super::step::{Part, Step};
+use super::stream::{Receive, Send, State, Stream};
+use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
+use crate::hpack::{BlockLimits, Decoded, Start};
+use crate::time::Instant;
+
+/// Informational responses that one stream may carry (T-09, G-045).
+const MAX_INFORMATIONAL: u8 = 8;
+
+/// How far past the announced limits a block may go before it ends the connection, as a factor.
+const ABUSE: u32 = 4;
+
+impl<T: Default> Connection<T> {
+    /// H-024, T-30, T-31: a block is bounded by its frames, empty ones included, and by its octets, before any of them
+    /// is kept.
+    pub(super) fn admit_fragment(&mut self, now: Instant, head: &Head) -> Result<(), Fault> {
+        self.reader.block_since.get_or_insert(now);
+        if head.kind == Kind::CONTINUATION
+            && let Some(block) = &mut self.reader.block
+        {
+            block.continuations += 1;
+            if block.continuations > self.config.max_continuations {
+                return Err(Fault::calm("max_continuations: too many CONTINUATION frames in one header block"));
+            }
+        }
+        if self.reader.fragments.len() + head.length as usize > self.config.max_header_block as usize {
+            return Err(Fault::calm("max_header_block: a header block is too long"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn headers(&mut self, now: Instant, head: Head, payload: &[u8]) -> Result<Step, Fault> {
+        let frame = Headers::parse(head, payload)?;
+        self.reader.open_block(frame.stream, frame.end_stream);
+        if frame.end_headers {
+            return self.end_block(now, Some(frame.fragment));
+        }
+        self.reader.fragments.extend_from_slice(frame.fragment);
+        Ok(Step::Nothing)
+    }
+
+    pub(super) fn continuation(&mut self, now: Instant, head: Head, payload: &[u8]) -> Result<Step, Fault> {
+        let frame = Continuation::parse(head, payload)?;
+        self.reader.fragments.extend_from_slice(frame.fragment);
+        if frame.end_headers { self.end_block(now, None) } else { Ok(Step::Nothing) }
+    }
+
+    /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
+    fn end_block(&mut self, now: Instant, whole: Option<&[u8]>) -> Result<Step, Fault> {
+        let Some(block) = self.reader.block.take() else { return Ok(Step::Nothing) };
+        self.reader.block_since = None;
+        let limits = BlockLimits {
+            max_list_size: self.config.max_header_list_size,
+            max_fields: self.config.max_header_fields,
+            abuse_list_size: self.config.max_header_list_size.saturating_mul(ABUSE),
+            abuse_fields: self.config.max_header_fields.saturating_mul(ABUSE),
+        };
+        self.fields.clear();
+        let octets = whole.unwrap_or(&self.reader.fragments);
+        let decoded = self.decoder.decode(octets, &limits, &mut self.fields).map_err(|error| {
+            if error.is_abuse() {
+                Fault::calm("max_header_list_size: a header list is far beyond the limit")
+            } else {
+                Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason())
+            }
+        })?;
+        self.reader.fragments.clear();
+        let oversized = decoded != Decoded::Complete;
+        match self.find(block.stream) {
+            Some(key) => self.block_on_stream(now, key, block, oversized),
+            None => self.block_without_stream(now, block, oversized),
+        }
+    }
+
+    fn block_on_stream(
+        &mut self,
+        now: Instant,
+        key: StreamKey,
+        block: OpenBlock,
+        oversized: bool,
+    ) -> Result<Step, Fault> {
+        let Some(stream) = self.slots.get(key) else { return Ok(Step::Nothing) };
+        match stream.receive() {
+            Receive::Head { informational } => self.response(now, key, block, informational, oversized),
+            Receive::Body => self.trailers(now, key, block, oversized),
+            // H-032
+            Receive::Ended => {
+                let reason = "HEADERS after END_STREAM (RFC 9113 section 5.1)";
+                self.fault_on(now, block.stream, ErrorCode::STREAM_CLOSED, reason)
+            }
+        }
+    }
+
+    fn response(
+        &mut self,
+        now: Instant,
+        key: StreamKey,
+        block: OpenBlock,
+        informational: u8,
+        oversized: bool,
+    ) -> Result<Step, Fault> {
+        // A list that was cut short cannot be judged; the layer above ends the stream.
+        let summary = if oversized { Ok(Summary::default()) } else { check_response(&self.fields) };
+        let summary = match summary {
+            Ok(summary) => summary,
+            Err(malformed) => return self.malformed(now, key, malformed),
+        };
+        if (100..200).contains(&summary.status) {
+            if block.end_stream {
+                return self.malformed(now, key, Malformed("an informational response ends the stream"));
+            }
+            if informational >= MAX_INFORMATIONAL {
+                return self.malformed(now, key, Malformed("more than 8 informational responses"));
+            }
+            if let Some(stream) = self.slots.get_mut(key) {
+                stream.received(Receive::Head { informational: informational + 1 });
+            }
+            return Ok(Step::Nothing);
+        }
+        // H-131: these have no content whatever content-length says.
+        let content_length = summary.content_length.filter(|_| !matches!(summary.status, 204 | 304));
+        if block.end_stream && content_length.is_some_and(|length| length > 0) {
+            return self.malformed(now, key, Malformed("content-length without content (RFC 9113 section 8.1.1)"));
+        }
+        if let Some(stream) = self.slots.get_mut(key) {
+            stream.content_left = content_length;
+            stream.received(Receive::Body);
+        }
+        Ok(self.block_done(key, block, Part::Response, summary.status, oversized))
+    }
+
+    fn trailers(&mut self, now: Instant, key: StreamKey, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
+        // H-127, H-148
+        if !block.end_stream {
+            return self.malformed(now, key, Malformed("a second HEADERS without END_STREAM (RFC 9113 section 8.1)"));
+        }
+        if !oversized && let Err(malformed) = check_trailers(&self.fields) {
+            return self.malformed(now, key, malformed);
+        }
+        if self.slots.get(key).and_then(|stream| stream.content_left).is_some_and(|left| left > 0) {
+            return self.malformed(now, key, Malformed("less DATA than content-length says (RFC 9113 section 8.1.1)"));
+        }
+        Ok(self.block_done(key, block, Part::Trailers, 0, oversized))
+    }
+
+    fn block_done(&mut self, key: StreamKey, block: OpenBlock, part: Part, status: u16, oversized: bool) -> Step {
+        if block.end_stream {
+            self.receive_ended(key);
+        }
+        Step::Headers { stream: key, part, status, end_stream: block.end_stream, oversized }
+    }
+
+    /// H-129: a stream error on both sides.
+    fn malformed(&mut self, now: Instant, key: StreamKey, malformed: Malformed) -> Result<Step, Fault> {
+        self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, malformed.0)
+    }
+
+    fn block_without_stream(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
+        let stream = block.stream;
+        if self.side == Side::Server && stream.is_client() && stream > self.highest_remote {
+            return self.request(now, block, oversized);
+        }
+        // H-030, H-040
+        self.check_not_idle(stream, "HEADERS on a stream that this peer cannot open (RFC 9113 section 5.1.1)")?;
+        let forgotten = self.closed.is_forgotten(stream);
+        let Some(closed) = self.closed.get_mut(stream) else {
+            if !forgotten {
+                return Err(Fault::protocol("a stream id below one used before (RFC 9113 section 5.1.1)"));
+            }
+            self.glitch(now, 8)?;
+            return Ok(Step::Nothing);
+        };
+        match closed {
+            Closed::WeReset { frames, .. } => {
+                let honest = *frames > 0;
+                *frames = frames.saturating_sub(1);
+                self.glitch(now, if honest { 0 } else { 8 })?;
+                Ok(Step::Nothing)
+            }
+            Closed::Ended if self.side == Side::Server => {
+                Err(Fault::Connection(ErrorCode::STREAM_CLOSED, "HEADERS on a closed stream (RFC 9113 section 5.1)"))
+            }
+            Closed::Ended | Closed::PeerReset => {
+                *closed = Closed::by_us(0);
+                self.reset_unknown(now, stream, ErrorCode::STREAM_CLOSED)
+            }
+        }
+    }
+
+    /// A client opens a stream.
+    fn request(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
+        let id = block.stream;
+        // A peer that does not read must not make us queue a reset for each of its requests (T-04, T-23).
+        if self.control.resets.len() >= self.config.max_replies as usize + self.slots.len() {
+            return Err(Fault::calm("max_replies: streams are opened faster than their resets leave"));
+        }
+        self.highest_remote = id;
+        if let Shutdown::Final { last } = self.shutdown
+            && id > last
+        {
+            // H-105: above the id of our GOAWAY; decoded, and not answered.
+            self.glitch(now, 8)?;
+            self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
+            return Ok(Step::Nothing);
+        }
+        // A list that was cut short cannot be judged; the layer above answers it.
+        let summary = if oversized { Ok(Summary::default()) } else { self.judge_request() };
+        let summary = match summary {
+            Ok(summary) if block.end_stream && summary.content_length.is_some_and(|length| length > 0) => {
+                Err(Malformed("content-length without content (RFC 9113 section 8.1.1)"))
+            }
+            judged => judged,
+        };
+        let Ok(summary) = summary else {
+            self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
+            return self.reset_unknown(now, id, ErrorCode::PROTOCOL_ERROR);
+        };
+        // H-043, T-01: open streams count, and so do those that are closed but still held by the application.
+        let limit = self.config.max_concurrent_streams;
+        if self.active >= limit || self.slots.len() >= limit as usize * 2 {
+            return self.refuse(now, id);
+        }
+        let receive = if block.end_stream { Receive::Ended } else { Receive::Body };
+        let state = State::Live { send: Send::Head, receive };
+        let mut stream = Stream::new(id, state, self.peer.initial_window, self.starting_window(), T::default());
+        stream.content_left = summary.content_length;
+        let Some(key) = self.slots.insert(stream) else { return self.refuse(now, id) };
+        self.ids.insert(id.get(), key.index() as u32);
+        self.active += 1;
+        Ok(Step::Headers { stream: key, part: Part::Request, status: 0, end_stream: block.end_stream, oversized })
+    }
+
+    /// A block that starts as one that was sound, and goes on with nothing but regular fields like that one, is sound
+    /// too and says the same.
+    fn judge_request(&mut self) -> Result<Summary, Malformed> {
+        let regular = |start: &Start| start.rest(&self.fields).all(|field| field.class == class::REGULAR);
+        let start = self.decoder.start().filter(regular);
+        match (self.sound_request, start) {
+            (Some((known, summary)), Some(start)) if known == start => Ok(summary),
+            _ => {
+                let summary = check_request(&self.fields)?;
+                self.sound_request = start.map(|start| (start, summary)).or(self.sound_request);
+                Ok(summary)
+            }
+        }
+    }
+
+    /// As for a stream over the limit, for one that the layer above has no room for.
+    pub(crate) fn refuse_stream(&mut self, now: Instant, key: StreamKey) {
+        self.counters.streams_refused += 1;
+        let charged = self.glitch(now, 8).and_then(|()| self.charge_reset(now));
+        self.reset(key, ErrorCode::REFUSED_STREAM);
+        if let Err(Fault::Connection(code, reason) | Fault::Stream(code, reason)) = charged {
+            self.fail(code, Origin::Local, reason);
+        }
+    }
+
+    /// G-165: refused before anything of it was processed, so the client may try it again.
+    fn refuse(&mut self, now: Instant, id: StreamId) -> Result<Step, Fault> {
+        self.counters.streams_refused += 1;
+        self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
+        self.glitch(now, 8)?;
+        self.reset_unknown(now, id, ErrorCode::REFUSED_STREAM)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Flags, PREFACE, Settings};
+    use crate::hpack::{Encoder, Field};
+    use crate::http2::{Config, Input};
+    use alloc::vec::Vec;
+
+    /// Once the usual start of a request is known to be sound, what follows it is still judged.
+    #[test]
+    fn a_known_start_does_not_hide_what_follows() {
+        let now = Instant::from_nanos(0);
+        let mut server = Connection::<()>::new(Side::Server, Config::new(Side::Server), now);
+        let mut receive = |octets: &[u8]| {
+            let (mut input, mut requests) = (Input::slice(octets), 0);
+            loop {
+                match server.receive_step(now, &mut input) {
+                    Step::Idle => return (requests, server.counters().resets_provoked),
+                    Step::Headers { .. } => requests += 1,
+                    _ => {}
+                }
+            }
+        };
+        let mut hello = PREFACE.to_vec();
+        Settings::encode_from(&[], &mut hello);
+        assert_eq!(receive(&hello), (0, 0));
+
+        let usual =
+            [(":method", "POST"), (":scheme", "http"), (":path", "/a"), (":authority", "b"), ("te", "trailers")];
+        let (mut encoder, mut id) = (Encoder::new(4096, 1), 1);
+        let mut request = |extra: &[(&str, &str)]| {
+            let mut block = Vec::new();
+            let fields = usual.iter().chain(extra);
+            encoder.encode(fields.map(|(name, value)| Field::new(name.as_bytes(), value.as_bytes())), &mut block);
+            let flags = Flags::END_HEADERS | Flags::END_STREAM;
+            let head = Head { length: block.len() as u32, kind: Kind::HEADERS, flags, stream: StreamId::new(id) };
+            id += 2;
+            [&head.encode()[..], &block].concat()
+        };
+        for round in 0..30 {
+            assert_eq!(receive(&request(&[])), (1, round * 3));
+            assert_eq!(receive(&request(&[("x", "y")])), (1, round * 3));
+            for (bad, extra) in [("te", "gzip"), (":path", "/b"), ("host", "c")].into_iter().zip(1..) {
+                assert_eq!(receive(&request(&[bad])), (0, round * 3 + extra), "{bad:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The life of one stream, RFC 9113 §5.1.
+
+use super::flow::{ReceiveWindow, SendWindow};
+use super::links::{LANES, Link};
+use crate::buffer::chunks::Queue;
+use crate::frame::StreamId;
+
+/// What we still have to send on a stream.
+///
+/// ```text
+/// Waiting ──id given──▶ Head ──HEADERS──▶ Body ──END_STREAM──▶ Ended
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Send {
+    /// A client's stream without an id: RFC 9113's "idle".
+    Waiting,
+    /// HEADERS come next.
+    Head,
+    Body,
+    /// We sent END_STREAM: "half-closed (local)", or "closed" if the peer did too.
+    Ended,
+}
+
+/// What the peer still has to send on a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receive {
+    /// No final HEADERS yet; counts informational responses.
+    Head {
+        informational: u8,
+    },
+    Body,
+    /// The peer sent END_STREAM: "half-closed (remote)", or "closed" if we did too.
+    Ended,
+}
+
+/// Both halves together are the state of RFC 9113 §5.1, figure 2; "reserved" does not occur without push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Live {
+        send: Send,
+        receive: Receive,
+    },
+    /// Closed by END_STREAM from both sides or by RST_STREAM; the layer above has not let go of it yet.
+    Closed,
+}
+
+/// How our half is to end once the outbox is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The layer above may still queue octets.
+    Open,
+    /// END_STREAM on the last DATA.
+    Data,
+    /// HEADERS with END_STREAM, which the layer above gives when asked.
+    Trailers,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Stream<T> {
+    pub(super) id: StreamId,
+    pub(super) state: State,
+    pub(super) ending: Ending,
+    /// The response may begin: the layer above is asked for its head.
+    pub(super) head_wanted: bool,
+    pub(super) send_window: SendWindow,
+    pub(super) receive_window: ReceiveWindow,
+    /// Octets of `content-length` still to come.
+    pub(super) content_left: Option<u64>,
+    pub(super) outbox: Queue,
+    /// The layer above wants to know when no more than this is queued.
+    pub(super) watch: Option<u32>,
+    pub(super) links: [Link; LANES],
+    pub(super) upper: T,
+}
+
+impl<T> Stream<T> {
+    pub(super) fn new(id: StreamId, state: State, send_window: u32, receive_window: u32, upper: T) -> Self {
+        Self {
+            id,
+            state,
+            ending: Ending::Open,
+            head_wanted: false,
+            send_window: SendWindow::new(send_window),
+            receive_window: ReceiveWindow::new(receive_window),
+            content_left: None,
+            outbox: Queue::EMPTY,
+            watch: None,
+            links: [Link::OUT; LANES],
+            upper,
+        }
+    }
+
+    pub(super) fn send(&self) -> Send {
+        match self.state {
+            State::Live { send, .. } => send,
+            State::Closed => Send::Ended,
+        }
+    }
+
+    pub(super) fn receive(&self) -> Receive {
+        match self.state {
+            State::Live { receive, .. } => receive,
+            State::Closed => Receive::Ended,
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Our half goes on to `next`; the stream is closed when both have ended.
+    pub(super) fn sent(&mut self, next: Send) {
+        self.state = match (self.state, next) {
+            (State::Closed, _) | (State::Live { receive: Receive::Ended, .. }, Send::Ended) => State::Closed,
+            (State::Live { receive, .. }, send) => State::Live { send, receive },
+        };
+    }
+
+    /// The peer's half goes on to `next`; the stream is closed when both have ended.
+    pub(super) fn received(&mut self, next: Receive) {
+        self.state = match (self.state, next) {
+            (State::Closed, _) | (State::Live { send: Send::Ended, .. }, Receive::Ended) => State::Closed,
+            (State::Live { send, .. }, receive) => State::Live { send, receive },
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Receive, Send, State, Stream};
+    use crate::frame::StreamId;
+
+    #[test]
+    fn closed_only_when_both_halves_ended_in_either_order() {
+        let open = State::Live { send: Send::Body, receive: Receive::Body };
+        let mut stream = Stream::new(StreamId::new(1), open, 1, 1, ());
+        stream.sent(Send::Ended);
+        assert_eq!(stream.state, State::Live { send: Send::Ended, receive: Receive::Body });
+        stream.received(Receive::Ended);
+        assert!(stream.is_closed());
+
+        let mut stream = Stream::new(StreamId::new(1), open, 1, 1, ());
+        stream.received(Receive::Ended);
+        assert!(!stream.is_closed());
+        stream.sent(Send::Ended);
+        assert!(stream.is_closed());
+        stream.sent(Send::Body);
+        assert!(stream.is_closed());
+    }
+}

@@ -1,0 +1,400 @@
+//! Transmitting: control frames first, then the streams in turn (RFC 9113 §5.2, H-097, G-196).
+
+use super::config::Side;
+use super::connection::{Connection, Exhaustion};
+use super::outgoing::{OurSettings, SHUTDOWN_PING};
+use super::queue::SHARE_FROM;
+use super::slots::StreamKey;
+use super::step::Transmit;
+use super::stream::{Ending, Receive, Send};
+use crate::buffer::WriteBuf;
+use crate::frame::{
+    DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, Flags, GoAway, HEAD_LEN, Head, Kind, PREFACE,
+    Ping, RstStream, Setting, SettingId, Settings, StreamId, WindowUpdate,
+};
+use crate::hpack::{Encoder, Field, FieldBlock};
+use crate::time::Instant;
+use alloc::vec::Vec;
+
+impl<T> Connection<T> {
+    /// Whether [`transmit_step`](Self::transmit_step) has something to say.
+    pub fn wants_transmit(&self) -> bool {
+        if self.error.is_some() {
+            return self.control.goaway.is_some();
+        }
+        if self.ended {
+            return self.control.is_pending();
+        }
+        self.control.is_pending()
+            || self.owes_credit()
+            || !self.credits.is_empty()
+            || !self.ready.is_empty()
+            || self.may_unblock()
+            || (self.waiting_len > 0 && self.may_start())
+    }
+
+    /// Adds frames to `output` until its target is met, nothing is left to say, or a header block is needed, which
+    /// [`send_head`](Self::send_head) or [`send_trailers`](Self::send_trailers) then adds. Call it until it returns
+    /// [`Transmit::Done`].
+    ///
+    /// A stream's turn is its HEADERS, at most one DATA, and its end if it has drained; turns go round.
+    pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
+        if self.error.is_some() {
+            // RFC 9113 §3.4: the preface goes before everything, also before an early end.
+            if self.control.goaway.is_some() && self.control.settings == OurSettings::Unsent {
+                self.write_preface(now, output);
+            }
+            self.write_goaway(output);
+            return Transmit::Done;
+        }
+        self.write_control(now, output);
+        if self.ended {
+            return Transmit::Done;
+        }
+        loop {
+            self.start_waiting();
+            if output.is_full() {
+                return Transmit::Done;
+            }
+            self.unblock();
+            let Some(key) = self.ready.front(&self.slots) else { return Transmit::Done };
+            let Some(stream) = self.slots.get(key) else { return Transmit::Done };
+            match (stream.send(), stream.ending, stream.outbox.is_empty()) {
+                (Send::Head, ..) if self.side == Side::Client || stream.head_wanted => return Transmit::Head(key),
+                (Send::Body, ..) if stream.head_wanted => return Transmit::Head(key),
+                (Send::Body, Ending::Trailers, true) => return Transmit::Trailers(key),
+                (Send::Body, Ending::Data, true) => self.write_data(key, 0, output),
+                (Send::Body, _, false) => {
+                    self.data_turn(key, output);
+                    if self.take_drained(key) {
+                        return Transmit::Drained(key);
+                    }
+                }
+                _ => self.ready.remove(&mut self.slots, key),
+            }
+        }
+    }
+
+    /// Adds a stream's first HEADERS, as [`Transmit::Head`] asked for; a client's stream gets its id here. END_STREAM
+    /// goes with them where `end` says so (Trailers-Only, and what is queued is dropped), or where [`end`](Self::end) was
+    /// called and nothing is queued.
+    pub fn send_head<'f>(
+        &mut self,
+        key: StreamKey,
+        fields: impl IntoIterator<Item = Field<'f>>,
+        end: bool,
+        output: &mut WriteBuf,
+    ) {
+        self.send_head_with(key, end, output, |encoder, out| encoder.encode(fields, out));
+    }
+
+    /// As [`send_head`](Self::send_head), for a header list in one piece that mostly starts as the last one did.
+    pub(crate) fn send_head_block(&mut self, key: StreamKey, block: &FieldBlock, end: bool, output: &mut WriteBuf) {
+        self.send_head_with(key, end, output, |encoder, out| encoder.encode_block(block, out));
+    }
+
+    fn send_head_with(
+        &mut self,
+        key: StreamKey,
+        end: bool,
+        output: &mut WriteBuf,
+        encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
+    ) {
+        let Some(stream) = self.slots.get_mut(key) else { return };
+        let wanted = core::mem::take(&mut stream.head_wanted);
+        // H-033: a second HEADERS only where `begin` asked for it, and none after END_STREAM.
+        if stream.send() != Send::Head && !(stream.send() == Send::Body && wanted) {
+            return;
+        }
+        if stream.id.is_zero() {
+            stream.id = self.next_id;
+            self.ids.insert(stream.id.get(), key.index() as u32);
+            self.next_id = StreamId::new(self.next_id.get() + 2);
+        }
+        let end = end || (stream.ending == Ending::Data && stream.outbox.is_empty());
+        stream.sent(Send::Body);
+        write_block(stream.id, end, self.peer.max_frame_size, output, |out| encode(&mut self.encoder, out));
+        if end {
+            // Nothing can follow: what was queued before the caller decided to end here is dropped.
+            self.queued -= stream.outbox.len();
+            stream.outbox.clear(&mut self.pool);
+            self.sent_end(key);
+        } else {
+            self.schedule(key);
+        }
+    }
+
+    /// Adds a stream's trailers, as [`Transmit::Trailers`] asked for; they end our half.
+    pub fn send_trailers<'f>(
+        &mut self,
+        key: StreamKey,
+        fields: impl IntoIterator<Item = Field<'f>>,
+        output: &mut WriteBuf,
+    ) {
+        let Some(stream) = self.slots.get(key) else { return };
+        if stream.send() == Send::Body && stream.outbox.is_empty() {
+            let encoder = &mut self.encoder;
+            let encode = |out: &mut Vec<u8>| encoder.encode(fields, out);
+            write_block(stream.id, true, self.peer.max_frame_size, output, encode);
+            self.sent_end(key);
+        }
+    }
+
+    /// We sent END_STREAM.
+    fn sent_end(&mut self, key: StreamKey) {
+        if self.slots.get(key).is_some_and(|stream| stream.receive() == Receive::Ended) {
+            return self.close_cleanly(key);
+        }
+        self.leave_send_lane(key);
+        if let Some(stream) = self.slots.get_mut(key) {
+            stream.sent(Send::Ended);
+        }
+    }
+
+    /// Ids are not asked for: a quarter of their space is kept for streams that were opened before `open` refused, so
+    /// none of them waits for ever (L-27).
+    fn may_start(&self) -> bool {
+        self.free_places() > 0
+    }
+
+    /// Streams that waited for the peer's limit join the turns, in order (G-163).
+    fn start_waiting(&mut self) {
+        while self.waiting_len > 0 && self.may_start() {
+            let Some(key) = self.waiting.front(&self.slots) else { return };
+            self.waiting.remove(&mut self.slots, key);
+            self.waiting_len -= 1;
+            self.active += 1;
+            if let Some(stream) = self.slots.get_mut(key) {
+                stream.sent(Send::Head);
+            }
+            self.ready.push(&mut self.slots, key);
+        }
+    }
+
+    fn may_unblock(&self) -> bool {
+        !self.blocked.is_empty() && self.send_window.available() > 0
+    }
+
+    /// One stream for each turn while the connection's window lasts: were it all of them, a peer that grants an octet at
+    /// a time could make every stream move each time (T-17).
+    fn unblock(&mut self) {
+        if self.may_unblock()
+            && let Some(key) = self.blocked.front(&self.slots)
+        {
+            self.blocked.remove(&mut self.slots, key);
+            self.ready.push(&mut self.slots, key);
+        }
+    }
+
+    /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn.
+    fn data_turn(&mut self, key: StreamKey, output: &mut WriteBuf) {
+        let Some(stream) = self.slots.get(key) else { return };
+        let stream_window = stream.send_window.available();
+        if stream_window == 0 {
+            return self.ready.remove(&mut self.slots, key);
+        }
+        let connection_window = self.send_window.available();
+        if connection_window == 0 {
+            self.ready.remove(&mut self.slots, key);
+            return self.blocked.push(&mut self.slots, key);
+        }
+        let frame = self.peer.max_frame_size.min(self.config.max_send_frame_size) as usize;
+        let octets = stream.outbox.len().min(stream_window).min(connection_window).min(frame);
+        self.write_data(key, octets, output);
+        if let Some(stream) = self.slots.get(key)
+            && !stream.outbox.is_empty()
+        {
+            self.ready.remove(&mut self.slots, key);
+            self.ready.push(&mut self.slots, key);
+        }
+    }
+
+    fn take_drained(&mut self, key: StreamKey) -> bool {
+        let Some(stream) = self.slots.get_mut(key) else { return false };
+        let drained = stream.watch.is_some_and(|mark| stream.outbox.len() <= mark as usize);
+        if drained {
+            stream.watch = None;
+        }
+        drained
+    }
+
+    /// Writes a DATA frame with the next `octets` of the outbox; END_STREAM goes with the last of them.
+    fn write_data(&mut self, key: StreamKey, octets: usize, output: &mut WriteBuf) {
+        let Some(stream) = self.slots.get_mut(key) else { return };
+        let end = stream.ending == Ending::Data && stream.outbox.len() == octets;
+        let flags = if end { Flags::END_STREAM } else { Flags::NONE };
+        let head = Head { length: octets as u32, kind: Kind::DATA, flags, stream: stream.id };
+        output.put_slice(&head.encode());
+        let mut left = octets;
+        while left > 0 {
+            let Some((front, _)) = stream.outbox.front(&self.pool) else { break };
+            let piece = front.len().min(left);
+            let shared = if piece >= SHARE_FROM { stream.outbox.front_shared(&self.pool, piece) } else { None };
+            match shared {
+                Some(shared) => output.put_shared(shared),
+                None => output.put_slice(front.get(..piece).unwrap_or_default()),
+            }
+            stream.outbox.discard(&mut self.pool, piece);
+            if piece == 0
+                && let Some(chunk) = stream.outbox.advance(&mut self.pool, 0)
+            {
+                // A `write` that took octets back left it empty.
+                self.pool.give_chunk(chunk);
+            }
+            left -= piece;
+        }
+        stream.send_window.spend(octets);
+        self.send_window.spend(octets);
+        self.queued -= octets;
+        if end {
+            self.sent_end(key);
+        }
+    }
+
+    /// What is owed before it is worth a WINDOW_UPDATE (G-194), so small that 15 stalled calls leave the others at full
+    /// speed (G-191).
+    pub(super) fn credit_threshold(&self) -> u32 {
+        (self.config.connection_window / 2).min(self.config.stream_window / 2).max(1)
+    }
+
+    fn owes_credit(&self) -> bool {
+        let increment = self.receive_window.announceable();
+        // Little is owed only as long as the peer can go on without it.
+        let urgent = self.control.credit_now || self.receive_window.available() <= 0;
+        increment >= self.credit_threshold() || (urgent && increment > 0)
+    }
+
+    fn write_control(&mut self, now: Instant, output: &mut WriteBuf) {
+        if self.control.is_pending() {
+            self.write_replies(now, output);
+        }
+        self.write_credit(output);
+    }
+
+    fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
+        if self.control.settings == OurSettings::Unsent {
+            self.write_preface(now, output);
+        }
+        while self.control.settings_acks > 0 && !output.is_full() {
+            self.control.settings_acks -= 1;
+            output.with_vec(|out| Settings::ACK.encode(out));
+        }
+        while !output.is_full() {
+            let Some(payload) = self.control.pongs.pop_front() else { break };
+            output.with_vec(|out| Ping { ack: true, payload }.encode(out));
+        }
+        while !output.is_full() {
+            let Some((stream, code)) = self.control.resets.pop_front() else { break };
+            output.with_vec(|out| RstStream { stream, code }.encode(out));
+        }
+        self.write_goaway(output);
+        if self.control.own_ping {
+            self.control.own_ping = false;
+            output.with_vec(|out| Ping { ack: false, payload: SHUTDOWN_PING }.encode(out));
+        }
+    }
+
+    /// RFC 9113 §3.4: the first octets of either side.
+    fn write_preface(&mut self, now: Instant, output: &mut WriteBuf) {
+        self.control.settings = OurSettings::Sent;
+        self.settings_ack_until = self.config.settings_ack_timeout.and_then(|timeout| now.checked_add(timeout));
+        let config = &self.config;
+        let mut settings = Vec::with_capacity(6);
+        let mut announce = |id, value| settings.push(Setting { id, value });
+        match self.side {
+            Side::Client => announce(SettingId::ENABLE_PUSH, 0),
+            Side::Server => announce(SettingId::MAX_CONCURRENT_STREAMS, config.max_concurrent_streams),
+        }
+        // RFC 9113 §6.5.2: what equals its initial value need not be said.
+        if config.decoder_table_size != DEFAULT_HEADER_TABLE_SIZE {
+            announce(SettingId::HEADER_TABLE_SIZE, config.decoder_table_size);
+        }
+        if config.stream_window != DEFAULT_WINDOW {
+            announce(SettingId::INITIAL_WINDOW_SIZE, config.stream_window);
+        }
+        if config.max_frame_size != DEFAULT_MAX_FRAME_SIZE {
+            announce(SettingId::MAX_FRAME_SIZE, config.max_frame_size);
+        }
+        announce(SettingId::MAX_HEADER_LIST_SIZE, config.max_header_list_size);
+        // RFC 9113 §6.9.2: the connection's window grows by WINDOW_UPDATE only.
+        let increment = config.connection_window.saturating_sub(DEFAULT_WINDOW);
+        output.with_vec(|out| {
+            if self.side == Side::Client {
+                out.extend_from_slice(PREFACE);
+            }
+            Settings::encode_from(&settings, out);
+            if increment > 0 {
+                WindowUpdate { stream: StreamId::ZERO, increment }.encode(out);
+            }
+        });
+    }
+
+    fn write_goaway(&mut self, output: &mut WriteBuf) {
+        if let Some(frame) = self.control.goaway.take() {
+            let debug_data = frame.debug_data.as_bytes();
+            let frame = GoAway { last_stream: frame.last, code: frame.code, debug_data };
+            output.with_vec(|out| frame.encode(out));
+        }
+    }
+
+    fn write_credit(&mut self, output: &mut WriteBuf) {
+        if self.owes_credit() {
+            self.control.credit_now = false;
+            let increment = self.receive_window.announce();
+            if increment >= self.credit_threshold() {
+                self.exhaustion = Exhaustion::No;
+            }
+            write_window_update(StreamId::ZERO, increment, output);
+        }
+        while !output.is_full() {
+            let Some(key) = self.credits.front(&self.slots) else { return };
+            self.credits.remove(&mut self.slots, key);
+            if let Some(stream) = self.slots.get_mut(key) {
+                write_window_update(stream.id, stream.receive_window.announce(), output);
+            }
+        }
+    }
+}
+
+/// H-113: never an increment of 0.
+fn write_window_update(stream: StreamId, increment: u32, output: &mut WriteBuf) {
+    if increment > 0 {
+        output.with_vec(|out| WindowUpdate { stream, increment }.encode(out));
+    }
+}
+
+/// HEADERS, and CONTINUATION where the block is longer than the peer's frames (G-014, G-038). The block is encoded here,
+/// into the output, so that the encoder's table and the wire never disagree (L-25).
+fn write_block(
+    stream: StreamId,
+    end_stream: bool,
+    max_frame_size: u32,
+    output: &mut WriteBuf,
+    encode: impl FnOnce(&mut Vec<u8>),
+) {
+    output.with_vec(|out| {
+        let start = out.len();
+        out.extend_from_slice(&[0; HEAD_LEN]);
+        encode(out);
+        let max = max_frame_size as usize;
+        let block = out.len() - start - HEAD_LEN;
+        let mut flags = if end_stream { Flags::END_STREAM } else { Flags::NONE };
+        if block <= max {
+            flags = flags | Flags::END_HEADERS;
+        }
+        let head = Head { length: block.min(max) as u32, kind: Kind::HEADERS, flags, stream };
+        if let Some(place) = out.get_mut(start..start + HEAD_LEN) {
+            place.copy_from_slice(&head.encode());
+        }
+        if block > max {
+            let rest = out.split_off(start + HEAD_LEN + max);
+            let mut pieces = rest.chunks(max).peekable();
+            while let Some(piece) = pieces.next() {
+                let flags = if pieces.peek().is_none() { Flags::END_HEADERS } else { Flags::NONE };
+                let head = Head { length: piece.len() as u32, kind: Kind::CONTINUATION, flags, stream };
+                out.extend_from_slice(&head.encode());
+                out.extend_from_slice(piece);
+            }
+        }
+    });
+}

@@ -1,0 +1,70 @@
+//! gRPC as a pure state machine: octets and time go in, octets and events come out. You bring the socket, the clock and
+//! the executor.
+//!
+//! [`Connection`] is the whole of gRPC on one transport, for either role. Whatever the runtime, the loop is this:
+//!
+//! ```text
+//!   octets read ───▶ receive ──┐                     ┌──▶ poll_event ───▶ what happened, to which call
+//!                              │                     │
+//!   a timer ───▶ handle_timeout├───▶ Connection ─────┼──▶ call(id): read, send, finish, cancel
+//!                              │                     │
+//!   octets to write ◀─ transmit┘                     └──▶ poll_timeout ───▶ when to come back
+//! ```
+//!
+//! | layer | what it is | worth using alone |
+//! |---|---|---|
+//! | [`time`], [`buffer`] | time as an argument; outgoing octets that the caller owns | |
+//! | [`hpack`] | RFC 7541, both ways | yes |
+//! | [`frame`] | RFC 9113 §4 and §6: parse and encode, no state | yes |
+//! | [`http2`] | RFC 9113: streams, flow control, settings, guards; knows nothing of gRPC | yes |
+//! | [`grpc`] | the wire of gRPC, stateless, for any HTTP/2 stack | yes |
+//! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
+//!
+//! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
+//! how a call ended is data ([`Outcome`], [`Stop`]), a broken connection is a [`ConnectionError`], and a verb that makes no
+//! sense is a [`Misuse`] that changed nothing.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+#[cfg(any(feature = "tokio", feature = "mio"))]
+pub mod adapter;
+pub mod buffer;
+mod call;
+mod config;
+mod connection;
+mod error;
+mod event;
+pub mod frame;
+pub mod grpc;
+pub mod hpack;
+pub mod http2;
+mod octets;
+mod options;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+pub mod time;
+
+pub use buffer::WriteBuf;
+pub use call::{
+    Call, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request, Response,
+    Role, Server, Stop,
+};
+pub use config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, ServerConfigBuilder};
+pub use connection::Connection;
+pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
+pub use event::{CallId, Event};
+pub use options::OpenOptions;
+#[cfg(feature = "std")]
+pub use time::Clock;
+pub use time::Instant;
+
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,49 @@
+//! The simulation kit: both ends of a connection in memory, under virtual time, over links that misbehave on request.
+//!
+//! Nothing here reads a clock, a socket or a source of randomness: a seed and a script give the same run again, octet for
+//! octet. The library's own tests stand on it, and so can the tests of what is built on the library.
+//!
+//! | to | use |
+//! |---|---|
+//! | join a client and a server | [`Pair`] |
+//! | delay, cut, throttle, stall or kill a transport | [`FaultyLink`] |
+//! | script a side | [`Pair::on_client`], [`Pair::on_server`], [`answer`], [`echo`] |
+//! | keep what was read | [`Transcript`], [`Record`] |
+//! | have time and chance | [`Clock`], [`Rng`] |
+//!
+//! ```
+//! use grpc_sansio::grpc::{Code, Kind, Method, Status};
+//! use grpc_sansio::testing::{Pair, answer};
+//! use grpc_sansio::OpenOptions;
+//!
+//! const GREET: Method = Method::from_static("/helloworld.Greeter/SayHello", Kind::Unary);
+//!
+//! let mut pair = Pair::new(7);
+//! // The server answers each call, once all of its request has arrived.
+//! pair.on_server(answer(GREET.kind(), |request| {
+//!     let name = request.messages().next().unwrap_or_default();
+//!     (vec![[b"hello ", name].concat()], Status::ok())
+//! }));
+//!
+//! let call = pair.open(&OpenOptions::new(&GREET)).unwrap();
+//! pair.client.call(call).unwrap().send("world".as_bytes().to_vec()).unwrap();
+//! pair.drive();
+//!
+//! let call = pair.client_log.call(call).unwrap();
+//! assert_eq!(call.messages().next(), Some(&b"hello world"[..]));
+//! assert_eq!(call.outcome().unwrap().code(), Code::Ok);
+//! ```
+
+mod clock;
+mod link;
+mod pair;
+mod record;
+mod rng;
+mod script;
+
+pub use clock::Clock;
+pub use link::{Cut, FaultyLink, Read};
+pub use pair::Pair;
+pub use record::{CallLog, Record, Recorded, Transcript};
+pub use rng::Rng;
+pub use script::{Received, answer, echo};

@@ -1,0 +1,238 @@
+//! Messages: limits on both sides, flags, framing (G-064 to G-074, G-092 to G-097).
+
+use crate::raw::{OK, RESPONSE, Raw, Seen, client_config, framed, limits, server_config};
+use crate::{BIDI, DOWNLOAD, UNARY};
+use grpc_sansio::frame::{Data, ErrorCode, Frame, StreamId};
+use grpc_sansio::grpc::{Code, Codings, Kind, Message, Metadata, Status};
+use grpc_sansio::{ClientConfig, Event, Misuse, OpenError, OpenOptions, SendError, ServerConfig, Stop};
+
+/// G-064, G-065: any cut of the prefix, zero-length messages, padding, empty DATA, many messages in a frame.
+#[test]
+fn g_064_g_065_frames_say_nothing_about_messages() {
+    for cut in 0..=5 {
+        let mut raw = Raw::client();
+        let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+        raw.headers(1, &RESPONSE, false);
+        let wire = [framed(b""), framed(b"first"), framed(b""), framed(b"second")].concat();
+        let (one, two) = wire.split_at(5 + cut);
+        raw.data(1, one, false);
+        raw.data(1, b"", false);
+        raw.frame(Frame::Data(Data { stream: StreamId::new(1), data: two, padding: Some(255), end_stream: false }));
+        raw.headers(1, &OK, true);
+        raw.poll();
+        assert_eq!(raw.log(id).messages().collect::<Vec<_>>(), [&b""[..], b"first", b"", b"second"], "{cut}");
+        assert_eq!(raw.log(id).code(), Some(Code::Ok));
+    }
+}
+
+/// G-067, G-069, G-071: the client's limit, on both sides of it; refused as soon as the prefix is there.
+#[test]
+fn g_067_g_069_g_071_the_clients_receive_limit() {
+    for limit in [0u32, 1, 100, 70_000] {
+        let config = client_config(limits(|limits| limits.max_receive_message = Some(limit)));
+        for (length, fits) in [(limit, true), (limit + 1, false)] {
+            let mut raw = Raw::client_with(&config);
+            let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+            raw.headers(1, &RESPONSE, false);
+            let wire = framed(&vec![7; length as usize]);
+            raw.data(1, &wire[..5], false);
+            assert_eq!(raw.said_of_calls().is_empty(), fits, "{length} of {limit}");
+            if fits {
+                wire[5..].chunks(16_384).for_each(|piece| raw.data(1, piece, false));
+                raw.headers(1, &OK, true);
+            }
+            raw.poll();
+            assert_eq!(raw.log(id).code(), Some(if fits { Code::Ok } else { Code::ResourceExhausted }));
+            assert_eq!(raw.log(id).messages().count(), usize::from(fits));
+        }
+    }
+}
+
+/// G-067, G-072: the server's limit; it answers with a status, and the application is told that the call stopped.
+#[test]
+fn g_067_g_072_the_servers_receive_limit() {
+    let config = server_config(limits(|limits| limits.max_receive_message = Some(10)));
+    let mut raw = Raw::server_with(&config);
+    raw.request(1, &[], false);
+    let id = raw.opened();
+    raw.data(1, &framed(&[0; 10]), false);
+    raw.data(1, &framed(&[0; 11])[..5], false);
+    let said = raw.said_of_calls();
+    assert_eq!(said[0].field("grpc-status"), Some("8"));
+    assert_eq!(said[1..], [Seen::Reset(1, ErrorCode::NO_ERROR)]);
+    assert!(raw.poll().contains(&Event::Stopped(id)));
+    assert_eq!(raw.it.call(id).unwrap().stopped(), Some(Stop::PeerFault));
+    assert_eq!(raw.log(id).messages().count(), 1, "decision 4: what was complete stays readable");
+    raw.it.call(id).unwrap().finish(&Status::ok(), &Metadata::new());
+    assert_eq!((raw.said(), raw.it.calls()), (vec![], 0));
+}
+
+/// G-070: over the send limit nothing leaves, and the call goes on.
+#[test]
+fn g_070_the_send_limit() {
+    let config = client_config(limits(|limits| limits.max_send_message = Some(10)));
+    let mut raw = Raw::client_with(&config);
+    let id = raw.open(&OpenOptions::new(&BIDI));
+    let mut call = raw.it.call(id).unwrap();
+    assert_eq!(call.send(vec![1; 11]), Err(SendError::TooLarge(Message::new(vec![1; 11]))));
+    assert_eq!(call.send_with(11, |_| panic!("not asked")), Err(SendError::TooLarge(())));
+    assert_eq!(call.send_with(0, |buffer| buffer.resize(11, 0)), Err(SendError::TooLarge(())));
+    assert_eq!(call.queued(), 0);
+    call.send(vec![1; 10]).unwrap();
+    call.send_with(10, |buffer| buffer.resize(10, 2)).unwrap();
+    let said = raw.said_of_calls();
+    let data = [framed(&[1; 10]), framed(&[2; 10])].concat();
+    assert_eq!(said[1..], [Seen::Data { stream: 1, data, end: false }]);
+}
+
+/// G-066: reserved flag bits.
+#[test]
+fn g_066_reserved_flags() {
+    for flag in [2, 0x80, 0xff] {
+        let mut raw = Raw::client();
+        let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+        raw.headers(1, &RESPONSE, false);
+        raw.data(1, &[flag, 0, 0, 0, 0], false);
+        assert_eq!(raw.said_of_calls(), [Seen::Reset(1, ErrorCode::CANCEL)]);
+        raw.poll();
+        assert_eq!(raw.log(id).code(), Some(Code::Internal));
+
+        let mut raw = Raw::server();
+        raw.request(1, &[], false);
+        raw.opened();
+        raw.data(1, &[flag, 0, 0, 0, 0], false);
+        assert_eq!(raw.said_of_calls()[0].field("grpc-status"), Some("13"));
+    }
+}
+
+/// G-073: a request that ends inside a message.
+#[test]
+fn g_073_a_request_cut_short() {
+    for part in [1, 4, 5, 7] {
+        let mut raw = Raw::server();
+        raw.request(1, &[], false);
+        let id = raw.opened();
+        raw.data(1, &framed(b"part")[..part], true);
+        let said = raw.said_of_calls();
+        assert_eq!((said.len(), said[0].field("grpc-status")), (1, Some("13")));
+        assert!(raw.poll().contains(&Event::Stopped(id)));
+        assert!(!raw.log(id).is_half_closed());
+    }
+}
+
+fn gzip_client() -> ClientConfig {
+    ClientConfig::builder("localhost").codings(Codings::new(["gzip"]).unwrap()).build().unwrap()
+}
+
+fn gzip_server() -> ServerConfig {
+    ServerConfig::builder().codings(Codings::new(["gzip"]).unwrap()).build().unwrap()
+}
+
+const COMPRESSED: [u8; 6] = [1, 0, 0, 0, 1, b'z'];
+
+/// G-095, G-096, G-097: what a compressed flag means in a response.
+#[test]
+fn g_095_g_096_g_097_compressed_responses() {
+    for (encoding, flag, expected) in [
+        ("(none)", 1, Code::Internal),
+        ("identity", 1, Code::Internal),
+        ("gzip", 1, Code::Ok),
+        ("gzip", 0, Code::Ok),
+        ("snappy", 1, Code::Internal),
+        ("snappy", 0, Code::Ok),
+    ] {
+        let mut raw = Raw::client_with(&gzip_client());
+        let id = raw.request(&OpenOptions::new(&UNARY), b"m");
+        let mut head = RESPONSE.to_vec();
+        if encoding != "(none)" {
+            head.push(("grpc-encoding", encoding));
+        }
+        raw.headers(1, &head, false);
+        raw.data(1, &[flag, 0, 0, 0, 1, b'z'], false);
+        raw.headers(1, &OK, true);
+        raw.poll();
+        assert_eq!(raw.log(id).code(), Some(expected), "{encoding} {flag}");
+    }
+}
+
+/// G-096, and G-094 at the start of the stream, on the server.
+#[test]
+fn g_094_g_096_compressed_requests() {
+    for (encoding, status) in [("(none)", Some("13")), ("identity", Some("13")), ("gzip", None), ("zstd", Some("12"))] {
+        let mut raw = Raw::server_with(&gzip_server());
+        raw.request(1, &[("grpc-encoding", encoding)], false);
+        raw.poll();
+        raw.data(1, &COMPRESSED, false);
+        let said = raw.said_of_calls();
+        assert_eq!(said.first().and_then(|seen| seen.field("grpc-status")), status, "{encoding}");
+        if encoding == "zstd" {
+            assert_eq!(said[0].field("grpc-accept-encoding"), Some("identity,gzip"), "G-063");
+        }
+    }
+}
+
+/// G-092, G-093: a server compresses only what its client accepts; a client only what its head names.
+#[test]
+fn g_092_g_093_who_may_send_compressed() {
+    for (accept, encoding, allowed) in [
+        ("(none)", "(none)", false),
+        ("gzip", "(none)", true),
+        ("identity", "gzip", false),
+        ("(none)", "gzip", true),
+        ("deflate, gzip", "(none)", true),
+    ] {
+        let mut raw = Raw::server_with(&gzip_server());
+        raw.request(1, &[("grpc-accept-encoding", accept), ("grpc-encoding", encoding)], true);
+        let id = raw.opened();
+        let mut call = raw.it.call(id).unwrap();
+        assert_eq!(call.send(Message::compressed("z")), Err(Misuse::CompressedWithoutEncoding.into()));
+        assert_eq!(call.set_encoding("deflate"), Err(Misuse::EncodingNotAccepted));
+        let result = call.set_encoding("gzip");
+        assert_eq!(result.is_ok(), allowed, "{accept} {encoding}");
+        if allowed {
+            call.send(Message::compressed("z")).unwrap();
+            call.send("plain".as_bytes().to_vec()).unwrap();
+            let said = raw.said_of_calls();
+            assert_eq!(said[0].field("grpc-encoding"), Some("gzip"));
+            let data = [COMPRESSED.to_vec(), framed(b"plain")].concat();
+            assert_eq!(said[1], Seen::Data { stream: 1, data, end: false });
+        }
+    }
+    let mut raw = Raw::client_with(&gzip_client());
+    let now = raw.now();
+    assert_eq!(raw.it.open(now, &OpenOptions::new(&UNARY).encoding("zstd")), Err(OpenError::UnknownEncoding));
+    let plain = raw.open(&OpenOptions::new(&UNARY));
+    let refused = raw.it.call(plain).unwrap().send_compressed_with(1, |_| panic!("not asked"));
+    assert_eq!(refused, Err(Misuse::CompressedWithoutEncoding.into()));
+    raw.said();
+    let id = raw.open(&OpenOptions::new(&UNARY).encoding("gzip"));
+    raw.it.call(id).unwrap().send_compressed_with(1, |buffer| buffer.push(b'z')).unwrap();
+    let said = raw.said_of_calls();
+    assert_eq!(
+        (said[0].field("grpc-encoding"), said[0].field("grpc-accept-encoding")),
+        (Some("gzip"), Some("identity,gzip"))
+    );
+    assert_eq!(said[1], Seen::Data { stream: 3, data: COMPRESSED.to_vec(), end: true });
+}
+
+/// Large messages come through by every path: shared, copied, over many frames; the flag comes with them.
+#[test]
+fn messages_of_every_size_arrive() {
+    use grpc_sansio::testing::{Cut, Pair, answer};
+    for cut in [Cut::Whole, Cut::Random] {
+        let mut pair = Pair::new(9);
+        pair.cut(cut);
+        pair.on_server(answer(Kind::Unary, |request| {
+            (vec![request.messages().next().unwrap().to_vec()], Status::ok())
+        }));
+        for size in [0, 1, 4_090, 4_095, 4_096, 4_097, 16_379, 16_384, 65_535, 262_139, 262_144, 300_000, 2_000_000] {
+            let message: Vec<u8> = (0..size).map(|n| (n * 7 % 251) as u8).collect();
+            let id = pair.open(&OpenOptions::new(&UNARY)).unwrap();
+            pair.client.call(id).unwrap().send(message.clone()).unwrap();
+            pair.drive();
+            let log = pair.client_log.call(id).unwrap();
+            assert_eq!(log.code(), Some(Code::Ok), "{size} {cut:?}");
+            assert!(log.messages().eq([&message[..]]), "{size} {cut:?}");
+        }
+    }
+}

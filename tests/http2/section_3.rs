@@ -1,0 +1,154 @@
+//! RFC 9113 §3: starting a connection.
+
+use super::harness::*;
+use bytes::Buf;
+use grpc_sansio::WriteBuf;
+use grpc_sansio::frame::{ErrorCode, Frame, PREFACE, Settings};
+use grpc_sansio::frame::{Head, SettingId};
+use grpc_sansio::http2::{Config, Origin, Side};
+use std::time::Duration;
+
+fn first_octets(side: Side) -> Vec<u8> {
+    let mut peer = Peer::new(side, Config::new(side));
+    let mut output = WriteBuf::new();
+    peer.transmit(&mut output);
+    output.copy_to_bytes(output.len()).to_vec()
+}
+
+fn announced(wire: &[u8]) -> Vec<(SettingId, u32)> {
+    let (head, rest) = wire.split_first_chunk::<9>().unwrap();
+    let head = Head::parse(head);
+    let settings = Settings::parse(head, &rest[..head.length as usize]).unwrap();
+    settings.iter().map(|setting| (setting.id, setting.value)).collect()
+}
+
+/// H-001: and SETTINGS that switch push off.
+#[test]
+fn h001_client_begins_with_the_preface_and_settings() {
+    let wire = first_octets(Side::Client);
+    let settings = announced(wire.strip_prefix(PREFACE).unwrap());
+    assert!(settings.contains(&(SettingId::ENABLE_PUSH, 0)), "{settings:?}");
+    assert!(settings.contains(&(SettingId::INITIAL_WINDOW_SIZE, 256 * 1024)));
+    assert_eq!(frames(&wire)[1], format!("WINDOW 0 {}", 4 * 1024 * 1024 - 65_535));
+}
+
+/// H-002: before anything of the client arrived.
+#[test]
+fn h002_server_begins_with_settings() {
+    let settings = announced(&first_octets(Side::Server));
+    assert!(settings.contains(&(SettingId::MAX_CONCURRENT_STREAMS, 100)));
+    assert!(settings.iter().all(|(id, _)| *id != SettingId::ENABLE_PUSH));
+}
+
+/// H-003: a client does not wait for the server's SETTINGS, and a server takes what comes early.
+#[test]
+fn h003_requests_follow_the_preface_at_once() {
+    let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+    client.http2.open(()).unwrap();
+    assert_eq!(client.say()[2], "HEADERS 1");
+    let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+    let early = [&PREFACE[..], &settings(&[]), &headers(1, GET, true)].concat();
+    assert_eq!(server.hear(&early), ["ready", "request 1 END"]);
+}
+
+/// H-004, H-005: at the first octet that differs, and nothing is said to what does not speak HTTP/2.
+#[test]
+fn h005_wrong_preface_is_found_at_its_first_octet() {
+    for wrong in 0..PREFACE.len() {
+        let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+        assert!(server.hear(&PREFACE[..wrong]).is_empty());
+        assert!(!server.http2.is_ended());
+        assert_eq!(server.hear(&[PREFACE[wrong] ^ 1]), ["closed PROTOCOL_ERROR"], "octet {wrong}");
+        assert!(server.say().is_empty() && server.http2.is_finished());
+    }
+}
+
+/// H-005
+#[test]
+fn h005_preface_may_be_cut_anywhere() {
+    let start = [&PREFACE[..], &settings(&[])].concat();
+    for cut in 0..=start.len() {
+        let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+        let heard = [server.hear(&start[..cut]), server.hear(&start[cut..])].concat();
+        assert_eq!(heard, ["ready"]);
+    }
+}
+
+/// H-004
+#[test]
+fn h004_first_frame_is_settings() {
+    for first in [
+        ping(b"12345678"),
+        headers(1, GET, true),
+        window(0, 1),
+        raw(grpc_sansio::frame::Kind(99), grpc_sansio::frame::Flags::NONE, 0, b""),
+    ] {
+        let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+        server.fails(&[&PREFACE[..], &first].concat(), ErrorCode::PROTOCOL_ERROR);
+        let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+        assert_eq!(client.hear(&first), ["closed PROTOCOL_ERROR"]);
+        assert!(client.say().is_empty());
+    }
+}
+
+/// H-006, H-080
+#[test]
+fn h006_settings_are_acknowledged_after_our_own() {
+    let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+    server.hear(&[&PREFACE[..], &settings(&[])].concat());
+    let said = server.say();
+    assert_eq!((said[0].as_str(), said.last().unwrap().as_str()), ("SETTINGS", "SETTINGS ACK"));
+}
+
+/// H-007
+#[test]
+fn h007_first_settings_is_no_acknowledgement() {
+    let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+    server.say();
+    server.fails(&[&PREFACE[..], &ack()].concat(), ErrorCode::PROTOCOL_ERROR);
+}
+
+/// G-170: the message says what is wrong.
+#[test]
+fn http_1_answer_is_recognised() {
+    let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+    assert_eq!(client.hear(b"HTTP/1.1 400 Bad Request\r\n\r\n"), ["closed PROTOCOL_ERROR"]);
+    assert!(client.http2.error().unwrap().reason().contains("HTTP/1"));
+}
+
+/// `handshake_timeout` of the limits.
+#[test]
+fn handshake_has_ten_seconds() {
+    for side in [Side::Client, Side::Server] {
+        let mut peer = Peer::new(side, Config::new(side));
+        assert_eq!(peer.http2.poll_timeout().unwrap().as_nanos(), 10_000_000_000);
+        peer.wait(Duration::from_nanos(9_999_999_999));
+        assert!(!peer.http2.is_ended());
+        peer.wait(Duration::from_nanos(1));
+        assert!(peer.http2.is_ended() && peer.http2.poll_timeout().is_none());
+        assert_eq!(peer.http2.error().unwrap().origin(), Origin::Local);
+    }
+}
+
+/// H-083, T-16: on by default for the server only.
+#[test]
+fn h083_settings_not_acknowledged_in_time() {
+    let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+    server.say();
+    server.hear(&[&PREFACE[..], &settings(&[])].concat());
+    server.wait(Duration::from_secs(10));
+    assert_eq!(server.http2.error().unwrap().code(), ErrorCode::SETTINGS_TIMEOUT);
+    assert_eq!(server.say().last().unwrap(), "GOAWAY 0 SETTINGS_TIMEOUT");
+
+    let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+    client.say();
+    client.hear(&settings(&[]));
+    assert_eq!(client.http2.poll_timeout(), None);
+}
+
+/// H-082
+#[test]
+fn h082_acknowledgement_of_nothing() {
+    Peer::server().fails(&ack(), ErrorCode::PROTOCOL_ERROR);
+    Peer::client().fails(&encoded(Frame::Settings(Settings::ACK)), ErrorCode::PROTOCOL_ERROR);
+}

@@ -1,0 +1,299 @@
+//! RFC 9113 §6.2 to §6.8: HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY.
+
+use super::harness::*;
+use grpc_sansio::frame::{ErrorCode, Flags, Kind, SettingId};
+use grpc_sansio::http2::{Config, OpenError, Side};
+use std::time::Duration;
+
+/// H-061, H-062 are in `section_4`. H-063: padding that fills the frame, and one octet more.
+#[test]
+fn h063_padding_and_priority_of_headers() {
+    let padded = |pad: u8, rest: &[u8]| [&[pad], rest].concat();
+    let all = Flags(0x05 | 0x08 | 0x20);
+    let priority = [0, 0, 0, 9, 200];
+    let mut server = Peer::server();
+    let block = [&padded(4, &priority)[..], GET, &[0; 4]].concat();
+    assert_eq!(server.hear(&raw(Kind::HEADERS, all, 1, &block)), ["request 1 END"]);
+    // All of it padding: an empty fragment, and so no request.
+    assert!(server.hear(&raw(Kind::HEADERS, all, 3, &padded(2, &[0, 0, 0, 0, 0, 7, 7]))).is_empty());
+    assert_eq!(server.say(), ["RST 3 PROTOCOL_ERROR"]);
+    server.fails(&raw(Kind::HEADERS, all, 5, &padded(3, &[0, 0, 0, 0, 0, 7, 7])), ErrorCode::PROTOCOL_ERROR);
+    Peer::server().fails(&raw(Kind::HEADERS, all, 1, &[0, 0, 0, 0, 0]), ErrorCode::FRAME_SIZE_ERROR);
+}
+
+/// H-064: a stream that depends on itself.
+#[test]
+fn h064_self_dependency() {
+    let block = [&[0x80, 0, 0, 1, 0][..], GET].concat();
+    Peer::server().fails(&raw(Kind::HEADERS, Flags(0x25), 1, &block), ErrorCode::PROTOCOL_ERROR);
+    Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 7, &[0, 0, 0, 7, 0]), ErrorCode::PROTOCOL_ERROR);
+}
+
+/// H-065, H-066, T-03 c
+#[test]
+fn h066_length_of_priority() {
+    Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 0, &[0; 5]), ErrorCode::PROTOCOL_ERROR);
+    Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 4]), ErrorCode::FRAME_SIZE_ERROR);
+    let mut client = Peer::client();
+    client.request();
+    assert_eq!(client.hear(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6])), ["reset 1 FRAME_SIZE_ERROR Local"]);
+    assert_eq!(client.say(), ["RST 1 FRAME_SIZE_ERROR"]);
+    // L-40: once.
+    assert!(client.hear(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6])).is_empty());
+    assert!(client.say().is_empty());
+}
+
+/// H-069, H-070
+#[test]
+fn h070_shape_of_rst_stream() {
+    Peer::server().fails(&reset(0, ErrorCode::CANCEL), ErrorCode::PROTOCOL_ERROR);
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, true));
+    server.fails(&raw(Kind::RST_STREAM, Flags::NONE, 1, &[0; 5]), ErrorCode::FRAME_SIZE_ERROR);
+}
+
+/// H-074, H-075, H-076
+#[test]
+fn h074_shape_of_settings() {
+    Peer::server().fails(&raw(Kind::SETTINGS, Flags::NONE, 1, &[]), ErrorCode::PROTOCOL_ERROR);
+    Peer::server().fails(&raw(Kind::SETTINGS, Flags::NONE, 0, &[0; 7]), ErrorCode::FRAME_SIZE_ERROR);
+    Peer::server().fails(&raw(Kind::SETTINGS, Flags::ACK, 0, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
+}
+
+/// H-078, H-090, H-068
+#[test]
+fn h078_unknown_settings_are_acknowledged_and_ignored() {
+    let mut server = Peer::server();
+    assert!(
+        server
+            .hear(&settings(&[(SettingId(0), 1), (SettingId(8), 1), (SettingId(9), 1), (SettingId(0xffff), 7)]))
+            .is_empty()
+    );
+    assert_eq!(server.say(), ["SETTINGS ACK"]);
+}
+
+/// H-079: in order, each validated, the last one counts.
+#[test]
+fn h079_the_last_value_counts() {
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, true));
+    server.hear(&settings(&[(SettingId::INITIAL_WINDOW_SIZE, 9), (SettingId::INITIAL_WINDOW_SIZE, 5)]));
+    server.respond(1, 10);
+    assert_eq!(server.say(), ["SETTINGS ACK", "HEADERS 1", "DATA 1 5"]);
+    let twice = [(SettingId::MAX_FRAME_SIZE, 1), (SettingId::MAX_FRAME_SIZE, 16_384)];
+    server.fails(&settings(&twice), ErrorCode::PROTOCOL_ERROR);
+}
+
+/// H-085, H-087, H-088, T-19: both sides of each bound.
+#[test]
+fn h085_bounds_of_settings() {
+    let (protocol, flow) = (ErrorCode::PROTOCOL_ERROR, ErrorCode::FLOW_CONTROL_ERROR);
+    for (id, good, bad, code) in [
+        (SettingId::ENABLE_PUSH, 1, 2, protocol),
+        (SettingId::INITIAL_WINDOW_SIZE, 0x7fff_ffff, 0x8000_0000, flow),
+        (SettingId::MAX_FRAME_SIZE, 16_384, 16_383, protocol),
+        (SettingId::MAX_FRAME_SIZE, 16_777_215, 16_777_216, protocol),
+    ] {
+        let mut server = Peer::server();
+        assert!(server.hear(&settings(&[(id, good)])).is_empty());
+        server.fails(&settings(&[(id, bad)]), code);
+    }
+    for any in [SettingId::HEADER_TABLE_SIZE, SettingId::MAX_CONCURRENT_STREAMS, SettingId::MAX_HEADER_LIST_SIZE] {
+        assert!(Peer::client().hear(&settings(&[(any, 0), (any, u32::MAX)])).is_empty());
+    }
+    assert!(Peer::client().hear(&settings(&[(SettingId::ENABLE_PUSH, 0)])).is_empty());
+    Peer::client().fails(&settings(&[(SettingId::ENABLE_PUSH, 1)]), protocol);
+}
+
+/// H-089
+#[test]
+fn h089_header_list_of_the_peer() {
+    let mut client = Peer::client();
+    assert_eq!(client.http2.peer_max_header_list_size(), u32::MAX);
+    client.hear(&settings(&[(SettingId::MAX_HEADER_LIST_SIZE, 300)]));
+    assert_eq!(client.http2.peer_max_header_list_size(), 300);
+}
+
+/// T-15: 32 entries.
+#[test]
+fn t15_entries_of_one_settings() {
+    let many = |count| settings(&vec![(SettingId::HEADER_TABLE_SIZE, 1); count]);
+    let mut server = Peer::server();
+    assert!(server.hear(&many(32)).is_empty());
+    server.fails(&many(33)[..9], ErrorCode::ENHANCE_YOUR_CALM);
+}
+
+/// H-092, H-093, H-094, T-10: before and after the acknowledgement.
+#[test]
+fn h092_push_promise() {
+    let promise = |stream, promised| raw(Kind::PUSH_PROMISE, Flags::END_HEADERS, stream, &[0, 0, 0, promised, 0x82]);
+    for promised in [0, 1, 2] {
+        let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+        client.http2.open(()).unwrap();
+        client.say();
+        client.hear(&settings(&[]));
+        client.fails(&promise(1, promised), ErrorCode::PROTOCOL_ERROR);
+        Peer::client().fails(&promise(0, promised), ErrorCode::PROTOCOL_ERROR);
+        Peer::server().fails(&promise(1, promised), ErrorCode::PROTOCOL_ERROR);
+    }
+}
+
+/// H-096
+#[test]
+fn h096_shape_of_ping() {
+    Peer::server().fails(&raw(Kind::PING, Flags::NONE, 1, &[0; 8]), ErrorCode::PROTOCOL_ERROR);
+    Peer::server().fails(&raw(Kind::PING, Flags::NONE, 0, &[0; 7]), ErrorCode::FRAME_SIZE_ERROR);
+}
+
+/// H-097: with its payload, before other frames.
+#[test]
+fn h097_ping_is_answered_first() {
+    use bytes::Buf;
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, true));
+    server.respond(1, 10);
+    server.hear(&[ping(b"12345678"), ping(b"abcdefgh")].concat());
+    let mut output = grpc_sansio::WriteBuf::new();
+    server.transmit(&mut output);
+    let wire = output.copy_to_bytes(output.len());
+    assert_eq!((&wire[9..17], &wire[26..34]), (&b"12345678"[..], &b"abcdefgh"[..]));
+    assert_eq!(frames(&wire), ["PING ACK", "PING ACK", "HEADERS 1", "DATA 1 10 END"]);
+}
+
+/// H-098
+#[test]
+fn h098_answer_to_no_ping() {
+    let mut server = Peer::server();
+    assert!(server.hear(&raw(Kind::PING, Flags::ACK, 0, b"shutdown")).is_empty());
+    assert!(server.say().is_empty());
+}
+
+/// H-100
+#[test]
+fn h100_shape_of_goaway() {
+    Peer::client().fails(&raw(Kind::GOAWAY, Flags::NONE, 1, &[0; 8]), ErrorCode::PROTOCOL_ERROR);
+    Peer::client().fails(&raw(Kind::GOAWAY, Flags::NONE, 0, &[0; 7]), ErrorCode::FRAME_SIZE_ERROR);
+    Peer::client().fails(&goaway(2, ErrorCode::NO_ERROR), ErrorCode::PROTOCOL_ERROR);
+}
+
+/// H-102, H-106, L-10: what is above the id is closed without a word, what is not goes on to its end.
+#[test]
+fn h102_goaway_received_by_a_client() {
+    let config = Config::new(Side::Client);
+    let mut client = Peer::started(Side::Client, config, &[(SettingId::MAX_CONCURRENT_STREAMS, 2)]);
+    let keys: Vec<_> = (0..3).map(|_| client.http2.open(()).unwrap()).collect();
+    client.say();
+    assert_eq!(client.hear(&goaway(1, ErrorCode::NO_ERROR)), ["goaway 1 NO_ERROR"]);
+    assert_eq!(keys.iter().map(|key| client.http2.is_closed(*key)).collect::<Vec<_>>(), [false, true, true]);
+    assert_eq!(client.http2.open(()), Err(OpenError::Draining));
+    // A late response to what was not processed.
+    assert!(client.hear(&headers(3, OK, true)).is_empty());
+    assert_eq!(client.hear(&headers(1, OK, true)), ["response 1 200 END"]);
+    client.http2.end(keys[0], false);
+    assert_eq!(client.say(), ["DATA 1 0 END"]);
+    keys.iter().for_each(|key| assert!(client.http2.release(*key).is_some()));
+    assert_eq!(client.say(), ["GOAWAY 0 NO_ERROR"]);
+    assert!(client.http2.is_finished() && client.http2.error().is_none());
+}
+
+/// H-103, G-175
+#[test]
+fn h103_last_stream_id_falls_only() {
+    let mut client = Peer::client();
+    client.request();
+    let heard = client.hear(&[goaway(0x7fff_ffff, ErrorCode::NO_ERROR), goaway(1, ErrorCode::NO_ERROR)].concat());
+    assert_eq!(heard, ["goaway 2147483647 NO_ERROR", "goaway 1 NO_ERROR"]);
+    client.fails(&goaway(3, ErrorCode::NO_ERROR), ErrorCode::PROTOCOL_ERROR);
+}
+
+/// T-11, H-107: what it says is kept, up to 256 octets, and is the reason once the transport ends.
+#[test]
+fn t11_debug_data_is_bounded() {
+    let mut client = Peer::client();
+    client.request();
+    let payload = [&[0, 0, 0, 0, 0, 0, 0, 11][..], &[b'x'; 16_376]].concat();
+    assert_eq!(client.hear(&raw(Kind::GOAWAY, Flags::NONE, 0, &payload)), ["goaway 0 ENHANCE_YOUR_CALM"]);
+    assert!(client.http2.error().is_none());
+    let key = client.http2.stream_from(0).unwrap();
+    client.http2.release(key);
+    assert_eq!(client.say(), ["GOAWAY 0 NO_ERROR"]);
+    let error = client.http2.error().unwrap();
+    assert_eq!((error.code(), error.debug_data()), (ErrorCode::ENHANCE_YOUR_CALM, &[b'x'; 256][..]));
+}
+
+/// L-09: the peer's GOAWAY says nothing of the streams that the peer opened.
+#[test]
+fn l09_goaway_received_by_a_server() {
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, true));
+    server.hear(&goaway(0, ErrorCode::NO_ERROR));
+    server.respond(1, 4);
+    assert_eq!(server.say(), ["HEADERS 1", "DATA 1 4 END"]);
+}
+
+/// H-104, H-105, H-106, L-11: two GOAWAYs, a PING between them, and the end when all is done.
+#[test]
+fn h104_graceful_shutdown_of_a_server() {
+    for answered in [true, false] {
+        let mut server = Peer::server();
+        server.hear(&headers(1, GET, true));
+        server.http2.shut_down(server.now);
+        assert_eq!(server.say(), ["GOAWAY 2147483647 NO_ERROR", "PING"]);
+        // What was on its way is taken.
+        assert_eq!(server.hear(&headers(3, GET, true)), ["request 3 END"]);
+        if answered {
+            server.hear(&raw(Kind::PING, Flags::ACK, 0, b"shutdown"));
+        } else {
+            assert_eq!(server.http2.poll_timeout().unwrap().as_nanos(), 5_000_000_000);
+            server.wait(Duration::from_secs(5));
+        }
+        assert_eq!(server.say(), ["GOAWAY 3 NO_ERROR"]);
+        assert_eq!(server.http2.poll_timeout(), None);
+        // H-105: above the id: decoded, counted, not answered.
+        assert!(server.hear(&[headers(5, GET, false), data(5, 9, true)].concat()).is_empty());
+        assert!(server.say().is_empty());
+        for id in [1, 3] {
+            assert!(!server.http2.is_ended());
+            server.respond(id, 1);
+            server.say();
+            let key = server.key(id);
+            server.http2.release(key);
+        }
+        assert!(server.http2.is_finished() && server.http2.error().is_none());
+    }
+}
+
+/// H-103: an error after the second GOAWAY names no higher stream.
+#[test]
+fn h103_our_own_last_stream_id_falls_only() {
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, true));
+    server.http2.shut_down(server.now);
+    server.hear(&raw(Kind::PING, Flags::ACK, 0, b"shutdown"));
+    assert_eq!(server.say(), ["GOAWAY 1 NO_ERROR", "PING"]);
+    server.hear(&headers(5, GET, true));
+    server.hear(&window(0, 0));
+    assert_eq!(server.say(), ["GOAWAY 1 PROTOCOL_ERROR"]);
+}
+
+/// L-12, L-34: with nothing open it ends at once, and what waits is still said.
+#[test]
+fn l34_nothing_is_lost_at_a_graceful_end() {
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, false));
+    server.http2.shut_down(server.now);
+    server.wait(Duration::from_secs(5));
+    server.say();
+    let key = server.key(1);
+    server.hear(&ping(b"12345678"));
+    server.http2.release(key);
+    assert!(server.http2.is_ended() && !server.http2.is_finished());
+    assert_eq!(server.say(), ["PING ACK", "RST 1 CANCEL"]);
+    assert!(server.http2.is_finished());
+
+    let mut client = Peer::client();
+    client.http2.shut_down(client.now);
+    assert_eq!(client.http2.open(()), Err(OpenError::Draining));
+    assert_eq!(client.say(), ["GOAWAY 0 NO_ERROR"]);
+    assert!(client.http2.is_finished());
+}

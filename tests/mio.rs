@@ -1,0 +1,18 @@
+//! The mio adapter over real sockets, and its driver over ones that misbehave.
+
+#![cfg(feature = "mio")]
+#![allow(clippy::print_stdout, reason = "figures of the long tests")]
+
+#[path = "mio/support.rs"]
+mod support;
+
+#[path = "mio/bulk.rs"]
+mod bulk;
+#[path = "mio/driver.rs"]
+mod driver;
+#[path = "mio/kinds.rs"]
+mod kinds;
+#[path = "mio/lifecycle.rs"]
+mod lifecycle;
+#[path = "mio/pressure.rs"]
+mod pressure;

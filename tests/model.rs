@@ -1,0 +1,80 @@
+//! A model of a call, which is two lists of messages and an end, against random doings on both sides of a faulty
+//! transport. It shares no code with the library.
+#![cfg(feature = "testing")]
+
+#[path = "model/call.rs"]
+mod call;
+#[path = "model/world.rs"]
+mod world;
+
+use proptest::prelude::*;
+use world::World;
+
+/// What is done next. Calls are picked by number, modulo how many there are.
+#[derive(Clone, Debug)]
+pub(crate) enum Doing {
+    Open { kind: u8, deadline: Option<u16> },
+    ClientSend { call: u8, size: u32 },
+    HalfClose(u8),
+    Cancel(u8),
+    ClientRead { call: u8, items: u8 },
+    ServerSend { call: u8, size: u32 },
+    Finish { call: u8, code: u8 },
+    Reset(u8),
+    ServerRead { call: u8, items: u8 },
+    Steps(u8),
+    Sleep(u16),
+}
+
+fn size() -> impl Strategy<Value = u32> {
+    prop_oneof![6 => 0..60u32, 3 => 60..6_000u32, 1 => 60_000..200_000u32]
+}
+
+fn doing() -> impl Strategy<Value = Doing> {
+    prop_oneof![
+        4 => (0..4u8, prop::option::weighted(0.2, 1..2_000u16)).prop_map(|(kind, deadline)| Doing::Open { kind, deadline }),
+        6 => (any::<u8>(), size()).prop_map(|(call, size)| Doing::ClientSend { call, size }),
+        3 => any::<u8>().prop_map(Doing::HalfClose),
+        1 => any::<u8>().prop_map(Doing::Cancel),
+        4 => (any::<u8>(), 1..6u8).prop_map(|(call, items)| Doing::ClientRead { call, items }),
+        6 => (any::<u8>(), size()).prop_map(|(call, size)| Doing::ServerSend { call, size }),
+        3 => (any::<u8>(), 0..17u8).prop_map(|(call, code)| Doing::Finish { call, code }),
+        1 => any::<u8>().prop_map(Doing::Reset),
+        4 => (any::<u8>(), 1..6u8).prop_map(|(call, items)| Doing::ServerRead { call, items }),
+        6 => (1..40u8).prop_map(Doing::Steps),
+        1 => (1..1_500u16).prop_map(Doing::Sleep),
+    ]
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finale {
+    /// Both sides say the rest and read it.
+    Regular,
+    /// The transport is lost at once.
+    Lost,
+    /// As regular, after a graceful shutdown by the server has begun.
+    Shutdown,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Each side reads a beginning of what the other sent, in order, whole and unchanged; all of it where nobody ended the
+    /// call before its time. Each call has one end, and it is the one that the doings led to.
+    #[test]
+    fn calls_are_their_model(
+        seed: u64,
+        delay in 0..30u64,
+        limit in 1..8u32,
+        small: bool,
+        doings in prop::collection::vec(doing(), 1..120),
+        finale in prop_oneof![3 => Just(Finale::Regular), 1 => Just(Finale::Lost), 1 => Just(Finale::Shutdown)],
+    ) {
+        let mut world = World::new(seed, delay, limit, small);
+        for doing in &doings {
+            world.does(doing);
+        }
+        world.ends(finale);
+    }
+}

@@ -1,0 +1,119 @@
+//! A server: its listener, its shutdown, and methods that it does not have.
+
+use crate::{BOTH, PIPE, UNARY, client_config, join, pair};
+use grpc_sansio::ServerConfig;
+use grpc_sansio::adapter::tokio::{Channel, Listen, Request, Response, Router, Server};
+use grpc_sansio::grpc::{Code, Kind, Metadata, Method};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::DuplexStream;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+fn router() -> Router {
+    Router::new().unary(&UNARY, |request| async move { Ok(Response::new(request.message)) }).bidi_streaming(
+        &BOTH,
+        |mut request, mut responses| async move {
+            while let Some(message) = request.message().await? {
+                responses.send(message).await?;
+            }
+            Ok(Metadata::new())
+        },
+    )
+}
+
+#[tokio::test]
+async fn unknown_methods_are_unimplemented_by_name() {
+    let channel = pair(router()).channel;
+    let unknown = Method::from_static("/test.Service/unary", Kind::Unary);
+    let error = channel.unary(&unknown, "").await.unwrap_err();
+    assert_eq!(error.to_string(), "UNIMPLEMENTED: server: unknown method \"/test.Service/unary\"");
+}
+
+#[tokio::test]
+async fn a_graceful_shutdown_lets_open_calls_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { stopped.await.unwrap_or_default() };
+    let server = tokio::spawn(Server::new(ServerConfig::default()).serve_with_shutdown(listener, router(), stopped));
+
+    let channel = Channel::connect(address, &client_config()).await.unwrap();
+    let idle = Channel::connect(address, &client_config()).await.unwrap();
+    idle.unary(&UNARY, "").await.unwrap();
+    let mut call = channel.bidi_streaming(&BOTH, Request::empty()).await.unwrap();
+    call.send("before").await.unwrap();
+    call.message().await.unwrap();
+    stop.send(()).unwrap();
+    idle.closed().await;
+
+    assert!(Channel::connect(address, &client_config()).await.is_err(), "no new connections");
+    // The first GOAWAY has come by now, or comes soon.
+    while channel.unary(&UNARY, "").await.is_ok() {}
+    call.send("after").await.unwrap();
+    assert_eq!(call.message().await.unwrap().unwrap().data, "after");
+    assert!(!server.is_finished());
+    call.half_close().unwrap();
+    assert!(call.outcome().await.status.is_ok());
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_cuts_off_what_outlasts_its_grace() {
+    let (near, far) = tokio::io::duplex(PIPE);
+    let (channel, _) = join(near, &client_config());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { stopped.await.unwrap_or_default() };
+    let server = Server::new(ServerConfig::default()).with_grace(Duration::from_secs(9));
+    let server = tokio::spawn(server.serve_connection_with_shutdown(far, router(), stopped));
+    let mut call = channel.bidi_streaming(&BOTH, Request::empty()).await.unwrap();
+    call.send("").await.unwrap();
+    call.message().await.unwrap();
+    let began = tokio::time::Instant::now();
+    stop.send(()).unwrap();
+    assert_eq!(call.outcome().await.status.code(), Code::Unavailable);
+    assert_eq!(began.elapsed().as_secs(), 9);
+    let _ = server.await.unwrap();
+}
+
+/// A listener whose accept fails most of the time, each time in another way.
+struct Unreliable {
+    attempts: usize,
+    connections: mpsc::Receiver<DuplexStream>,
+}
+
+impl Listen for Unreliable {
+    type Io = DuplexStream;
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, Option<SocketAddr>)> {
+        self.attempts += 1;
+        match self.attempts % 10 {
+            0 => match self.connections.recv().await {
+                Some(io) => Ok((io, None)),
+                None => std::future::pending().await,
+            },
+            odd if odd % 2 == 1 => Err(io::ErrorKind::ConnectionAborted.into()),
+            _ => Err(io::Error::other("too many open files")),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_accepts_and_failing_connections_do_not_stop_the_server() {
+    let (give, connections) = mpsc::channel(1);
+    let listener = Unreliable { attempts: 0, connections };
+    tokio::spawn(Server::new(ServerConfig::default()).serve(listener, router()));
+    let mut good = None;
+    for number in 0..100 {
+        let (mut near, far) = tokio::io::duplex(PIPE);
+        give.send(far).await.unwrap();
+        if number == 50 {
+            good = Some(join(near, &client_config()).0);
+        } else if number % 2 == 0 {
+            tokio::io::AsyncWriteExt::write_all(&mut near, b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        }
+    }
+    let good = good.unwrap();
+    assert_eq!(good.unary(&UNARY, "still there").await.unwrap().message.data, "still there");
+}
