@@ -359,8 +359,9 @@ impl<T> Connection<T> {
             return;
         }
         stream.receive_window.owe(octets);
+        let window = stream.receive_window;
         self.credits.push(&mut self.slots, key);
-        self.control.credit_now = true;
+        self.control.awaits(window.available() + window.owed());
     }
 
     /// What the peer may still send on this stream, in octets.
@@ -371,7 +372,9 @@ impl<T> Connection<T> {
 
     /// The peer is to send `octets` more on this stream: what is owed is announced now where the windows are too small.
     pub(crate) fn announce_for(&mut self, key: StreamKey, octets: i64) {
-        self.control.credit_now |= self.receive_window.available() < octets;
+        if self.receive_window.available() < octets {
+            self.control.awaits(octets);
+        }
         if self.slots.get(key).is_some_and(|stream| stream.receive_window.available() < octets) {
             self.credits.push(&mut self.slots, key);
         }

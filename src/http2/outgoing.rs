@@ -34,8 +34,8 @@ pub(super) struct Control {
     pub(super) resets: VecDeque<(StreamId, ErrorCode)>,
     pub(super) goaway: Option<GoAwayFrame>,
     pub(super) own_ping: bool,
-    /// The connection's credit is to be sent although little is owed.
-    pub(super) credit_now: bool,
+    /// The least that a reader waits for, in octets that the connection's window has to let through; 0 for none.
+    pub(super) awaited: i64,
 }
 
 impl Control {
@@ -47,7 +47,14 @@ impl Control {
             resets: VecDeque::new(),
             goaway: None,
             own_ping: false,
-            credit_now: false,
+            awaited: 0,
+        }
+    }
+
+    /// A reader waits for so many octets more.
+    pub(super) fn awaits(&mut self, octets: i64) {
+        if octets > 0 && (self.awaited == 0 || octets < self.awaited) {
+            self.awaited = octets;
         }
     }
 

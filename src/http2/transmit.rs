@@ -16,6 +16,9 @@ use crate::hpack::{Encoder, Field, FieldBlock};
 use crate::time::Instant;
 use alloc::vec::Vec;
 
+/// Where a reader cannot go on, credit is announced from here on, in octets.
+const WORTHWHILE_CREDIT: u32 = 1024;
+
 impl<T> Connection<T> {
     /// Whether [`transmit_step`](Self::transmit_step) has something to say.
     pub fn wants_transmit(&self) -> bool {
@@ -258,10 +261,15 @@ impl<T> Connection<T> {
     }
 
     fn owes_credit(&self) -> bool {
-        let increment = self.receive_window.announceable();
-        // Little is owed only as long as the peer can go on without it.
-        let urgent = self.control.credit_now || self.receive_window.available() <= 0;
-        increment >= self.credit_threshold() || (urgent && increment > 0)
+        let (increment, available) = (self.receive_window.announceable(), self.receive_window.available());
+        let awaited = self.control.awaited;
+        if increment == 0 || (awaited == 0 && available > 0) {
+            return increment >= self.credit_threshold();
+        }
+        // Somebody cannot go on without it. Where unread messages hold nearly the whole window, what is left is not dealt
+        // out octet by octet: the peer would spend a round trip on each (RFC 1122 §4.2.3.3, RFC 9113 §6.9).
+        let completes = awaited > 0 && available + i64::from(increment) >= awaited;
+        completes || increment >= self.credit_threshold().min(WORTHWHILE_CREDIT)
     }
 
     fn write_control(&mut self, now: Instant, output: &mut WriteBuf) {
@@ -339,7 +347,7 @@ impl<T> Connection<T> {
 
     fn write_credit(&mut self, output: &mut WriteBuf) {
         if self.owes_credit() {
-            self.control.credit_now = false;
+            self.control.awaited = 0;
             let increment = self.receive_window.announce();
             if increment >= self.credit_threshold() {
                 self.exhaustion = Exhaustion::No;

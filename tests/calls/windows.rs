@@ -413,3 +413,40 @@ fn g_199_window_overruns() {
     (0..4).for_each(|_| raw.data(1, &messages, false));
     assert!(matches!(raw.said().last(), Some(Seen::GoAway(_, ErrorCode::FLOW_CONTROL_ERROR, _))));
 }
+
+/// RFC 1122 §4.2.3.3: where unread messages hold the connection's window but for an octet, that one is not given back for
+/// each octet that comes. A reader's credit is announced in the moment that others are read.
+#[test]
+fn no_window_update_for_each_octet() {
+    let limits = limits(|limits| {
+        limits.call_window = 65_535;
+        limits.connection_window = 65_535;
+        limits.assembly_budget = 250_000;
+        limits.max_receive_message = Some(250_000);
+    });
+    let mut raw = Raw::server_with(&server_config(limits));
+    let mut ledger = Ledger::new(65_535);
+    raw.request(1, &[], false);
+    let unread = raw.opened();
+    raw.request(3, &[], false);
+    let waiting = raw.opened();
+    pour(&mut raw, &mut ledger, 1, &framed(&vec![1; 65_535 - 5 - 1]), false);
+    ledger.heard(&raw.said());
+    let wire = framed(&vec![3; 100_000]);
+    let (first, rest) = wire.split_at(1);
+    raw.data(3, first, false);
+    ledger.connection -= 1;
+    ledger.heard(&raw.said());
+    assert_eq!(ledger.connection, 0);
+    assert!(raw.it.call(unread).unwrap().read().is_some());
+    let said = raw.said();
+    ledger.heard(&said);
+    assert!(ledger.connection >= 65_535, "{said:?}");
+    for piece in rest.chunks(10_000) {
+        assert!(ledger.connection >= piece.len() as i64);
+        raw.data(3, piece, false);
+        ledger.connection -= piece.len() as i64;
+        ledger.heard(&raw.said());
+    }
+    assert!(raw.it.call(waiting).unwrap().read().is_some());
+}
