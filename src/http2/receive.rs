@@ -347,8 +347,13 @@ impl<T> Connection<T> {
         if opened { Ok(()) } else { Err(Fault::protocol(reason)) }
     }
 
-    /// A stream error. T-03: on a server, what provokes resets ends the connection, so that a client cannot make it
-    /// open and drop work for ever; a client resets the stream.
+    /// Whether the peer's fault on one stream ends the connection. T-03: on a server it does, so that a client cannot make it
+    /// open and drop work for ever. A client spares its other calls (H-032, H-034, G-055), if there are any.
+    pub(super) fn ends_for_fault(&self) -> bool {
+        self.side == Side::Server || self.active == 0
+    }
+
+    /// A stream error, or an error of the connection where that [spares nobody](Self::ends_for_fault).
     pub(super) fn fault_on(
         &mut self,
         now: Instant,
@@ -356,7 +361,7 @@ impl<T> Connection<T> {
         code: ErrorCode,
         reason: &'static str,
     ) -> Result<Step, Fault> {
-        if self.side == Side::Server {
+        if self.ends_for_fault() {
             return Err(Fault::Connection(code, reason));
         }
         match self.find(stream) {
