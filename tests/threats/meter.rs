@@ -1,0 +1,135 @@
+//! Runs an attack and checks what holds for all of them.
+
+use crate::attacks::{ALL, After, App, Attack, End, Report, Run};
+use grpc_sansio::OpenOptions;
+use grpc_sansio::frame::ErrorCode;
+use grpc_sansio::grpc::{Code, Kind, Method, Status};
+use grpc_sansio::testing::{Pair, answer};
+
+/// What an attack came to, with the heap that it took.
+pub(crate) struct Outcome {
+    pub(crate) report: Report,
+    /// Octets of heap: the most that was held at once, and what was held in the end.
+    pub(crate) peak: i64,
+    pub(crate) held: i64,
+}
+
+impl Outcome {
+    /// The connection ended with this code, and with debug data that starts so.
+    #[track_caller]
+    pub(crate) fn ends(&self, code: ErrorCode, debug_data: &str) {
+        let word = self.report.goaway.as_ref().expect("a GOAWAY");
+        assert_eq!(word.code, code, "{word:?}");
+        assert!(word.debug_data.starts_with(debug_data), "{word:?}");
+    }
+}
+
+/// The octets of the honest call before, during and after an attack on another connection.
+struct Bystander(Pair);
+
+impl Bystander {
+    fn new() -> Self {
+        let mut pair = Pair::new(1);
+        pair.on_server(answer(Kind::Unary, |_| (vec![b"ok".to_vec()], Status::ok())));
+        Self(pair)
+    }
+
+    fn calls(&mut self) {
+        static METHOD: Method = Method::from_static("/a/b", Kind::Unary);
+        let id = self.0.open(&OpenOptions::new(&METHOD)).unwrap();
+        self.0.client.call(id).unwrap().send(b"hello".to_vec()).unwrap();
+        self.0.drive();
+        assert_eq!(self.0.client_log.call(id).and_then(|log| log.code()), Some(Code::Ok));
+    }
+}
+
+/// How many times more input than usual: `THREATS=full` is for the figures in `docs/threats.md`.
+fn scale() -> usize {
+    if std::env::var_os("THREATS").is_some_and(|value| value == "full") { 64 } else { 1 }
+}
+
+pub(crate) fn find(name: &str) -> &'static Attack {
+    ALL.iter().copied().flatten().find(|attack| attack.name == name).unwrap_or_else(|| panic!("no attack {name}"))
+}
+
+/// Runs the attack of that name. Whatever it is: heap and output are bounded, a connection that ended says one GOAWAY and
+/// takes no notice of anything more, one that did not serves an honest call, and so does another connection meanwhile.
+#[track_caller]
+pub(crate) fn check(name: &str) -> Outcome {
+    let attack = find(name);
+    let (mut held, mut peak) = (0i64, 0i64);
+    let mut meter = |work: &mut dyn FnMut()| {
+        let info = allocation_counter::measure(work);
+        peak = peak.max(held + info.bytes_max as i64);
+        held += info.bytes_current;
+    };
+    let mut bystander = Bystander::new();
+    bystander.calls();
+
+    let mut run = Run::new(attack, &mut meter);
+    run.until(attack.octets * scale());
+    bystander.calls();
+    run.target.reads = true;
+    run.flush();
+    let report = run.target.report.clone();
+    let ended = run.target.is_ended();
+    match attack.after {
+        After::Ends => {
+            assert!(ended, "{name}: still there after {} octets: {report:?}", report.received);
+            ignores_all(&mut run);
+        }
+        After::Full => assert!(!ended, "{name}: {:?}", report.goaway),
+        After::Serves => {
+            assert!(!ended, "{name}: {:?}", report.goaway);
+            serves(&mut run, attack);
+        }
+    }
+    drop(run);
+    bystander.calls();
+
+    let bound = attack.limits().connection_bytes().min(attack.heap as u64) as i64;
+    println!("{name}: {report:?}, peak {peak}, held {held}, bound {bound}");
+    assert!(peak <= bound, "{name}: {peak} octets of heap, and {bound} are allowed");
+    let most = 4 * report.received + 1024;
+    assert!(report.emitted <= most, "{name}: {} octets said to {} heard", report.emitted, report.received);
+    Outcome { report, peak, held }
+}
+
+/// T-42: after the end all input is taken and nothing is said.
+fn ignores_all(run: &mut Run<'_>) {
+    let before = (run.target.report.emitted, run.target.report.shown);
+    assert_eq!(run.target.report.goaways, 1, "{:?}", run.target.report);
+    for _ in 0..100 {
+        run.turn();
+    }
+    run.wire.raw(&[0xff; 1000]);
+    run.flush();
+    assert_eq!((run.target.report.emitted, run.target.report.shown), before);
+}
+
+/// A call as it should be, on the connection that was attacked.
+fn serves(run: &mut Run<'_>, attack: &Attack) {
+    run.target.app = App::Answers;
+    match attack.end {
+        End::Server => {
+            let before = run.target.report.grpc.get("0").copied().unwrap_or(0);
+            let id = run.wire.highest + 2;
+            run.wire.request(id, grpc_sansio::frame::Flags::NONE);
+            run.wire.window(id, 1000);
+            run.wire.window(0, 1000);
+            run.wire.message(id, 5, grpc_sansio::frame::Flags::END_STREAM);
+            run.flush();
+            assert_eq!(run.target.report.grpc.get("0").copied(), Some(before + 1), "{}", attack.name);
+        }
+        End::Client(calls) => {
+            run.wire.settings(&[(3, calls + 100), (4, 65_535)]);
+            run.wire.window(0, 1000);
+            run.flush();
+            run.target.open();
+            run.flush();
+            run.wire.answer(2 * calls + 1);
+            run.flush();
+            assert_eq!(run.target.report.outcomes.get("Ok").copied(), Some(1), "{:?}", run.target.report);
+        }
+    }
+}
