@@ -105,6 +105,8 @@ pub(crate) struct Run<'a> {
     pub(crate) wire: Wire,
     meter: Meter<'a>,
     turns: u32,
+    /// Octets of the handshake.
+    pub(crate) hello: usize,
 }
 
 impl<'a> Run<'a> {
@@ -114,7 +116,7 @@ impl<'a> Run<'a> {
         let limits = attack.limits();
         meter(&mut || target = Some(Target::new(attack.end, attack.app, true, &limits)));
         let target = target.expect("a meter does the work");
-        let mut run = Self { attack, target, wire: Wire::default(), meter, turns: 0 };
+        let mut run = Self { attack, target, wire: Wire::default(), meter, turns: 0, hello: 0 };
         run.flush();
         if attack.hello != Hello::Nothing {
             if attack.end == End::Server {
@@ -132,6 +134,7 @@ impl<'a> Run<'a> {
             run.flush();
         }
         // What was said so far is nobody's fault.
+        run.hello = run.target.report.received;
         (run.target.report.received, run.target.report.emitted) = (0, 0);
         run.target.reads = attack.reads;
         (attack.start)(&mut run.wire);
@@ -186,13 +189,16 @@ impl<'a> Run<'a> {
     }
 }
 
-/// As many octets of the attack as that, on as many connections as it takes: an attacker that is thrown out comes back.
-pub(crate) fn flood(attack: &Attack, octets: usize) {
+/// So many octets of the attack, or a turn more, on as many connections as it takes: an attacker that is thrown out comes
+/// back. Says how many they were.
+pub(crate) fn flood(attack: &Attack, octets: usize) -> usize {
     let mut sent = 0;
     while sent < octets {
         let meter: Meter<'_> = &mut |work| work();
         let mut run = Run::new(attack, meter);
-        run.until(octets - sent);
+        sent += run.hello;
+        run.until(octets.saturating_sub(sent));
         sent += run.target.report.received;
     }
+    sent
 }
