@@ -5,7 +5,7 @@ mod streams;
 mod target;
 mod wire;
 
-pub(crate) use target::{App, End, LastWord, Report, Target};
+pub(crate) use target::{App, End, Report, Target};
 pub(crate) use wire::{Wire, literal, stream};
 
 use grpc_sansio::Limits;
@@ -31,8 +31,8 @@ pub(crate) enum After {
     Serves,
     /// It has ended.
     Ends,
-    /// It is there, but the attacker has used up its own share of it.
-    Full,
+    /// It takes no new calls, and the one in flight ends well.
+    Drains,
 }
 
 /// An attack: a deterministic writer of as much hostile input as one asks for.

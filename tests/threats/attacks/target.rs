@@ -51,6 +51,8 @@ pub(crate) struct Report {
     /// `:status` and `grpc-status` said.
     pub(crate) http: BTreeMap<String, u64>,
     pub(crate) grpc: BTreeMap<String, u64>,
+    /// Octets of the connection's window that were given back.
+    pub(crate) credit: u64,
     /// Calls that the application was shown, and the most that were there at once.
     pub(crate) shown: u64,
     pub(crate) most_calls: usize,
@@ -228,7 +230,12 @@ impl Target {
             Frame::RstStream(frame) => ("RST_STREAM", frame.code.name()),
             Frame::Ping(_) => ("PING", ack),
             Frame::Settings(_) => ("SETTINGS", ack),
-            Frame::WindowUpdate(_) => ("WINDOW_UPDATE", ""),
+            Frame::WindowUpdate(frame) => {
+                if frame.stream.is_zero() {
+                    self.report.credit += u64::from(frame.increment);
+                }
+                ("WINDOW_UPDATE", "")
+            }
             other => panic!("we never send {other:?}"),
         };
         *self.report.said.entry(key).or_default() += 1;
