@@ -6,6 +6,8 @@
 
 #[path = "threats/attacks/mod.rs"]
 mod attacks;
+#[path = "threats/control.rs"]
+mod control;
 #[path = "threats/meter.rs"]
 mod meter;
 #[path = "threats/streams.rs"]

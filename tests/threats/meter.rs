@@ -81,11 +81,12 @@ pub(crate) fn check(name: &str) -> Outcome {
     (0..EARLY).for_each(|_| run.until(run.target.report.received.min(attack.octets - 1) + 1));
     let early = peak.get();
     run.until(attack.octets * scale());
+    let growth = peak.get() - early;
     bystander.calls();
     run.target.reads = true;
     run.flush();
     let report = run.target.report.clone();
-    let ended = run.target.is_ended();
+    let (ended, hello, said) = (run.target.is_ended(), run.hello, run.target.heap_size() as i64);
     match attack.after {
         After::Ends => {
             assert!(ended, "{name}: still there after {} octets: {report:?}", report.received);
@@ -95,6 +96,7 @@ pub(crate) fn check(name: &str) -> Outcome {
             assert!(!ended, "{name}: {:?}", report.goaway);
             serves(&mut run, attack);
         }
+        After::Stays => assert!(!ended, "{name}: {:?}", report.goaway),
         After::Drains => {
             run.wire.answer(1);
             run.flush();
@@ -106,11 +108,12 @@ pub(crate) fn check(name: &str) -> Outcome {
 
     let (peak, held) = (peak.get(), held.get());
     let bound = attack.limits().connection_bytes().min(attack.heap as u64) as i64;
-    println!("{name}: {report:?}, peak {peak}, held {held}, bound {bound}");
+    println!("{name}: {report:?}, after a hello of {hello}; peak {peak}, growth {growth}, held {held}, bound {bound}");
+    assert!(said <= bound, "{name}: heap_size says {said}, and {bound} are allowed");
     assert!(peak <= bound, "{name}: {peak} octets of heap, and {bound} are allowed");
     let most = 4 * report.received + 1024;
     assert!(report.emitted <= most, "{name}: {} octets said to {} heard", report.emitted, report.received);
-    Outcome { report, peak, growth: peak - early }
+    Outcome { report, peak, growth }
 }
 
 /// T-42: after the end all input is taken and nothing is said.
@@ -131,7 +134,7 @@ fn serves(run: &mut Run<'_>, attack: &Attack) {
     match attack.end {
         End::Server => {
             let before = run.target.report.grpc.get("0").copied().unwrap_or(0);
-            let id = run.wire.highest + 2;
+            let id = (run.wire.highest + 1) | 1;
             run.wire.request(id, grpc_sansio::frame::Flags::NONE);
             run.wire.window(id, 1000);
             run.wire.window(0, 1000);

@@ -1,18 +1,19 @@
 //! The attacks of `docs/threats.md` as a table, and what runs them. The tests in `tests/threats` check what comes of each;
 //! `benches/run --threats` counts the instructions that each costs. So nothing here knows of tests.
 
+mod control;
 mod streams;
 mod target;
 mod wire;
 
 pub(crate) use target::{App, End, Report, Target};
-pub(crate) use wire::{Wire, literal, stream};
+pub(crate) use wire::Wire;
 
 use grpc_sansio::Limits;
 use std::time::Duration;
 
 /// All of them, by the sections of the page.
-pub(crate) const ALL: &[&[Attack]] = &[streams::ATTACKS];
+pub(crate) const ALL: &[&[Attack]] = &[streams::ATTACKS, control::ATTACKS];
 
 /// What the attacker says first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) enum After {
     Serves,
     /// It has ended.
     Ends,
+    /// It is there, but no call can end well on it, and that is the attacker's own doing.
+    Stays,
     /// It takes no new calls, and the one in flight ends well.
     Drains,
 }
@@ -187,18 +190,4 @@ impl<'a> Run<'a> {
             assert!(self.target.report.received > before, "{}: a turn writes something", self.attack.name);
         }
     }
-}
-
-/// So many octets of the attack, or a turn more, on as many connections as it takes: an attacker that is thrown out comes
-/// back. Says how many they were.
-pub(crate) fn flood(attack: &Attack, octets: usize) -> usize {
-    let mut sent = 0;
-    while sent < octets {
-        let meter: Meter<'_> = &mut |work| work();
-        let mut run = Run::new(attack, meter);
-        sent += run.hello;
-        run.until(octets.saturating_sub(sent));
-        sent += run.target.report.received;
-    }
-    sent
 }

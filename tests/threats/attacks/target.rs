@@ -23,6 +23,8 @@ pub(crate) enum End {
 pub(crate) enum App {
     /// Reads what can be read, answers each request that has ended, and lets go of what stopped.
     Answers,
+    /// Answers with a message of so many octets.
+    Pours(u32),
     /// Takes calls and never comes back to them.
     Holds,
     /// Does not even look.
@@ -51,6 +53,8 @@ pub(crate) struct Report {
     /// `:status` and `grpc-status` said.
     pub(crate) http: BTreeMap<String, u64>,
     pub(crate) grpc: BTreeMap<String, u64>,
+    /// The most dynamic table size updates in front of a header block.
+    pub(crate) size_updates: u32,
     /// Octets of the connection's window that were given back.
     pub(crate) credit: u64,
     /// Calls that the application was shown, and the most that were there at once.
@@ -243,6 +247,15 @@ impl Target {
 
     fn note_block(&mut self) {
         let mut fields = FieldBlock::new();
+        let is_update = |octet: &&u8| **octet & 0xe0 == 0x20;
+        // None of ours is longer than three octets: none is above 4,096.
+        let mut rest = &self.block[..];
+        let mut updates = 0;
+        while let Some(first) = rest.first().filter(is_update) {
+            updates += 1;
+            rest = &rest[if *first == 0x3f { 3 } else { 1 }.min(rest.len())..];
+        }
+        self.report.size_updates = self.report.size_updates.max(updates);
         self.decoder.decode(&self.block, &GENEROUS, &mut fields).expect("a block of ours is sound");
         self.block.clear();
         for field in fields.fields() {
@@ -275,8 +288,9 @@ fn serve(server: &mut Connection<Server>, app: App, event: Event, report: &mut R
         }
         match call.read() {
             Some(Item::End(_)) => {
+                let message = if let App::Pours(octets) = app { vec![b'p'; octets as usize] } else { b"ok".to_vec() };
                 // Refused only where the peer has ended the call, and then nobody waits for it.
-                _ = call.send(b"ok".to_vec());
+                _ = call.send(message);
                 return call.finish(&Status::ok(), &Metadata::new());
             }
             Some(_) => {}
