@@ -63,6 +63,8 @@ pub struct Engine {
     pub(super) loan_queue: VecDeque<StreamKey>,
     /// Calls whose send was refused because too much is queued on all calls together.
     pub(super) total_queue: VecDeque<StreamKey>,
+    /// What the windows of open calls have grown by.
+    pub(super) grown_octets: u32,
     /// What the application was lent by the last verb.
     pub(super) lent_chunk: Option<Chunk>,
     pub(super) lent_block: Option<FieldBlock>,
@@ -91,6 +93,7 @@ impl Engine {
             lent_octets: 0,
             loan_queue: VecDeque::new(),
             total_queue: VecDeque::new(),
+            grown_octets: 0,
             lent_chunk: None,
             lent_block: None,
             scratch: Vec::new(),
@@ -275,6 +278,7 @@ impl Engine {
         if let Some(call) = self.http2.get_mut(key) {
             call.stage = Stage::Stopped(stop);
         }
+        self.return_growth(key);
         self.stop_borrowing(key);
         self.drop_partial(key);
         self.raise(key, Events::STOPPED);
@@ -403,6 +407,7 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
+        self.return_growth(key);
         let Some((call, pool)) = self.http2.parts(key) else { return };
         let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
         let mut blocks = [call.own_head, call.content_type, call.own_trailers, BlockId::NONE, BlockId::NONE];

@@ -161,12 +161,17 @@ impl<T> Connection<T> {
     fn is_any_stalled(&self) -> bool {
         let mut next = self.slots.key_from(0);
         while let Some(key) = next {
-            if self.slots.get(key).is_some_and(|stream| stream.stalled_since != Instant::MAX) {
+            if self.stalled_since(key) != Instant::MAX {
                 return true;
             }
             next = self.slots.key_from(key.index() + 1);
         }
         false
+    }
+
+    fn stalled_since(&self, key: StreamKey) -> Instant {
+        let stream = self.slots.get(key).filter(|stream| !stream.outbox.is_empty());
+        stream.map_or(Instant::MAX, |stream| stream.stalled_since)
     }
 
     /// After [`handle_timeout`](Self::handle_timeout): the next stream whose peer gave it no window for
@@ -184,8 +189,7 @@ impl<T> Connection<T> {
     }
 
     fn is_overdue(&self, key: StreamKey) -> bool {
-        let Some(stream) = self.slots.get(key).filter(|stream| !stream.outbox.is_empty()) else { return false };
-        let since = stream.stalled_since;
+        let since = self.stalled_since(key);
         let crowded = if self.stalls.is_crowded() { self.config.crowded_send_timeout } else { None };
         let both = since.max(self.stalls.crowded_since);
         later(since, self.config.stalled_send_timeout).min(later(both, crowded)) <= self.stalls.checked

@@ -46,10 +46,13 @@ impl<T> Connection<T> {
             }
             return Transmit::Done;
         }
-        self.write_control(now, output);
+        if self.control.is_pending() {
+            self.write_replies(now, output);
+        }
         if self.queued > self.config.crowded_queue as usize || self.stalls.is_crowded() {
             self.watch_crowd(now);
         }
+        self.write_credit(output);
         loop {
             self.start_waiting();
             if output.is_full() {
@@ -275,13 +278,6 @@ impl<T> Connection<T> {
         // out octet by octet: the peer would spend a round trip on each (RFC 1122 §4.2.3.3, RFC 9113 §6.9).
         let completes = awaited > 0 && available + i64::from(increment) >= awaited;
         completes || increment >= self.credit_threshold().min(WORTHWHILE_CREDIT)
-    }
-
-    fn write_control(&mut self, now: Instant, output: &mut WriteBuf) {
-        if self.control.is_pending() {
-            self.write_replies(now, output);
-        }
-        self.write_credit(output);
     }
 
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
