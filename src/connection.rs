@@ -144,6 +144,23 @@ impl<R: Role> Connection<R> {
         self.engine.http2().counters()
     }
 
+    /// Recounts by brute force what the connection counts as it goes: windows, loans, slots, queues, and who is to be told
+    /// what. Slow, and for tests.
+    ///
+    /// # Errors
+    ///
+    /// What does not add up, which is always a bug of this crate.
+    #[cfg(feature = "testing")]
+    pub fn audit(&self) -> Result<(), alloc::string::String> {
+        self.engine.audit()
+    }
+
+    /// The windows as this end believes them to be; `None` once the connection has ended.
+    #[cfg(feature = "testing")]
+    pub fn windows(&self) -> Option<crate::http2::Windows> {
+        self.engine.http2().windows()
+    }
+
     /// Bytes of heap in use, shared payloads left out: to be held against
     /// [`Limits::connection_bytes`](crate::Limits::connection_bytes).
     pub fn heap_size(&self) -> usize {

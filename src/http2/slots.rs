@@ -3,6 +3,8 @@
 use super::links::{Lane, Link};
 use super::stream::Stream;
 use crate::buffer::pages::Pages;
+#[cfg(feature = "testing")]
+use alloc::vec::Vec;
 
 const NONE: u32 = u32::MAX;
 
@@ -157,5 +159,25 @@ impl List {
             Some(after) => after.prev = prev,
             None => self.tail = prev,
         }
+    }
+}
+
+#[cfg(feature = "testing")]
+impl List {
+    /// The streams in the list, in order; `None` where the links of one direction are not those of the other.
+    pub(super) fn walk<T>(&self, slots: &Slots<T>) -> Option<Vec<StreamKey>> {
+        let along = |start: u32, next: fn(&Link) -> u32| {
+            let mut found = Vec::new();
+            let mut at = start;
+            while found.len() <= slots.len() && at != NONE {
+                let link = slots.pages.get(at)?.stream.links.get(self.lane as usize)?;
+                found.extend(slots.key_at(at).filter(|_| link.linked));
+                at = next(link);
+            }
+            Some(found)
+        };
+        let (forward, mut backward) = (along(self.head, |link| link.next)?, along(self.tail, |link| link.prev)?);
+        backward.reverse();
+        Some(forward).filter(|forward| *forward == backward)
     }
 }
