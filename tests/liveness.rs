@@ -1,0 +1,8 @@
+//! Liveness and data loss: the L rows, a property or a table each, named after their numbers. `docs/liveness.md` has a
+//! verdict for each row, and names the tests that are elsewhere.
+#![cfg(feature = "testing")]
+
+#[path = "liveness/traffic.rs"]
+mod traffic;
+#[path = "liveness/whole.rs"]
+mod whole;
