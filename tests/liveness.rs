@@ -2,7 +2,19 @@
 //! verdict for each row, and names the tests that are elsewhere.
 #![cfg(feature = "testing")]
 
+#[path = "calls/raw.rs"]
+#[allow(dead_code, reason = "shared with the tests of calls, which use more of it")]
+mod raw;
+
+#[path = "liveness/responses.rs"]
+mod responses;
+#[path = "liveness/settings.rs"]
+mod settings;
+#[path = "liveness/states.rs"]
+mod states;
 #[path = "liveness/traffic.rs"]
 mod traffic;
 #[path = "liveness/whole.rs"]
 mod whole;
+#[path = "liveness/windows.rs"]
+mod windows;

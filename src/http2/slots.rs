@@ -124,6 +124,15 @@ impl List {
         slots.key_at(self.head)
     }
 
+    pub(super) fn back<T>(&self, slots: &Slots<T>) -> Option<StreamKey> {
+        slots.key_at(self.tail)
+    }
+
+    /// The stream before this one, which must be in this list.
+    pub(super) fn before<T>(&self, slots: &Slots<T>, key: StreamKey) -> Option<StreamKey> {
+        slots.key_at(slots.get(key)?.links.get(self.lane as usize)?.prev)
+    }
+
     pub(super) fn has_at_an_end(&self, key: StreamKey) -> bool {
         self.head == key.index || self.tail == key.index
     }
@@ -141,6 +150,18 @@ impl List {
             None => self.head = key.index,
         }
         self.tail = key.index;
+    }
+
+    /// As [`List::push`], before all others.
+    pub(super) fn push_front<T>(&mut self, slots: &mut Slots<T>, key: StreamKey) {
+        let head = self.head;
+        let Some(link) = slots.link_of(key, self.lane).filter(|link| !link.linked) else { return };
+        *link = Link { prev: NONE, next: head, linked: true };
+        match slots.link(head, self.lane) {
+            Some(first) => first.prev = key.index,
+            None => self.tail = key.index,
+        }
+        self.head = key.index;
     }
 
     /// Takes the stream out; it must be in this list or in none of its lane.

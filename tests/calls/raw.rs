@@ -2,7 +2,7 @@
 
 use bytes::Buf;
 use grpc_sansio::frame::{Data, ErrorCode, Frame, GoAway, HEAD_LEN, Head, Headers, PREFACE, RstStream};
-use grpc_sansio::frame::{Setting, SettingId, Settings, StreamId};
+use grpc_sansio::frame::{Setting, SettingId, Settings, StreamId, WindowUpdate};
 use grpc_sansio::hpack::{BlockLimits, Classifier, Decoder, Encoder, Field, FieldBlock};
 use grpc_sansio::http2::Side;
 use grpc_sansio::testing::{CallLog, Clock, Observer, Recorded, Transcript};
@@ -36,9 +36,11 @@ pub(crate) struct Raw<R: Role> {
     pub(crate) it: Connection<R>,
     pub(crate) clock: Clock,
     pub(crate) log: Transcript,
-    encoder: Encoder,
+    pub(crate) encoder: Encoder,
     decoder: Decoder,
     output: WriteBuf,
+    /// What is not fed yet, while it is collected.
+    collected: Option<Vec<u8>>,
     /// Counts and judges what it says and hears (L-01 to L-06, L-25, L-40).
     observer: Observer,
 }
@@ -55,6 +57,7 @@ impl<R: Recorded> Raw<R> {
             encoder: Encoder::new(4096, 1),
             decoder: Decoder::new(4096, Classifier::NONE),
             output: WriteBuf::with_target(usize::MAX),
+            collected: None,
             observer: Observer::new(side),
         }
     }
@@ -69,9 +72,21 @@ impl<R: Recorded> Raw<R> {
     }
 
     pub(crate) fn feed(&mut self, octets: &[u8]) {
+        if let Some(collected) = &mut self.collected {
+            return collected.extend_from_slice(octets);
+        }
         self.observer.hears(octets);
         self.it.receive(self.clock.now(), octets);
         self.check();
+    }
+
+    /// From now on frames are collected instead of fed, until [`Raw::collected`] hands them out.
+    pub(crate) fn collect(&mut self) {
+        self.collected = Some(Vec::new());
+    }
+
+    pub(crate) fn collected(&mut self) -> Vec<u8> {
+        self.collected.take().unwrap_or_default()
     }
 
     /// What it believes is what its wire shows, and what it counts is there.
@@ -119,6 +134,10 @@ impl<R: Recorded> Raw<R> {
         self.frame(Frame::RstStream(RstStream { stream: StreamId::new(stream), code }));
     }
 
+    pub(crate) fn window(&mut self, stream: u32, increment: u32) {
+        self.frame(Frame::WindowUpdate(WindowUpdate { stream: StreamId::new(stream), increment }));
+    }
+
     pub(crate) fn goaway(&mut self, last: u32, code: ErrorCode, debug_data: &[u8]) {
         self.frame(Frame::GoAway(GoAway { last_stream: StreamId::new(last), code, debug_data }));
     }
@@ -128,6 +147,11 @@ impl<R: Recorded> Raw<R> {
         let mut wire = Vec::new();
         Settings::encode_from(&settings, &mut wire);
         self.feed(&wire);
+    }
+
+    /// From now on what is said at once ends near so many octets.
+    pub(crate) fn output_target(&mut self, octets: usize) {
+        self.output = WriteBuf::with_target(octets);
     }
 
     /// All that it says now.
@@ -270,13 +294,18 @@ impl Raw<Server> {
     }
 
     pub(crate) fn server_with(config: &ServerConfig) -> Self {
-        let mut raw = Self::new(Connection::<Server>::new(config, Clock::new().now()), Side::Server);
+        let mut raw = Self::fresh_server(config);
         raw.feed(PREFACE);
         raw.settings(&[]);
         raw.said();
         raw.frame(Frame::Settings(Settings::ACK));
         assert_eq!(raw.it.poll_event(), Some(Event::Ready));
         raw
+    }
+
+    /// A server that has heard nothing yet.
+    pub(crate) fn fresh_server(config: &ServerConfig) -> Self {
+        Self::new(Connection::<Server>::new(config, Clock::new().now()), Side::Server)
     }
 
     /// A request's head, with `more` fields.
