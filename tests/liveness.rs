@@ -3,7 +3,6 @@
 #![cfg(feature = "testing")]
 
 #[path = "calls/raw.rs"]
-#[allow(dead_code, reason = "shared with the tests of calls, which use more of it")]
 mod raw;
 
 #[path = "liveness/responses.rs"]

@@ -14,6 +14,7 @@ use alloc::string::String;
 #[derive(Default)]
 struct Sums {
     lent: u32,
+    grown: u32,
     held_headers: usize,
     /// Octets that came out of the connection's window, and did not go back yet.
     unread: i64,
@@ -40,12 +41,14 @@ impl Engine {
             must(kept == counted, || format!("{name}: {kept} kept, {counted} counted"))
         };
         equal("octets lent", self.lent_octets.into(), sums.lent.into())?;
+        equal("octets of grown windows", self.grown_octets.into(), sums.grown.into())?;
         equal("octets of held headers", self.held_headers as i64, sums.held_headers as i64)?;
         if !self.http2.is_ended() {
             // Afterwards nothing comes in any more, and the frame that broke a rule was taken in part.
             let (_, announced) = self.http2.announced_windows();
             equal("the connection's window", self.http2.connection_window_at_large() + sums.unread, announced)?;
         }
+        fact(self.grown_octets <= self.settings.limits.window_growth, "windows have grown beyond their budget")?;
         fact(self.lent_octets <= self.settings.limits.assembly_budget, "more is lent than the budget has")?;
         fact(!self.open_armed || self.flags.available || !self.http2.has_room_to_wait(), "Available is not told (L-07)")
     }
@@ -62,16 +65,18 @@ impl Engine {
             _ => 0,
         };
         sums.lent += call.lent;
+        sums.grown += call.grown;
         sums.unread += i64::from(call.inbox.recount(pool)) - i64::from(call.credited);
     }
 
-    /// L-01: what the peer may send, and what is held, is the window that was announced and what was lent beyond it.
+    /// L-01: what the peer may send, and what is held, is the window that was announced and what was given
+    /// beyond it.
     fn audit_window(&self, key: StreamKey, call: &CallState) -> Result<(), String> {
         let at_large = self.http2.window_at_large(key).filter(|_| !self.http2.is_ended());
         let Some(at_large) = at_large else { return Ok(()) };
         let held = i64::from(call.inbox.recount(self.http2.pool()));
-        let whole = self.http2.announced_windows().0 + i64::from(call.lent);
-        // A call that stopped does not borrow any more; what it had been lent stays with the peer.
+        let whole = self.http2.announced_windows().0 + i64::from(call.lent + call.grown);
+        // A call that stopped counts for no budget any more; what it had been given stays with the peer.
         let holds = if call.is_open() { at_large + held == whole } else { at_large + held >= whole };
         must(holds, || format!("{at_large} at large and {held} held of a window of {whole}"))
     }

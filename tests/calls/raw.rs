@@ -1,4 +1,5 @@
 //! A peer that says whatever a test wants, frame by frame.
+#![allow(dead_code, reason = "several test programs share it, and none needs all of it")]
 
 use bytes::Buf;
 use grpc_sansio::frame::{Data, ErrorCode, Frame, GoAway, HEAD_LEN, Head, Headers, PREFACE, RstStream};
