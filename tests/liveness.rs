@@ -5,6 +5,10 @@
 #[path = "calls/raw.rs"]
 mod raw;
 
+#[path = "liveness/busy.rs"]
+mod busy;
+#[path = "liveness/long.rs"]
+mod long;
 #[path = "liveness/responses.rs"]
 mod responses;
 #[path = "liveness/settings.rs"]

@@ -4,6 +4,7 @@ use super::engine::{Engine, held_size};
 use super::read::Next;
 use super::state::{CallState, End, Head, Stage};
 use crate::buffer::chunks::BlockId;
+use crate::frame::StreamId;
 use crate::http2::audit::must;
 use crate::http2::{Side, StreamKey};
 use crate::time::Instant;
@@ -51,6 +52,10 @@ impl Engine {
         fact(self.grown_octets <= self.settings.limits.window_growth, "windows have grown beyond their budget")?;
         fact(self.lent_octets <= self.settings.limits.assembly_budget, "more is lent than the budget has")?;
         fact(!self.open_armed || self.flags.available || !self.http2.has_room_to_wait(), "Available is not told (L-07)")
+    }
+
+    pub(crate) fn skip_streams(&mut self, next: u32) {
+        self.http2.skip_to(StreamId::new(next));
     }
 
     fn count(&self, call: &CallState, sums: &mut Sums) {

@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::reader::Phase;
 use super::slots::StreamKey;
 use super::stream::{Ending, Receive, Send, Stream};
-use crate::frame::MAX_WINDOW;
+use crate::frame::{MAX_WINDOW, StreamId};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -126,6 +126,13 @@ impl<T> Connection<T> {
             receive: self.receive_window.available(),
             streams: streams.map(windows).collect(),
         })
+    }
+
+    /// Goes on with this id, as if all those before it had been used; for a client that has opened nothing.
+    pub fn skip_to(&mut self, stream: StreamId) {
+        if self.side == super::Side::Client && self.next_id < stream && stream.is_client() {
+            self.next_id = stream;
+        }
     }
 
     /// What of the window of a stream is with the peer or owed to it; `None` once the peer's half has ended.

@@ -148,6 +148,11 @@ impl Observer {
         }
     }
 
+    /// The next stream has this id: see [`Connection::skip_streams`](crate::Connection::skip_streams).
+    pub fn skip_streams(&mut self, next: u32) {
+        self.last_id = next.saturating_sub(2);
+    }
+
     /// Frames said and heard so far.
     pub fn frames(&self) -> u64 {
         self.frames
