@@ -196,15 +196,16 @@ impl<T> Connection<T> {
         self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
         let difference = i64::from(window) - i64::from(self.peer.initial_window);
         self.peer.initial_window = window;
-        let mut next = self.slots.key_from(0);
-        while let Some(key) = next {
-            next = self.slots.key_from(key.index() + 1);
+        for index in 0..self.slots.bound() {
+            let Some((key, stream)) = self.slots.at_mut(index) else { continue };
             // L-20: what has nothing more to send has no window to speak of.
-            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() != Send::Ended) else { continue };
+            if stream.send() == Send::Ended {
+                continue;
+            }
             stream.send_window.change(difference).map_err(|_| {
                 Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE takes a window past 2^31 - 1")
             })?;
-            if !stream.outbox.is_empty() {
+            if stream.may_send() {
                 self.schedule(key);
             }
         }
@@ -235,10 +236,8 @@ impl<T> Connection<T> {
         // H-081: from here on a window below the protocol's default is in force.
         let difference = i64::from(self.config.stream_window) - i64::from(self.config.early_stream_window());
         if difference < 0 {
-            let mut next = self.slots.key_from(0);
-            while let Some(key) = next {
-                next = self.slots.key_from(key.index() + 1);
-                if let Some(stream) = self.slots.get_mut(key) {
+            for index in 0..self.slots.bound() {
+                if let Some((_, stream)) = self.slots.at_mut(index) {
                     stream.receive_window.adjust(difference);
                 }
             }
@@ -306,7 +305,7 @@ impl<T> Connection<T> {
             let reason = "WINDOW_UPDATE takes a stream's window past 2^31 - 1 (RFC 9113 section 6.9.1)";
             return self.reset_by_fault(now, key, ErrorCode::FLOW_CONTROL_ERROR, reason);
         }
-        if !stream.outbox.is_empty() {
+        if stream.may_send() {
             self.schedule(key);
         }
         if frame.increment < SMALL_INCREMENT && before > AMPLE_WINDOW {
@@ -365,8 +364,13 @@ impl<T> Connection<T> {
         if opened { Ok(()) } else { Err(Fault::protocol(reason)) }
     }
 
-    /// A stream error. T-03: on a server, what provokes resets ends the connection, so that a client cannot make it
-    /// open and drop work for ever; a client resets the stream.
+    /// Whether the peer's fault on one stream ends the connection. T-03: on a server it does, so that a client cannot make it
+    /// open and drop work for ever. A client spares its other calls (H-032, H-034, G-055), if there are any.
+    pub(super) fn ends_for_fault(&self) -> bool {
+        self.side == Side::Server || self.active == 0
+    }
+
+    /// A stream error, or an error of the connection where that [spares nobody](Self::ends_for_fault).
     pub(super) fn fault_on(
         &mut self,
         now: Instant,
@@ -374,7 +378,7 @@ impl<T> Connection<T> {
         code: ErrorCode,
         reason: &'static str,
     ) -> Result<Step, Fault> {
-        if self.side == Side::Server {
+        if self.ends_for_fault() {
             return Err(Fault::Connection(code, reason));
         }
         match self.find(stream) {
