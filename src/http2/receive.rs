@@ -183,6 +183,10 @@ impl<T> Connection<T> {
         if window != self.peer.initial_window {
             self.change_initial_window(now, window)?;
         }
+        if self.side == Side::Client && self.active > self.peer.max_concurrent_streams {
+            self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
+            self.stop_starting();
+        }
         self.control.settings_acks = self.control.settings_acks.saturating_add(1);
         Ok(if first { Step::Ready } else { Step::Nothing })
     }
@@ -206,6 +210,20 @@ impl<T> Connection<T> {
             }
         }
         Ok(())
+    }
+
+    /// H-044, L-18: streams whose HEADERS have not left wait again where the limit fell below them, in their old order.
+    fn stop_starting(&mut self) {
+        let mut next = self.ready.back(&self.slots);
+        while let Some(key) = next.filter(|_| self.active > self.peer.max_concurrent_streams) {
+            next = self.ready.before(&self.slots, key);
+            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() == Send::Head) else { continue };
+            stream.sent(Send::Waiting);
+            self.ready.remove(&mut self.slots, key);
+            self.waiting.push_front(&mut self.slots, key);
+            self.waiting_len += 1;
+            self.active -= 1;
+        }
     }
 
     fn settings_acknowledged(&mut self) -> Result<Step, Fault> {
