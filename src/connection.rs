@@ -58,6 +58,11 @@ impl<R: Role> Connection<R> {
         &mut self.engine
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Feeds octets from the peer, cut anyhow. Consumes all of `octets`, and never fails: see [`Event::Closed`].
     pub fn receive(&mut self, now: Instant, octets: &[u8]) {
         self.enter(Some(now)).receive(Input::slice(octets));

@@ -450,6 +450,12 @@ impl Engine {
         &self.http2
     }
 
+    /// What is lent of the assembly budget, and octets of header lists that are held.
+    #[cfg(feature = "testing")]
+    pub(crate) fn lent_and_held(&self) -> (u32, usize) {
+        (self.lent_octets, self.held_headers)
+    }
+
     pub(crate) fn heap_size(&self) -> usize {
         self.http2.heap_size()
             + self.timers.heap_size()

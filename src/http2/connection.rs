@@ -515,6 +515,12 @@ impl<T> Connection<T> {
         (self.resets.spent(), self.glitches.spent())
     }
 
+    /// The connection's own windows: what may be sent, what the peer may send, and what is owed to it.
+    #[cfg(feature = "testing")]
+    pub(crate) fn windows(&self) -> (i64, i64, i64) {
+        (self.send_window.signed(), self.receive_window.available(), self.receive_window.owed())
+    }
+
     /// Gives slack memory back. Call it when no stream is open; HPACK tables and windows stay as they are.
     pub fn trim(&mut self) {
         if self.slots.len() == 0 {

@@ -1,11 +1,12 @@
 //! Both ends of a connection, joined in memory.
 
 use super::clock::Clock;
-use super::link::{Cut, FaultyLink, Read};
+use super::ends::{fire, read, write};
+use super::link::{Cut, FaultyLink};
 use super::record::{Recorded, Transcript};
 use super::rng::Rng;
 use crate::buffer::WriteBuf;
-use crate::call::{Client, Role, Server};
+use crate::call::{Client, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::connection::Connection;
 use crate::error::OpenError;
@@ -16,7 +17,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 /// Steps after which [`Pair::drive`] gives up: far beyond what any test needs, and still less than a second.
-const ENOUGH_STEPS: usize = 1_000_000;
+pub(super) const ENOUGH_STEPS: usize = 1_000_000;
 
 type Handler<R> = Box<dyn FnMut(Instant, &mut Connection<R>, Event)>;
 
@@ -232,10 +233,10 @@ impl Pair {
     pub fn step(&mut self) -> bool {
         let now = self.clock.now();
         let mut busy = fire(&mut self.client, now) | fire(&mut self.server, now);
-        busy |= write(&mut self.client, now, &mut self.client_output, &mut self.up);
-        busy |= write(&mut self.server, now, &mut self.server_output, &mut self.down);
-        busy |= read(&mut self.server, now, &mut self.up, &mut self.rng);
-        busy |= read(&mut self.client, now, &mut self.down, &mut self.rng);
+        busy |= write(&mut self.client, now, &mut self.client_output, &mut self.up, now);
+        busy |= write(&mut self.server, now, &mut self.server_output, &mut self.down, now);
+        busy |= read(&mut self.server, now, &mut self.up, now, &mut self.rng);
+        busy |= read(&mut self.client, now, &mut self.down, now, &mut self.rng);
         while let Some(event) = self.client.poll_event() {
             busy = true;
             self.client_log.events.push(event);
@@ -261,40 +262,6 @@ impl Pair {
         }
         busy
     }
-}
-
-fn fire<R: Role>(connection: &mut Connection<R>, now: Instant) -> bool {
-    if connection.poll_timeout().is_none_or(|due| due > now) {
-        return false;
-    }
-    connection.handle_timeout(now);
-    let next = connection.poll_timeout();
-    assert!(next.is_none_or(|due| due > now), "after handle_timeout({now:?}) poll_timeout is {next:?}");
-    true
-}
-
-fn write<R: Role>(connection: &mut Connection<R>, now: Instant, output: &mut WriteBuf, link: &mut FaultyLink) -> bool {
-    let (wanted, before) = (connection.wants_transmit(), output.len());
-    connection.transmit(now, output);
-    let added = output.len() - before;
-    assert!(wanted || added == 0, "transmit added {added} octets, but wants_transmit was false");
-    assert!(output.is_full() || !connection.wants_transmit(), "transmit left something unsaid, and room for it");
-    let taken = link.write(now, output);
-    if output.is_empty() && connection.is_finished() && !link.is_closed() {
-        link.close(now);
-        return true;
-    }
-    taken > 0
-}
-
-fn read<R: Role>(connection: &mut Connection<R>, now: Instant, link: &mut FaultyLink, rng: &mut Rng) -> bool {
-    match link.read(now) {
-        Some(Read::Octets(octets)) if rng.one_in(2) => connection.receive(now, &octets),
-        Some(Read::Octets(octets)) => connection.receive_bytes(now, octets),
-        Some(Read::Eof) => connection.receive_eof(now),
-        None => return false,
-    }
-    true
 }
 
 fn collect<R: Recorded>(connection: &mut Connection<R>, log: &mut Transcript, event: Event) {
