@@ -42,8 +42,12 @@ pub struct Limits {
     pub max_concurrent_calls: u32,
     /// Calls that a client may have waiting for the server's limit. 1,000.
     pub max_waiting_calls: u32,
-    /// What the peer may send on one call before it is read (SETTINGS_INITIAL_WINDOW_SIZE). 256 KiB.
+    /// What the peer may send on one call before it is read (SETTINGS_INITIAL_WINDOW_SIZE). 65,535.
     pub call_window: u32,
+    /// What that grows to, where it is the larger one, while a reader keeps up with its peer. 256 KiB.
+    pub max_call_window: u32,
+    /// What all calls together may grow by. 1 MiB.
+    pub window_growth: u32,
     /// What the peer may send on all calls before it is read. 4 MiB. The message that a call's reader waits for counts
     /// only once it is whole: otherwise beginnings of messages could fill the window, and none would ever end.
     pub connection_window: u32,
@@ -110,7 +114,9 @@ impl Default for Limits {
             send_queue_per_connection: 4 * 1024 * 1024,
             max_concurrent_calls: http2.max_concurrent_streams,
             max_waiting_calls: http2.max_waiting_streams,
-            call_window: http2.stream_window,
+            call_window: DEFAULT_WINDOW,
+            max_call_window: 256 * 1024,
+            window_growth: 1024 * 1024,
             connection_window: http2.connection_window,
             assembly_budget: crate::grpc::message::DEFAULT_LIMIT,
             assembly_timeout: Duration::from_secs(30),
@@ -155,6 +161,7 @@ impl Limits {
         // A message that its reader waits for counts for its call's window alone while it is not whole.
         let windows = u64::from(self.connection_window.max(DEFAULT_WINDOW))
             + u64::from(self.assembly_budget)
+            + u64::from(self.window_growth)
             + u64::from(self.max_concurrent_calls) * u64::from(self.call_window);
         BASE_BYTES
             + calls * CALL_BYTES
@@ -177,6 +184,7 @@ impl Limits {
         )?;
         in_range("max_send_frame", (1..=MAX_MAX_FRAME_SIZE).contains(&self.max_send_frame), "1 to 16777215")?;
         in_range("call_window", (DEFAULT_WINDOW..=MAX_WINDOW).contains(&self.call_window), "65535 to 2147483647")?;
+        in_range("max_call_window", self.max_call_window <= MAX_WINDOW, "up to 2147483647")?;
         in_range("connection_window", self.connection_window <= MAX_WINDOW, "up to 2147483647")?;
         in_range("max_concurrent_calls", self.max_concurrent_calls > 0, "at least 1")?;
         in_range("max_header_list", (1024..=1 << 22).contains(&self.max_header_list), "1024 to 4194304")?;

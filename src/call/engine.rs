@@ -61,6 +61,8 @@ pub struct Engine {
     /// What is lent of the assembly budget, and who waits for it.
     pub(super) lent_octets: u32,
     pub(super) loan_queue: VecDeque<StreamKey>,
+    /// What the windows of open calls have grown by.
+    pub(super) grown_octets: u32,
     /// What the application was lent by the last verb.
     pub(super) lent_chunk: Option<Chunk>,
     pub(super) lent_block: Option<FieldBlock>,
@@ -88,6 +90,7 @@ impl Engine {
             held_headers: 0,
             lent_octets: 0,
             loan_queue: VecDeque::new(),
+            grown_octets: 0,
             lent_chunk: None,
             lent_block: None,
             scratch: Vec::new(),
@@ -271,6 +274,7 @@ impl Engine {
         if let Some(call) = self.http2.get_mut(key) {
             call.stage = Stage::Stopped(stop);
         }
+        self.return_growth(key);
         self.stop_borrowing(key);
         self.drop_partial(key);
         self.raise(key, Events::STOPPED);
@@ -396,6 +400,7 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
+        self.return_growth(key);
         let Some((call, pool)) = self.http2.parts(key) else { return };
         let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
         let mut blocks = [call.own_head, call.content_type, call.own_trailers, BlockId::NONE, BlockId::NONE];

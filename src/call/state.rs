@@ -139,6 +139,8 @@ pub(crate) struct CallState {
     pub(super) received: u32,
     /// Octets lent beyond the window for the arriving message.
     pub(super) lent: u32,
+    /// Octets by which the call's window has grown.
+    pub(super) grown: u32,
     /// Octets of unread messages that went back to the connection's window already.
     pub(super) credited: u32,
     /// Waits for the assembly budget.
@@ -179,6 +181,7 @@ impl Default for CallState {
             end: End::Awaited,
             received: 0,
             lent: 0,
+            grown: 0,
             credited: 0,
             wants_loan: false,
             watched: false,

@@ -351,17 +351,29 @@ impl<T> Connection<T> {
         self.receive_window.withhold(octets);
     }
 
+    /// Lets the peer send `octets` more on this stream from now on, beyond the window it began with; `false` where it will
+    /// send no more.
+    pub fn widen(&mut self, key: StreamKey, octets: u32) -> bool {
+        let Some(stream) = self.slots.get_mut(key) else { return false };
+        if stream.receive() == Receive::Ended {
+            return false;
+        }
+        stream.receive_window.owe(octets);
+        self.credits.push(&mut self.slots, key);
+        true
+    }
+
     /// Lets the peer send `octets` beyond the stream's window at once, for a message larger than that. They are not to be
     /// given back to the stream when they are consumed; what is owed to the connection is announced too.
     pub fn lend(&mut self, key: StreamKey, octets: u32) {
-        let Some(stream) = self.slots.get_mut(key) else { return };
-        if stream.receive() == Receive::Ended {
-            return;
+        if self.widen(key, octets) {
+            self.control.awaits(self.receive_window(key));
         }
-        stream.receive_window.owe(octets);
-        let window = stream.receive_window;
-        self.credits.push(&mut self.slots, key);
-        self.control.awaits(window.available() + window.owed());
+    }
+
+    /// What the peer has been told that it may still send on this stream, in octets.
+    pub(crate) fn announced_window(&self, key: StreamKey) -> i64 {
+        self.slots.get(key).map_or(0, |stream| stream.receive_window.available())
     }
 
     /// What the peer may still send on this stream, in octets.

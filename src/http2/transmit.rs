@@ -50,10 +50,13 @@ impl<T> Connection<T> {
             self.write_goaway(output);
             return Transmit::Done;
         }
-        self.write_control(now, output);
+        if self.control.is_pending() {
+            self.write_replies(now, output);
+        }
         if self.ended {
             return Transmit::Done;
         }
+        self.write_credit(output);
         loop {
             self.start_waiting();
             if output.is_full() {
@@ -270,13 +273,6 @@ impl<T> Connection<T> {
         // out octet by octet: the peer would spend a round trip on each (RFC 1122 §4.2.3.3, RFC 9113 §6.9).
         let completes = awaited > 0 && available + i64::from(increment) >= awaited;
         completes || increment >= self.credit_threshold().min(WORTHWHILE_CREDIT)
-    }
-
-    fn write_control(&mut self, now: Instant, output: &mut WriteBuf) {
-        if self.control.is_pending() {
-            self.write_replies(now, output);
-        }
-        self.write_credit(output);
     }
 
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
