@@ -41,6 +41,8 @@ fn h066_length_of_priority() {
     assert_eq!(client.say(), ["RST 1 FRAME_SIZE_ERROR"]);
     // L-40: once.
     assert!(client.hear(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6])).is_empty());
+    // H-071: one that nobody opened cannot be reset.
+    client.fails(&raw(Kind::PRIORITY, Flags::NONE, 9, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
     assert!(client.say().is_empty());
     // Once no other stream is open, it is the connection's.
     client.hear(&reset(3, ErrorCode::CANCEL));
