@@ -10,6 +10,7 @@
 //! | script a side | [`Pair::on_client`], [`Pair::on_server`], [`answer`], [`echo`] |
 //! | keep what was read | [`Transcript`], [`Record`] |
 //! | have time and chance | [`Clock`], [`Rng`] |
+//! | check windows, slots and frames at every step | [`Pair::watch`], [`Observer`] |
 //!
 //! ```
 //! use grpc_sansio::grpc::{Code, Kind, Method, Status};
@@ -40,6 +41,7 @@ mod pair;
 mod record;
 mod rng;
 mod script;
+mod watch;
 
 pub use clock::Clock;
 pub use link::{Cut, FaultyLink, Read};
@@ -47,3 +49,4 @@ pub use pair::Pair;
 pub use record::{CallLog, Record, Recorded, Transcript};
 pub use rng::Rng;
 pub use script::{Received, answer, echo};
+pub use watch::Observer;
