@@ -695,6 +695,49 @@ fn writable_means_that_a_message_may_be_sent() {
     assert!(!peer.server.call(id).unwrap().is_writable());
 }
 
+/// Calls whose turn had come, but whose HEADERS had found no room in the output, started above a limit that fell meanwhile.
+#[test]
+fn a_lowered_limit_holds_for_calls_that_have_not_left() {
+    let mut peer = RawServer::new(Limits::default());
+    drain(&mut peer.client, T0);
+    let ids: Vec<_> = (0..10).map(|_| peer.client.open(T0, &OpenOptions::new(&BIDI)).unwrap()).collect();
+    let mut out = WriteBuf::with_target(1);
+    peer.client.transmit(T0, &mut out);
+    assert_eq!(frames(&out.copy_to_bytes(out.len())).len(), 1, "one HEADERS, and no room for more");
+    let limit = |limit| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, limit]);
+    peer.client.receive(T0, &limit(2));
+    let heads = |client: &mut Connection<Client>| -> Vec<u32> {
+        frames(&drain(client, T0)).iter().filter(|frame| frame.0 == HEADERS).map(|frame| frame.2).collect()
+    };
+    assert_eq!(heads(&mut peer.client), [3]);
+    // Those that wait keep their order, and one of them may be let go.
+    peer.client.call(ids[2]).unwrap().cancel();
+    peer.client.receive(T0, &limit(9));
+    assert_eq!(heads(&mut peer.client), [5, 7, 9, 11, 13, 15, 17]);
+    assert_eq!(peer.client.calls(), 9);
+}
+
+/// An idle connection whose transport ended between two frames was said to have broken.
+#[test]
+fn an_idle_transport_ends_gracefully() {
+    let ended = |octets: &[u8], call: bool| {
+        let mut peer = RawServer::new(Limits::default());
+        if call {
+            peer.client.open(T0, &OpenOptions::new(&BIDI)).unwrap();
+        }
+        peer.client.receive(T0, octets);
+        peer.client.receive_eof(T0);
+        assert!(std::iter::from_fn(|| peer.client.poll_event()).any(|event| event == Event::Closed));
+        peer.client.error().map(|error| error.to_string())
+    };
+    assert_eq!(ended(&[], false), None);
+    assert!(ended(&[], true).is_some_and(|error| error.contains("end of input")));
+    assert!(ended(&[0, 0], false).is_some_and(|error| error.contains("inside a frame")));
+    // What the peer said before it closed is the reason.
+    let calm = frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11]);
+    assert!(ended(&calm, false).is_some_and(|error| error.contains("ENHANCE_YOUR_CALM")));
+}
+
 /// The trailers of a call that was cancelled meanwhile are decoded for the table's sake (H-021), into memory that only the
 /// end of a call gave back: an idle connection kept more than 100 KiB for ever.
 #[test]
