@@ -138,6 +138,16 @@ fn g_178_goaway_with_an_error_then_eof() {
     assert_eq!(log.code(), Some(Code::Unavailable));
     let message = log.outcome().unwrap().message();
     assert!(message.contains("ENHANCE_YOUR_CALM") && message.contains("too_many_pings"), "{message}");
+
+    // Escaped, and no more than 256 octets of it.
+    let mut raw = Raw::client();
+    let id = raw.request(&OpenOptions::new(&UNARY), b"m");
+    raw.goaway(1, ErrorCode::INTERNAL_ERROR, &[b"\r\n\xff".as_slice(), &[b'z'; 1_000]].concat());
+    raw.it.receive_eof(raw.now());
+    raw.poll();
+    let log = raw.log(id);
+    let message = log.outcome().unwrap().message();
+    assert!(message.contains(r"\r\n\xffz") && message.matches('z').count() == 253, "{message}");
 }
 
 /// L-09, G-181: a client's GOAWAY says nothing of its own calls, dead or alive.

@@ -204,3 +204,14 @@ fn g_031_g_032_the_limit_to_the_octet() {
         assert_eq!(raw.poll().len(), if more == 0 { 4 } else { 0 });
     }
 }
+
+/// H-144, G-020: CONNECT, which HTTP/2 knows, is a method other than POST to gRPC.
+#[test]
+fn h_144_connect() {
+    let mut raw = Raw::server();
+    let fields = [(":method", "CONNECT"), (":authority", "a:1"), ("content-type", "application/grpc")];
+    raw.headers(1, &fields, true);
+    let said = raw.said_of_calls();
+    assert_eq!((said[0].field(":status"), said[0].field("allow")), (Some("405"), Some("POST")));
+    assert_eq!((raw.poll(), raw.it.calls()), (vec![], 0));
+}
