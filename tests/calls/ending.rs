@@ -167,6 +167,11 @@ fn l_09_g_181_goaway_on_the_server() {
     assert!(!raw.it.call(dead).unwrap().is_readable());
     raw.it.call(alive).unwrap().finish(&Status::ok(), &Metadata::new());
     assert_eq!(raw.said_of_calls()[0].field("grpc-status"), Some("0"));
+    // Nor of those that it still opens.
+    raw.request(5, &[], true);
+    let late = raw.opened();
+    raw.it.call(late).unwrap().finish(&Status::ok(), &Metadata::new());
+    assert_eq!(raw.said_of_calls()[0].field("grpc-status"), Some("0"));
 }
 
 /// G-180, L-11: two GOAWAYs with a PING between them; what arrives before the second is served.
