@@ -314,3 +314,23 @@ fn g_003_g_007_scheme_and_content_type() {
         assert_eq!((seen.field(":method"), seen.field("te")), (Some("POST"), Some("trailers")));
     }
 }
+
+/// G-036: a content type of up to 64 octets is echoed, in both kinds of response; a longer one is answered with the plain.
+#[test]
+fn g_036_which_content_types_are_echoed() {
+    for (length, echoed) in [(17, true), (64, true), (65, false)] {
+        let content_type = format!("application/grpc+{}", "x".repeat(length - 17));
+        let expected = if echoed { content_type.as_str() } else { "application/grpc" };
+        let mut raw = Raw::server();
+        for stream in [1, 3] {
+            raw.request(stream, &[("content-type", &content_type)], true);
+            let id = raw.opened();
+            let mut call = raw.it.call(id).unwrap();
+            if stream == 1 {
+                call.send(b"m".to_vec()).unwrap();
+            }
+            call.finish(&Status::ok(), &Metadata::new());
+            assert_eq!(raw.said_of_calls()[0].field("content-type"), Some(expected), "{length}");
+        }
+    }
+}
