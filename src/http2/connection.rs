@@ -356,10 +356,10 @@ impl<T> Connection<T> {
     }
 
     /// Lets the peer send `octets` more on this stream from now on, beyond the window it began with; `false` where it will
-    /// send no more.
+    /// send no more, or does not know of the stream yet (H-113).
     pub fn widen(&mut self, key: StreamKey, octets: u32) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
-        if stream.receive() == Receive::Ended {
+        if stream.receive() == Receive::Ended || stream.id.is_zero() {
             return false;
         }
         stream.receive_window.owe(octets);

@@ -307,6 +307,7 @@ mod tests {
         }
     }
 
+    /// H-133, H-134, H-135
     #[test]
     fn every_octet_in_a_name_and_a_value() {
         for octet in 0..=255u8 {
