@@ -70,14 +70,14 @@ pub(crate) const ATTACKS: &[Attack] = &[
         ..Attack::on_server("t_27_bomb_of_long_fields")
     },
     Attack {
-        // Just below what ends the connection: three references each, on streams without end.
+        // Below what ends the connection: 24 KiB each, on streams without end.
         start: |wire| {
             let mut rest = Vec::new();
-            field(true, b"x", &[b'b'; 4063], &mut rest);
+            field(true, b"x", &[b'b'; 479], &mut rest);
             long_request(1, &rest, wire);
         },
-        turn: |n, wire| wire.request_with(stream(n + 1), &[0xbe; 8], END_STREAM),
-        octets: 1000 * 60,
+        turn: |n, wire| wire.request_with(stream(n + 1), &[0xbe; 48], END_STREAM),
+        octets: 1000 * 100,
         after: After::Serves,
         ..Attack::on_server("t_27_bombs_below_abuse")
     },
