@@ -192,15 +192,18 @@ impl<T> Connection<T> {
         self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
         let difference = i64::from(window) - i64::from(self.peer.initial_window);
         self.peer.initial_window = window;
-        let mut next = self.slots.key_from(0);
-        while let Some(key) = next {
-            next = self.slots.key_from(key.index() + 1);
+        for index in 0..self.slots.bound() {
+            let Some((key, stream)) = self.slots.at_mut(index) else { continue };
             // L-20: what has nothing more to send has no window to speak of.
-            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() != Send::Ended) else { continue };
+            if stream.send() == Send::Ended {
+                continue;
+            }
             stream.send_window.change(difference).map_err(|_| {
                 Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE takes a window past 2^31 - 1")
             })?;
-            self.widened(key);
+            if stream.may_send() {
+                self.widened(key);
+            }
         }
         Ok(())
     }
@@ -215,10 +218,8 @@ impl<T> Connection<T> {
         // H-081: from here on a window below the protocol's default is in force.
         let difference = i64::from(self.config.stream_window) - i64::from(self.config.early_stream_window());
         if difference < 0 {
-            let mut next = self.slots.key_from(0);
-            while let Some(key) = next {
-                next = self.slots.key_from(key.index() + 1);
-                if let Some(stream) = self.slots.get_mut(key) {
+            for index in 0..self.slots.bound() {
+                if let Some((_, stream)) = self.slots.at_mut(index) {
                     stream.receive_window.adjust(difference);
                 }
             }
@@ -285,7 +286,9 @@ impl<T> Connection<T> {
             let reason = "WINDOW_UPDATE takes a stream's window past 2^31 - 1 (RFC 9113 section 6.9.1)";
             return self.reset_by_fault(now, key, ErrorCode::FLOW_CONTROL_ERROR, reason);
         }
-        self.widened(key);
+        if stream.may_send() {
+            self.widened(key);
+        }
         self.judge_increment(now, frame.increment, before)?;
         Ok(Step::Nothing)
     }

@@ -81,6 +81,16 @@ impl<T> Slots<T> {
         (u32::try_from(index).ok()?..self.pages.bound()).find_map(|index| self.key_at(index))
     }
 
+    /// What a walk over all streams has to cover: one past the highest index in use.
+    pub(super) fn bound(&self) -> u32 {
+        self.pages.bound()
+    }
+
+    /// The stream in a slot, if that is in use, for such a walk.
+    pub(super) fn at_mut(&mut self, index: u32) -> Option<(StreamKey, &mut Stream<T>)> {
+        self.pages.get_mut(index).map(|slot| (StreamKey { index, generation: slot.generation }, &mut slot.stream))
+    }
+
     pub(super) fn trim(&mut self) {
         self.pages.trim();
     }

@@ -111,6 +111,11 @@ impl<T> Stream<T> {
         }
     }
 
+    /// Whether its own window lets octets go that wait for it.
+    pub(super) fn may_send(&self) -> bool {
+        self.send_window.available() > 0 && !self.outbox.is_empty()
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
