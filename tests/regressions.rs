@@ -199,9 +199,9 @@ fn a_large_message_that_has_arrived_does_not_stall() {
     let mut peer = RawClient::new(Limits::default(), &[]);
     let id = peer.open(1, &[]);
     let octets = message(400_000);
-    peer.feed(&data(1, &octets[..200_000]));
+    peer.feed(&data(1, &octets[..50_000]));
     drain(&mut peer.server, T0);
-    peer.feed(&data(1, &octets[200_000..]));
+    peer.feed(&data(1, &octets[50_000..]));
     peer.server.handle_timeout(secs(31));
     let mut call = peer.server.call(id).unwrap();
     assert_eq!(call.stopped(), None);
@@ -412,6 +412,7 @@ fn unread_responses_are_bounded() {
 fn buffers_of_messages_stay_in_the_bound() {
     let mut limits = Limits::default();
     (limits.max_receive_message, limits.assembly_budget, limits.max_waiting_calls) = (Some(100_000), 0, 0);
+    (limits.call_window, limits.max_concurrent_calls) = (256 * 1024, 16);
     let mut peer = RawClient::new(limits.clone(), &[]);
     for n in 0..16 {
         let stream = 2 * n + 1;
@@ -562,9 +563,9 @@ fn a_large_response_may_wait_for_its_trailers() {
     drain(&mut peer.client, T0);
     peer.headers(1, 0, &HEAD);
     let octets = message(400_000);
-    peer.client.receive(T0, &data(1, &octets[..200_000]));
+    peer.client.receive(T0, &data(1, &octets[..50_000]));
     drain(&mut peer.client, T0);
-    peer.client.receive(T0, &data(1, &octets[200_000..]));
+    peer.client.receive(T0, &data(1, &octets[50_000..]));
     peer.client.handle_timeout(secs(31));
     assert_eq!(peer.client.call(id).unwrap().stopped(), None);
 }

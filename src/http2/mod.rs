@@ -59,6 +59,7 @@
 mod closed;
 mod config;
 mod connection;
+mod counters;
 mod ending;
 mod error;
 mod fields;
@@ -74,12 +75,14 @@ mod receive;
 mod receive_data;
 mod receive_headers;
 mod slots;
+mod stall;
 mod step;
 mod stream;
 mod transmit;
 
 pub use config::{Config, Side};
-pub use connection::{Connection, Counters};
+pub use connection::Connection;
+pub use counters::{Counters, Guard, Guards};
 pub use error::{ConnectionError, OpenError, Origin};
 pub use input::Input;
 pub use slots::StreamKey;

@@ -111,10 +111,12 @@ pub(crate) fn check(name: &str) -> Outcome {
     Outcome { report, peak, growth }
 }
 
-/// T-42: after the end all input is taken and nothing is said.
+/// T-42: after the end all input is taken and nothing is said. A guard that was nearly spent was announced before.
 fn ignores_all(run: &mut Run<'_>) {
     let before = (run.target.report.emitted, run.target.report.shown);
-    assert_eq!(run.target.report.goaways, 1, "{:?}", run.target.report);
+    let graceful = run.target.report.said("GOAWAY", "NO_ERROR");
+    let last = u64::from(run.target.report.goaways) - graceful;
+    assert!(last == 1 && graceful <= 2 || (last, graceful) == (0, 1), "{:?}", run.target.report);
     let enough = run.target.report.received + 1000;
     while run.target.report.received < enough {
         run.turn();
