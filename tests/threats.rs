@@ -1,7 +1,5 @@
 //! Every published attack, written frame by frame: what comes of it, what it costs, and who else notices. The rows are
-//! those of `docs/threats.md`.
-//!
-//! `THREATS=full cargo test --release --features testing --test threats` runs each with 64 times the input.
+//! those of `docs/threats.md`; `examples/under_attack.rs` runs the same over real sockets, for as long as one likes.
 #![cfg(feature = "testing")]
 
 #[path = "threats/api.rs"]
@@ -16,6 +14,8 @@ mod data;
 mod framing;
 #[path = "threats/grpc.rs"]
 mod grpc;
+#[path = "threats/headers.rs"]
+mod headers;
 #[path = "threats/meter.rs"]
 mod meter;
 #[path = "threats/streams.rs"]

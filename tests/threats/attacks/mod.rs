@@ -5,6 +5,7 @@ mod control;
 mod data;
 mod framing;
 mod grpc;
+mod headers;
 mod streams;
 mod target;
 mod wire;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 /// All of them, by the sections of the page.
 pub(crate) const ALL: &[&[Attack]] =
-    &[streams::ATTACKS, control::ATTACKS, data::ATTACKS, framing::ATTACKS, grpc::ATTACKS];
+    &[streams::ATTACKS, control::ATTACKS, headers::ATTACKS, data::ATTACKS, framing::ATTACKS, grpc::ATTACKS];
 
 /// What the attacker says first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +138,7 @@ impl<'a> Run<'a> {
         }
         run.flush();
         if let End::Client(calls) = attack.end {
-            (0..calls).for_each(|_| run.target.open());
+            (0..calls).for_each(|_| run.open());
             run.flush();
         }
         // What was said so far is nobody's fault.
@@ -173,6 +174,12 @@ impl<'a> Run<'a> {
         }
         self.wire.octets = octets;
         self.wire.octets.clear();
+    }
+
+    /// A client opens a call.
+    pub(crate) fn open(&mut self) {
+        let target = &mut self.target;
+        (self.meter)(&mut || target.open());
     }
 
     pub(crate) fn turn(&mut self) {
