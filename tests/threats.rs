@@ -2,13 +2,23 @@
 //! those of `docs/threats.md`; `examples/under_attack.rs` runs the same over real sockets, for as long as one likes.
 #![cfg(feature = "testing")]
 
+#[path = "threats/api.rs"]
+mod api;
 #[path = "threats/attacks/mod.rs"]
 mod attacks;
 #[path = "threats/control.rs"]
 mod control;
+#[path = "threats/data.rs"]
+mod data;
+#[path = "threats/framing.rs"]
+mod framing;
+#[path = "threats/grpc.rs"]
+mod grpc;
 #[path = "threats/headers.rs"]
 mod headers;
 #[path = "threats/meter.rs"]
 mod meter;
 #[path = "threats/streams.rs"]
 mod streams;
+#[path = "threats/talk.rs"]
+mod talk;

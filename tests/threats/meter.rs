@@ -116,7 +116,9 @@ fn ignores_all(run: &mut Run<'_>) {
     let before = (run.target.report.emitted, run.target.report.shown);
     let graceful = run.target.report.said("GOAWAY", "NO_ERROR");
     let last = u64::from(run.target.report.goaways) - graceful;
-    assert!(last == 1 && graceful <= 2 || (last, graceful) == (0, 1), "{:?}", run.target.report);
+    // Whoever does not speak HTTP/2 is told nothing at all.
+    let foreign = run.target.report.emitted == 0;
+    assert!(last == 1 && graceful <= 2 || (last, graceful) == (0, 1) || foreign, "{:?}", run.target.report);
     let enough = run.target.report.received + 1000;
     while run.target.report.received < enough {
         run.turn();
@@ -138,7 +140,8 @@ fn serves(run: &mut Run<'_>, attack: &Attack) {
             run.wire.window(0, 1000);
             run.wire.message(id, 5, grpc_sansio::frame::Flags::END_STREAM);
             run.flush();
-            assert_eq!(run.target.report.grpc.get("0").copied(), Some(before + 1), "{}", attack.name);
+            let ok = run.target.report.grpc.get("0").copied();
+            assert_eq!(ok, Some(before + 1), "{}: {:?}", attack.name, run.target.report);
         }
         End::Client(calls) => {
             let before = run.target.report.outcomes.get("Ok").copied().unwrap_or(0);

@@ -2,19 +2,23 @@
 //! `benches/run --threats` counts the instructions that each costs. So nothing here knows of tests.
 
 mod control;
+mod data;
+mod framing;
+mod grpc;
 mod headers;
 mod streams;
 mod target;
 mod wire;
 
 pub(crate) use target::{App, End, Report, Target};
-pub(crate) use wire::Wire;
+pub(crate) use wire::{RESPONSE, TRAILERS, Wire, literal, stream};
 
 use grpc_sansio::Limits;
 use std::time::Duration;
 
 /// All of them, by the sections of the page.
-pub(crate) const ALL: &[&[Attack]] = &[streams::ATTACKS, control::ATTACKS, headers::ATTACKS];
+pub(crate) const ALL: &[&[Attack]] =
+    &[streams::ATTACKS, control::ATTACKS, headers::ATTACKS, data::ATTACKS, framing::ATTACKS, grpc::ATTACKS];
 
 /// What the attacker says first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
