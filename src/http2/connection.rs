@@ -114,6 +114,8 @@ pub struct Connection<T> {
     pub(super) tiny_data: Bucket,
     pub(super) data_since_refund: u32,
     pub(super) shutdown: Shutdown,
+    /// What the GOAWAYs of a graceful shutdown say.
+    pub(super) shutdown_reason: &'static str,
     pub(super) peer_last: Option<StreamId>,
     /// What the peer's GOAWAY said, where it was not a graceful one: the reason once the connection ends.
     pub(super) peer_error: Option<ConnectionError>,
@@ -175,6 +177,7 @@ impl<T> Connection<T> {
             tiny_data: Bucket::new(config.tiny_data_burst, config.tiny_data_per_second, 100, now),
             data_since_refund: 0,
             shutdown: Shutdown::No,
+            shutdown_reason: "",
             peer_last: None,
             peer_error: None,
             handshake_until: config.handshake_timeout.and_then(|timeout| now.checked_add(timeout)),
