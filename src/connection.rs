@@ -34,6 +34,12 @@ impl Connection<Client> {
         Self { engine: Engine::new(Side::Client, &config.0, now), role: PhantomData }
     }
 
+    /// Goes on with this stream id, as if those before it had been used: what comes after very many calls comes at once.
+    #[cfg(feature = "testing")]
+    pub fn skip_streams(&mut self, next: u32) {
+        self.engine.skip_streams(next);
+    }
+
     /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
     ///
     /// # Errors
@@ -158,6 +164,23 @@ impl<R: Role> Connection<R> {
     /// [`Limits::assembly_budget`](crate::Limits::assembly_budget).
     pub fn lent(&self) -> u32 {
         self.engine.lent()
+    }
+
+    /// Recounts by brute force what the connection counts as it goes: windows, loans, slots, queues, and who is to be told
+    /// what. Slow, and for tests.
+    ///
+    /// # Errors
+    ///
+    /// What does not add up, which is always a bug of this crate.
+    #[cfg(feature = "testing")]
+    pub fn audit(&self) -> Result<(), alloc::string::String> {
+        self.engine.audit()
+    }
+
+    /// The windows as this end believes them to be; `None` once the connection has ended.
+    #[cfg(feature = "testing")]
+    pub fn windows(&self) -> Option<crate::http2::Windows> {
+        self.engine.http2().windows()
     }
 
     /// Bytes of heap in use, shared payloads left out: to be held against

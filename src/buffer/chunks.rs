@@ -296,6 +296,22 @@ impl Queue {
         }
     }
 
+    /// The chunks' octets that are left, with their marks.
+    #[cfg(feature = "testing")]
+    pub(crate) fn chunks<'p>(&self, pool: &'p Pool) -> impl Iterator<Item = (&'p [u8], u8)> {
+        let first = Self { ..*self };
+        core::iter::successors(Some(first), move |at| {
+            pool.links.get(at.head).map(|link| Self { head: link.next, ..first })
+        })
+        .map_while(|at| at.front(pool))
+    }
+
+    /// Octets queued, counted one chunk after the other.
+    #[cfg(feature = "testing")]
+    pub(crate) fn recount(&self, pool: &Pool) -> usize {
+        self.chunks(pool).map(|(octets, _)| octets.len()).sum()
+    }
+
     /// Returns all buffers to the pool.
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
         while let Some(link) = pool.links.remove(self.head) {

@@ -43,12 +43,16 @@ impl<T> Connection<T> {
         self.fail(code, Origin::Application, reason);
     }
 
-    /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3).
+    /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3). Where there are none, and no frame was
+    /// cut short, that is a graceful end (L-36).
     pub fn receive_eof(&mut self) {
         if self.error.is_none() && !self.ended {
-            let reason = if self.reader.is_between_frames() { "end of input" } else { "end of input inside a frame" };
-            let transport = ConnectionError::new(ErrorCode::NO_ERROR, Origin::Transport, reason);
-            self.error = Some(self.peer_error.take().unwrap_or(transport));
+            let between_frames = self.reader.is_between_frames();
+            let spoken = self.side == Side::Server || self.reader.got_settings();
+            let reason = if between_frames { "end of input" } else { "end of input inside a frame" };
+            let broken = (!between_frames || self.slots.len() > 0 || !spoken)
+                .then(|| ConnectionError::new(ErrorCode::NO_ERROR, Origin::Transport, reason));
+            self.error = self.peer_error.take().or(broken);
         }
         self.ended = true;
         self.control.drop_replies();

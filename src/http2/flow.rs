@@ -20,6 +20,12 @@ impl SendWindow {
         if self.0 > 0 { self.0 as usize } else { 0 }
     }
 
+    /// The same, below zero too.
+    #[cfg(feature = "testing")]
+    pub(super) const fn signed(self) -> i64 {
+        self.0 as i64
+    }
+
     /// Adds a WINDOW_UPDATE, or the difference of two initial sizes.
     pub(super) fn change(&mut self, difference: i64) -> Result<(), Overflow> {
         let changed = i64::from(self.0) + difference;

@@ -56,6 +56,8 @@
 //! assert_eq!(status, 204);
 //! ```
 
+#[cfg(feature = "testing")]
+pub(crate) mod audit;
 mod closed;
 mod config;
 mod connection;
@@ -80,6 +82,8 @@ mod step;
 mod stream;
 mod transmit;
 
+#[cfg(feature = "testing")]
+pub use audit::{StreamWindows, Windows};
 pub use config::{Config, Side};
 pub use connection::Connection;
 pub use counters::{Counters, Guard, Guards};

@@ -183,6 +183,10 @@ impl<T> Connection<T> {
         if window != self.peer.initial_window {
             self.change_initial_window(now, window)?;
         }
+        if self.side == Side::Client && self.active > self.peer.max_concurrent_streams {
+            self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
+            self.stop_starting();
+        }
         self.control.settings_acks = self.control.settings_acks.saturating_add(1);
         Ok(if first { Step::Ready } else { Step::Nothing })
     }
@@ -206,6 +210,20 @@ impl<T> Connection<T> {
             }
         }
         Ok(())
+    }
+
+    /// H-044, L-18: streams whose HEADERS have not left wait again where the limit fell below them, in their old order.
+    fn stop_starting(&mut self) {
+        let mut next = self.ready.back(&self.slots);
+        while let Some(key) = next.filter(|_| self.active > self.peer.max_concurrent_streams) {
+            next = self.ready.before(&self.slots, key);
+            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() == Send::Head) else { continue };
+            stream.sent(Send::Waiting);
+            self.ready.remove(&mut self.slots, key);
+            self.waiting.push_front(&mut self.slots, key);
+            self.waiting_len += 1;
+            self.active -= 1;
+        }
     }
 
     fn settings_acknowledged(&mut self) -> Result<Step, Fault> {
@@ -352,8 +370,13 @@ impl<T> Connection<T> {
         if opened { Ok(()) } else { Err(Fault::protocol(reason)) }
     }
 
-    /// A stream error. T-03: on a server, what provokes resets ends the connection, so that a client cannot make it
-    /// open and drop work for ever; a client resets the stream.
+    /// Whether the peer's fault on one stream ends the connection. T-03: on a server it does, so that a client cannot make it
+    /// open and drop work for ever. A client spares its other calls (H-032, H-034, G-055), if there are any.
+    pub(super) fn ends_for_fault(&self) -> bool {
+        self.side == Side::Server || self.active == 0
+    }
+
+    /// A stream error, or an error of the connection where that [spares nobody](Self::ends_for_fault).
     pub(super) fn fault_on(
         &mut self,
         now: Instant,
@@ -361,14 +384,14 @@ impl<T> Connection<T> {
         code: ErrorCode,
         reason: &'static str,
     ) -> Result<Step, Fault> {
-        if self.side == Side::Server {
+        if self.ends_for_fault() {
             return Err(Fault::Connection(code, reason));
         }
         match self.find(stream) {
             Some(key) => self.reset_by_fault(now, key, code, reason),
             None => {
-                // L-40: a stream that is closed is not reset again.
-                self.check_not_idle(stream, reason)?;
+                // H-071: an idle stream cannot be reset, so the connection pays; L-40: a closed one is not reset again.
+                self.check_not_idle(stream, reason).map_err(|_| Fault::Connection(code, reason))?;
                 self.glitch(now, 8)?;
                 Ok(Step::Nothing)
             }

@@ -1,7 +1,6 @@
 //! Receiving DATA, RFC 9113 §6.1.
 
 use super::closed::Closed;
-use super::config::Side;
 use super::connection::{Connection, Exhaustion};
 use super::error::Fault;
 use super::input::Input;
@@ -96,6 +95,7 @@ impl<T> Connection<T> {
     fn data_on_closed(&mut self, now: Instant, head: &Head) -> Result<Option<Step>, Fault> {
         self.check_not_idle(head.stream, "DATA on an idle stream (RFC 9113 section 5.1)")?;
         let forgotten = self.closed.is_forgotten(head.stream);
+        let fatal = self.ends_for_fault();
         let Some(closed) = self.closed.get_mut(head.stream) else {
             if !forgotten {
                 return Err(Fault::protocol("DATA on a stream that was skipped (RFC 9113 section 5.1.1)"));
@@ -113,7 +113,7 @@ impl<T> Connection<T> {
                 self.glitch(now, if honest { 0 } else { 8 })?;
                 Ok(None)
             }
-            Closed::Ended if self.side == Side::Server => {
+            Closed::Ended if fatal => {
                 Err(Fault::Connection(ErrorCode::STREAM_CLOSED, "DATA on a closed stream (RFC 9113 section 5.1)"))
             }
             Closed::Ended | Closed::PeerReset => {

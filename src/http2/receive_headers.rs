@@ -168,6 +168,7 @@ impl<T: Default> Connection<T> {
         // H-030, H-040
         self.check_not_idle(stream, "HEADERS on a stream that this peer cannot open (RFC 9113 section 5.1.1)")?;
         let forgotten = self.closed.is_forgotten(stream);
+        let fatal = self.ends_for_fault();
         let Some(closed) = self.closed.get_mut(stream) else {
             if !forgotten {
                 return Err(Fault::protocol("a stream id below one used before (RFC 9113 section 5.1.1)"));
@@ -182,7 +183,7 @@ impl<T: Default> Connection<T> {
                 self.glitch(now, if honest { 0 } else { 8 })?;
                 Ok(Step::Nothing)
             }
-            Closed::Ended if self.side == Side::Server => {
+            Closed::Ended if fatal => {
                 Err(Fault::Connection(ErrorCode::STREAM_CLOSED, "HEADERS on a closed stream (RFC 9113 section 5.1)"))
             }
             Closed::Ended | Closed::PeerReset => {

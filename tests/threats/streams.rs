@@ -207,8 +207,8 @@ fn t_12_frames_on_closed_streams() {
     assert!((200 * 16_384 - 128 * 1024..=200 * 16_384).contains(&given), "{given}");
 
     let outcome = check("t_12_data_for_ever_after_our_reset");
-    // One octet a frame: a window of 65,535, four frames, and then the guard, for whose last quarter a client without
-    // calls does not wait.
+    // One octet a frame: the window, four frames more, and then the guard, which a client without calls does not wait for
+    // to the end.
     outcome.ends(ErrorCode::NO_ERROR, "glitch_burst");
     assert_eq!(outcome.report.turns, 1 + 65_535 + 4 + 7_500 + 1);
     assert_eq!(outcome.report.said("RST_STREAM", "PROTOCOL_ERROR"), 1);

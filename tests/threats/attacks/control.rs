@@ -179,7 +179,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         end: End::Client(100),
         turn: |n, wire| wire.settings(&[(MAX_CONCURRENT_STREAMS, n % 2)]),
-        octets: 7_000 * 15,
+        octets: 900 * 15,
         heap: 128 * 1024,
         after: After::Serves,
         ..Attack::on_client("t_22_no_streams_allowed")

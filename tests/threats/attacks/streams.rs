@@ -242,6 +242,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
         ..Attack::on_server("t_12_small_frames_on_a_closed_stream")
     },
     Attack {
+        // The other call is spared; were there none, the connection would end.
+        end: End::Client(2),
         turn: |_, wire| {
             wire.answer(1);
             wire.headers(1, RESPONSE, NONE);
