@@ -5,7 +5,7 @@ use crate::call::{Call, Client, Engine, Role, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::{ConnectionError, OpenError};
 use crate::event::{CallId, Event};
-use crate::http2::{Counters, Input, Side};
+use crate::http2::{Counters, Guards, Input, Side};
 use crate::options::OpenOptions;
 use crate::time::Instant;
 use bytes::Bytes;
@@ -148,6 +148,22 @@ impl<R: Role> Connection<R> {
     /// Counts of what happened so far.
     pub fn counters(&self) -> Counters {
         self.engine.http2().counters()
+    }
+
+    /// How much of each guard is spent.
+    pub fn guards(&self) -> Guards {
+        self.engine.http2().guards()
+    }
+
+    /// Octets of header lists that the application has not read, of [`Limits::held_headers`](crate::Limits::held_headers).
+    pub fn held_headers(&self) -> usize {
+        self.engine.held_headers()
+    }
+
+    /// Octets that are lent to messages larger than their window, of
+    /// [`Limits::assembly_budget`](crate::Limits::assembly_budget).
+    pub fn lent(&self) -> u32 {
+        self.engine.lent()
     }
 
     /// Recounts by brute force what the connection counts as it goes: windows, loans, slots, queues, and who is to be told

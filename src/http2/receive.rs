@@ -17,7 +17,7 @@ use crate::frame::{
 use crate::time::Instant;
 
 /// SETTINGS frames that cost nothing: those of an honest start.
-const FREE_SETTINGS: u32 = 4;
+const FREE_SETTINGS: u64 = 4;
 
 /// WINDOW_UPDATEs below this, while the window is above [`AMPLE_WINDOW`], only make work (T-17).
 const SMALL_INCREMENT: u32 = 1024;
@@ -152,8 +152,8 @@ impl<T> Connection<T> {
         if settings.is_ack() {
             return self.settings_acknowledged();
         }
-        self.settings_frames = self.settings_frames.saturating_add(1);
-        if self.settings_frames > FREE_SETTINGS {
+        self.counters.settings_received += 1;
+        if self.counters.settings_received > FREE_SETTINGS {
             self.glitch(now, 8)?;
         }
         let first = !self.reader.got_settings();
@@ -206,7 +206,7 @@ impl<T> Connection<T> {
                 Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE takes a window past 2^31 - 1")
             })?;
             if stream.may_send() {
-                self.schedule(key);
+                self.widened(key);
             }
         }
         Ok(())
@@ -260,10 +260,11 @@ impl<T> Connection<T> {
             }
             return Ok(Step::Nothing);
         }
+        self.counters.pings_received += 1;
         if self.control.pongs.len() >= self.config.max_replies as usize {
             return Err(Fault::calm("max_replies: PINGs arrive faster than their answers leave"));
         }
-        self.control.pongs.push_back(ping.payload);
+        self.control.answer(ping.payload);
         Ok(Step::Nothing)
     }
 
@@ -286,9 +287,7 @@ impl<T> Connection<T> {
         let increment = i64::from(frame.increment);
         if frame.stream.is_zero() {
             let before = self.send_window.available();
-            if frame.increment < SMALL_INCREMENT && before > AMPLE_WINDOW {
-                self.glitch(now, 1)?;
-            }
+            self.judge_increment(now, frame.increment, before)?;
             self.send_window.change(increment).map_err(|_| {
                 Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "WINDOW_UPDATE takes the window past 2^31 - 1")
             })?;
@@ -306,17 +305,24 @@ impl<T> Connection<T> {
             return self.reset_by_fault(now, key, ErrorCode::FLOW_CONTROL_ERROR, reason);
         }
         if stream.may_send() {
-            self.schedule(key);
+            self.widened(key);
         }
-        if frame.increment < SMALL_INCREMENT && before > AMPLE_WINDOW {
-            self.glitch(now, 1)?;
-        }
+        self.judge_increment(now, frame.increment, before)?;
         Ok(Step::Nothing)
     }
 
+    /// T-17
+    fn judge_increment(&mut self, now: Instant, increment: u32, before: usize) -> Result<(), Fault> {
+        if increment >= SMALL_INCREMENT || before <= AMPLE_WINDOW {
+            return Ok(());
+        }
+        self.counters.small_updates_received += 1;
+        self.glitch(now, 1)
+    }
+
     fn go_away(&mut self, now: Instant, frame: GoAway<'_>) -> Result<Step, Fault> {
-        self.peer_goaways = self.peer_goaways.saturating_add(1);
-        if self.peer_goaways > 2 {
+        self.counters.goaways_received += 1;
+        if self.counters.goaways_received > 2 {
             self.glitch(now, 8)?;
         }
         // H-103, G-175
@@ -410,21 +416,10 @@ impl<T> Connection<T> {
     pub(super) fn reset_unknown(&mut self, now: Instant, stream: StreamId, code: ErrorCode) -> Result<Step, Fault> {
         self.counters.resets_provoked += 1;
         self.charge_reset(now)?;
-        if self.control.resets.len() >= self.config.max_replies as usize + self.slots.len() {
+        if self.control.resets.len() >= (self.config.max_replies as usize).saturating_add(self.slots.len()) {
             return Err(Fault::calm("max_replies: resets are provoked faster than they leave"));
         }
         self.control.resets.push_back((stream, code));
         Ok(Step::Nothing)
-    }
-
-    pub(super) fn charge_reset(&mut self, now: Instant) -> Result<(), Fault> {
-        if self.resets.take(now, 8) { Ok(()) } else { Err(Fault::calm("reset_burst: too many streams are reset")) }
-    }
-
-    pub(super) fn glitch(&mut self, now: Instant, eighths: u64) -> Result<(), Fault> {
-        if eighths == 0 || self.glitches.take(now, eighths) {
-            return Ok(());
-        }
-        Err(Fault::calm("glitch_burst: too many frames that make no progress"))
     }
 }

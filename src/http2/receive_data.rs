@@ -125,8 +125,8 @@ impl<T> Connection<T> {
 
     /// H-060, T-43: DATA without data is bounded; real data pays for it.
     fn count_data(&mut self, now: Instant, head: &Head, data: u32) -> Result<(), Fault> {
-        if data == 0 && !head.flags.contains(Flags::END_STREAM) && !self.empty_data.take(now, 8) {
-            return Err(Fault::calm("empty_data_burst: too many DATA frames without data"));
+        if data == 0 && !head.flags.contains(Flags::END_STREAM) {
+            self.charge_empty_data(now)?;
         }
         self.data_since_refund += data;
         while self.data_since_refund >= REFUND_EVERY {

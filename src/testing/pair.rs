@@ -1,7 +1,8 @@
 //! Both ends of a connection, joined in memory.
 
 use super::clock::Clock;
-use super::link::{Cut, FaultyLink, Read};
+use super::ends::{fire, read, write};
+use super::link::{Cut, FaultyLink};
 use super::record::{Recorded, Transcript};
 use super::rng::Rng;
 use super::watch::Observer;
@@ -15,11 +16,10 @@ use crate::http2::Side;
 use crate::options::OpenOptions;
 use crate::time::Instant;
 use alloc::boxed::Box;
-use bytes::Buf;
 use core::time::Duration;
 
 /// Steps after which [`Pair::drive`] gives up: far beyond what any test needs, and still less than a second.
-const ENOUGH_STEPS: usize = 1_000_000;
+pub(super) const ENOUGH_STEPS: usize = 1_000_000;
 
 type Handler<R> = Box<dyn FnMut(Instant, &mut Connection<R>, Event)>;
 
@@ -278,10 +278,10 @@ impl Pair {
             Some([client, server]) => (Some(client), Some(server)),
             None => (None, None),
         };
-        busy |= write(&mut self.client, now, &mut self.client_output, &mut self.up, &mut of_client);
-        busy |= write(&mut self.server, now, &mut self.server_output, &mut self.down, &mut of_server);
-        busy |= read(&mut self.server, now, &mut self.up, &mut self.rng, &mut of_server);
-        busy |= read(&mut self.client, now, &mut self.down, &mut self.rng, &mut of_client);
+        busy |= write(&mut self.client, now, &mut self.client_output, &mut self.up, now, &mut of_client);
+        busy |= write(&mut self.server, now, &mut self.server_output, &mut self.down, now, &mut of_server);
+        busy |= read(&mut self.server, now, &mut self.up, now, &mut self.rng, &mut of_server);
+        busy |= read(&mut self.client, now, &mut self.down, now, &mut self.rng, &mut of_client);
         while let Some(event) = self.client.poll_event() {
             busy = true;
             self.client_log.events.push(event);
@@ -319,63 +319,6 @@ fn check<R: Role>(connection: &Connection<R>, observer: Option<&Observer>) {
     if let (Some(observer), Some(windows)) = (observer, connection.windows()) {
         observer.check(&windows);
     }
-}
-
-fn fire<R: Role>(connection: &mut Connection<R>, now: Instant) -> bool {
-    if connection.poll_timeout().is_none_or(|due| due > now) {
-        return false;
-    }
-    connection.handle_timeout(now);
-    let next = connection.poll_timeout();
-    assert!(next.is_none_or(|due| due > now), "after handle_timeout({now:?}) poll_timeout is {next:?}");
-    true
-}
-
-fn write<R: Role>(
-    connection: &mut Connection<R>,
-    now: Instant,
-    output: &mut WriteBuf,
-    link: &mut FaultyLink,
-    observer: &mut Option<&mut Observer>,
-) -> bool {
-    let (wanted, before) = (connection.wants_transmit(), output.len());
-    connection.transmit(now, output);
-    let added = output.len() - before;
-    assert!(wanted || added == 0, "transmit added {added} octets, but wants_transmit was false");
-    assert!(output.is_full() || !connection.wants_transmit(), "transmit left something unsaid, and room for it");
-    if let Some(observer) = observer
-        && added > 0
-    {
-        let mut news = output.clone();
-        news.advance(before);
-        observer.says(&news.copy_to_bytes(added));
-    }
-    let taken = link.write(now, output);
-    if output.is_empty() && connection.is_finished() && !link.is_closed() {
-        link.close(now);
-        return true;
-    }
-    taken > 0
-}
-
-fn read<R: Role>(
-    connection: &mut Connection<R>,
-    now: Instant,
-    link: &mut FaultyLink,
-    rng: &mut Rng,
-    observer: &mut Option<&mut Observer>,
-) -> bool {
-    let read = link.read(now);
-    if let (Some(observer), Some(Read::Octets(octets))) = (observer, &read) {
-        observer.hears(octets);
-    }
-    match read {
-        Some(Read::Octets(octets)) if rng.one_in(2) => connection.receive(now, &octets),
-        Some(Read::Octets(octets)) => connection.receive_bytes(now, octets),
-        Some(Read::Eof) => connection.receive_eof(now),
-        None => return false,
-    }
-    true
 }
 
 fn collect<R: Recorded>(connection: &mut Connection<R>, log: &mut Transcript, event: Event) {
