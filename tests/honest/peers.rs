@@ -31,7 +31,11 @@ fn l_42_a_limit_that_goes_up_and_down() {
     let mut ids = Vec::new();
     for round in 0..100 {
         raw.settings(&[(SettingId::MAX_CONCURRENT_STREAMS, if round % 2 == 0 { 5 } else { 100 })]);
-        ids.extend((0..20).map(|_| raw.request(&OpenOptions::new(&UNARY), b"request")));
+        for _ in 0..20 {
+            let id = raw.open(&OpenOptions::new(&UNARY));
+            raw.it.call(id).unwrap().send(b"request".to_vec()).unwrap();
+            ids.push(id);
+        }
         answers(&mut raw);
         raw.poll();
         raw.sleep(millis(100));

@@ -90,7 +90,7 @@ fn l_42_a_watch_paused_for_an_hour() {
     });
     pair.on_client(|_, _, _| {});
     let id = pair.open(&OpenOptions::new(&BIDI)).unwrap();
-    let mut reads = |pair: &mut Pair, most: usize| {
+    let reads = |pair: &mut Pair, most: usize| {
         let mut read = 0u32;
         while let Some(item) = pair.client.call(id).unwrap().read() {
             read += u32::from(matches!(item, Item::Message(_)));
@@ -136,7 +136,7 @@ fn l_42_large_metadata() {
         let mut metadata = Metadata::new();
         let value: String = (0..octets).map(|_| char::from(b'0' + rng.below(75) as u8)).collect();
         metadata.append("token", &value).unwrap();
-        (0..50u8).for_each(|n| metadata.append(&format!("field-{n}"), "value").unwrap());
+        (0..50u8).for_each(|n| metadata.append(format!("field-{n}").as_str(), "value").unwrap());
         metadata
     };
     let mut rng = Rng::new(1);
@@ -176,8 +176,9 @@ fn l_42_large_uploads_answered_early() {
     pair.on_server(|_, server, event| {
         let (Event::Opened(id) | Event::Readable(id) | Event::Stopped(id)) = event else { return };
         while let Some(mut call) = server.call(id) {
+            let stopped = call.stopped().is_some();
             match call.read() {
-                None if call.stopped().is_some() => return call.release(),
+                None if stopped => return call.release(),
                 None => return,
                 Some(Item::Message(_)) => {
                     call.send(vec![1; 10]).unwrap();
