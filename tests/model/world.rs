@@ -226,6 +226,10 @@ impl World {
         match call.send(message.clone()) {
             Ok(()) => self.calls[at].down.push(message),
             Err(SendError::Full(same)) => assert!(same.data == message && call.queued() > 0),
+            Err(SendError::Misuse(Misuse::TooManyMessages)) => {
+                let model = &self.calls[at];
+                assert!(model.expected && model.is_single() && !model.down.is_empty());
+            }
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -234,7 +238,20 @@ impl World {
         let Some(id) = self.served(at) else { return };
         let Some(call) = self.pair.server.call(id) else { return };
         call.finish(&Status::new(code, "the model said so"), &Metadata::new());
-        self.calls[at].finished = Some(code);
+        let model = &mut self.calls[at];
+        // G-040
+        let owes = model.expected && model.is_single() && model.down.is_empty();
+        model.finished = Some(if code == Code::Ok && owes { Code::Internal } else { code });
+    }
+
+    fn expects(&mut self, at: usize) {
+        let Some(id) = self.served(at) else { return };
+        let Some(mut call) = self.pair.server.call(id) else { return };
+        let model = &mut self.calls[at];
+        assert_eq!(call.expect(model.kind), Ok(()));
+        model.expected = true;
+        let other = if model.kind == Kind::BidiStreaming { Kind::Unary } else { Kind::BidiStreaming };
+        assert!(call.expect(other) == Err(Misuse::KindKnown) || call.stopped().is_some());
     }
 
     fn resets(&mut self, at: usize) {
