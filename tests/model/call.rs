@@ -18,6 +18,8 @@ pub(crate) struct Call {
     /// The server's last word, where it had one before it heard that the call stopped.
     pub(crate) finished: Option<Code>,
     pub(crate) reset: bool,
+    /// The server was told the kind of the method.
+    pub(crate) expected: bool,
     /// How many messages each side has read.
     pub(crate) up_read: usize,
     pub(crate) down_read: usize,
@@ -53,11 +55,17 @@ impl Call {
             cancelled: false,
             finished: None,
             reset: false,
+            expected: false,
             up_read: 0,
             down_read: 0,
             saw_half_close: false,
             outcome: None,
         }
+    }
+
+    /// The server answers with one message.
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(self.kind, Kind::Unary | Kind::ClientStreaming)
     }
 
     pub(crate) fn server_reads(&mut self, message: &[u8]) {
@@ -90,7 +98,7 @@ impl Call {
             // Refused, as the server's application is slow to let go of other calls, or never sent.
             return assert_eq!((code, self.server), (Code::Unavailable, None));
         }
-        let single = matches!(self.kind, Kind::Unary | Kind::ClientStreaming);
+        let single = self.is_single();
         if code == Code::DeadlineExceeded && self.deadline.is_some_and(|deadline| deadline <= now) {
             return;
         }
