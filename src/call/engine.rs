@@ -152,6 +152,10 @@ impl Engine {
         }
         self.flags.exhausted |= self.http2.take_window_exhausted();
         self.tell_available();
+        if self.http2.streams() == 0 && self.trim_at.is_none() && self.http2.has_slack() {
+            // L-43: a late header block, of a call that is gone, came after the trim.
+            self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+        }
         self.settle();
     }
 

@@ -515,6 +515,11 @@ impl<T> Connection<T> {
         (self.resets.spent(), self.glitches.spent())
     }
 
+    /// Whether a header list was read since the last [`trim`](Self::trim) that gave everything back.
+    pub(crate) fn has_slack(&self) -> bool {
+        self.fields.capacity() > 0
+    }
+
     /// The connection's own windows: what may be sent, what the peer may send, and what is owed to it.
     #[cfg(feature = "testing")]
     pub(crate) fn windows(&self) -> (i64, i64, i64) {

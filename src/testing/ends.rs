@@ -37,7 +37,7 @@ pub(super) fn write<R: Role>(
         link.close(sent);
         return true;
     }
-    taken > 0
+    added + taken > 0
 }
 
 /// Feeds what has arrived at `arrived`, the link's time, to the connection, whose time is `now`.

@@ -31,20 +31,31 @@ pub struct Wire {
     /// What the server wants to write.
     pub server_output: WriteBuf,
     rng: Rng,
+    /// It did something when it was last asked to, or somebody may have done something to it since.
+    pub(super) awake: bool,
+    /// Otherwise: when it has something to do.
+    pub(super) wakes_at: Option<Instant>,
 }
 
 impl Wire {
-    pub(super) fn new(client: &ClientConfig, server: &ServerConfig, now: Instant, rng: &mut Rng) -> Self {
+    pub(super) fn new(
+        (client, client_clock): (&ClientConfig, LocalClock),
+        (server, server_clock): (&ServerConfig, LocalClock),
+        now: Instant,
+        rng: &mut Rng,
+    ) -> Self {
         Self {
-            client: Connection::<Client>::new(client, now),
-            server: Connection::<Server>::new(server, now),
+            client: Connection::<Client>::new(client, client_clock.at(now)),
+            server: Connection::<Server>::new(server, server_clock.at(now)),
             up: FaultyLink::new(rng.next_u64()),
             down: FaultyLink::new(rng.next_u64()),
-            client_clock: LocalClock::new(),
-            server_clock: LocalClock::new(),
+            client_clock,
+            server_clock,
             client_output: WriteBuf::new(),
             server_output: WriteBuf::new(),
             rng: rng.fork(),
+            awake: true,
+            wakes_at: None,
         }
     }
 
@@ -69,7 +80,7 @@ impl Wire {
     }
 
     /// When anything happens here next without anybody's doing, by the common clock.
-    pub(super) fn next_at(&self) -> Option<Instant> {
+    fn next_at(&self) -> Option<Instant> {
         let timers = [
             self.client.poll_timeout().map(|due| self.client_clock.common(due)),
             self.server.poll_timeout().map(|due| self.server_clock.common(due)),
@@ -77,8 +88,17 @@ impl Wire {
         timers.into_iter().chain([self.up.next_arrival(), self.down.next_arrival()]).flatten().min()
     }
 
-    /// One round of both loops; whether anything happened.
-    pub(super) fn step(&mut self, now: Instant) -> bool {
+    /// One round of both loops, unless it sleeps; whether anything happened.
+    pub(super) fn go(&mut self, now: Instant) -> bool {
+        if !self.awake && self.wakes_at.is_none_or(|at| at > now) {
+            return false;
+        }
+        self.awake = self.step(now);
+        self.wakes_at = if self.awake { None } else { self.next_at() };
+        self.awake
+    }
+
+    fn step(&mut self, now: Instant) -> bool {
         if self.rng.one_in(2) {
             self.step_client(now) | self.step_server(now)
         } else {
