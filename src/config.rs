@@ -40,10 +40,20 @@ pub struct Limits {
     pub send_queue_per_connection: u32,
     /// Calls that the peer may have open at once (SETTINGS_MAX_CONCURRENT_STREAMS). Servers: 100.
     pub max_concurrent_calls: u32,
+    /// Calls that ended on the wire, but that a server's application has not let go of; `None` stands for as many as
+    /// `max_concurrent_calls`. With as many as this new calls are refused.
+    pub max_zombie_calls: Option<u32>,
+    /// Calls that a client may open beyond `max_concurrent_calls` after it acknowledged that limit, besides as many as the
+    /// limit itself; each is refused. 100; then PROTOCOL_ERROR.
+    pub max_calls_beyond_limit: u32,
     /// Calls that a client may have waiting for the server's limit. 1,000.
     pub max_waiting_calls: u32,
-    /// What the peer may send on one call before it is read (SETTINGS_INITIAL_WINDOW_SIZE). 256 KiB.
+    /// What the peer may send on one call before it is read (SETTINGS_INITIAL_WINDOW_SIZE). 65,535.
     pub call_window: u32,
+    /// What that grows to, where it is the larger one, while a reader keeps up with its peer. 256 KiB.
+    pub max_call_window: u32,
+    /// What all calls together may grow by. 1 MiB.
+    pub window_growth: u32,
     /// What the peer may send on all calls before it is read. 4 MiB. The message that a call's reader waits for counts
     /// only once it is whole: otherwise beginnings of messages could fill the window, and none would ever end.
     pub connection_window: u32,
@@ -56,6 +66,10 @@ pub struct Limits {
     pub max_header_list: u32,
     /// Fields of one header list. 128.
     pub max_header_fields: u32,
+    /// How many times over a header list may exceed `max_header_list` or `max_header_fields`. 4; then ENHANCE_YOUR_CALM.
+    pub header_abuse: u32,
+    /// Informational (1xx) responses of one call. 8; then the call ends.
+    pub max_informational: u8,
     /// Encoded octets of one header block. 64 KiB.
     pub max_header_block: u32,
     /// CONTINUATION frames of one header block. 8.
@@ -87,6 +101,21 @@ pub struct Limits {
     pub glitches: u32,
     /// How many of those are forgiven each second. 330.
     pub glitches_per_second: u32,
+    /// Of `resets` and `glitches`: with more than so many per cent spent the connection is shut down gracefully, so that an
+    /// honest peer goes on with a new one. 75; 100 never does.
+    pub drain_at_percent: u8,
+    /// DATA frames that are tiny for want of window. 100; then DATA waits up to `tiny_data_hold` for more window.
+    pub tiny_data: u32,
+    /// How many of those are forgiven each second. 100.
+    pub tiny_data_per_second: u32,
+    /// How long DATA waits for more window than a tiny frame's. 10 ms.
+    pub tiny_data_hold: Duration,
+    /// How long a call may have something queued that the peer gives no window for; then it is cancelled. No limit, since a
+    /// reader may pause.
+    pub stalled_send_timeout: Option<Duration>,
+    /// The same, while more than half of `send_queue_per_connection` is queued; a connection that takes nothing at all ends
+    /// then. 60 s.
+    pub crowded_send_timeout: Option<Duration>,
     /// How long the peer may take for its preface and first SETTINGS. 10 s.
     pub handshake_timeout: Option<Duration>,
     /// How long the peer may take to acknowledge our SETTINGS. `None` stands for the role's default: 10 s on the server,
@@ -109,14 +138,20 @@ impl Default for Limits {
             send_queue_per_call: 64 * 1024,
             send_queue_per_connection: 4 * 1024 * 1024,
             max_concurrent_calls: http2.max_concurrent_streams,
+            max_zombie_calls: http2.max_zombie_streams,
+            max_calls_beyond_limit: http2.max_streams_beyond_limit,
             max_waiting_calls: http2.max_waiting_streams,
-            call_window: http2.stream_window,
+            call_window: DEFAULT_WINDOW,
+            max_call_window: 256 * 1024,
+            window_growth: 1024 * 1024,
             connection_window: http2.connection_window,
             assembly_budget: crate::grpc::message::DEFAULT_LIMIT,
             assembly_timeout: Duration::from_secs(30),
             max_header_list: http2.max_header_list_size,
             max_header_fields: http2.max_header_fields,
             max_header_block: http2.max_header_block,
+            header_abuse: http2.header_abuse,
+            max_informational: http2.max_informational,
             max_continuations: http2.max_continuations,
             held_headers: 256 * 1024,
             max_frame: http2.max_frame_size,
@@ -131,6 +166,12 @@ impl Default for Limits {
             resets_per_second: http2.reset_per_second,
             glitches: http2.glitch_burst,
             glitches_per_second: http2.glitch_per_second,
+            drain_at_percent: http2.drain_at_percent,
+            tiny_data: http2.tiny_data_burst,
+            tiny_data_per_second: http2.tiny_data_per_second,
+            tiny_data_hold: http2.tiny_data_hold,
+            stalled_send_timeout: http2.stalled_send_timeout,
+            crowded_send_timeout: http2.crowded_send_timeout,
             handshake_timeout: http2.handshake_timeout,
             settings_ack_timeout: None,
             header_block_timeout: http2.header_block_timeout,
@@ -151,10 +192,12 @@ impl Limits {
     /// comes on top, and so do items that it keeps. A client has as many calls as it opens: each beyond
     /// `max_waiting_calls` costs about 1 KiB more until its response is read.
     pub fn connection_bytes(&self) -> u64 {
-        let calls = 2 * u64::from(self.max_concurrent_calls) + u64::from(self.max_waiting_calls);
+        let zombies = self.max_zombie_calls.unwrap_or(self.max_concurrent_calls);
+        let calls = u64::from(self.max_concurrent_calls) + u64::from(zombies) + u64::from(self.max_waiting_calls);
         // A message that its reader waits for counts for its call's window alone while it is not whole.
         let windows = u64::from(self.connection_window.max(DEFAULT_WINDOW))
             + u64::from(self.assembly_budget)
+            + u64::from(self.window_growth)
             + u64::from(self.max_concurrent_calls) * u64::from(self.call_window);
         BASE_BYTES
             + calls * CALL_BYTES
@@ -177,10 +220,13 @@ impl Limits {
         )?;
         in_range("max_send_frame", (1..=MAX_MAX_FRAME_SIZE).contains(&self.max_send_frame), "1 to 16777215")?;
         in_range("call_window", (DEFAULT_WINDOW..=MAX_WINDOW).contains(&self.call_window), "65535 to 2147483647")?;
+        in_range("max_call_window", self.max_call_window <= MAX_WINDOW, "up to 2147483647")?;
         in_range("connection_window", self.connection_window <= MAX_WINDOW, "up to 2147483647")?;
         in_range("max_concurrent_calls", self.max_concurrent_calls > 0, "at least 1")?;
         in_range("max_header_list", (1024..=1 << 22).contains(&self.max_header_list), "1024 to 4194304")?;
         in_range("copy_below", self.copy_below >= 1024, "at least 1024")?;
+        in_range("header_abuse", self.header_abuse > 0, "at least 1")?;
+        in_range("drain_at_percent", (1..=100).contains(&self.drain_at_percent), "1 to 100")?;
         in_range("max_replies", self.max_replies > 0, "at least 1")?;
         // A timer that is due as soon as it is set would leave `poll_timeout` in the past.
         in_range("idle_trim", !self.idle_trim.is_zero(), "more than 0")?;
@@ -220,6 +266,17 @@ impl Limits {
         config.reset_per_second = self.resets_per_second;
         config.glitch_burst = self.glitches;
         config.glitch_per_second = self.glitches_per_second;
+        config.max_zombie_streams = self.max_zombie_calls;
+        config.max_streams_beyond_limit = self.max_calls_beyond_limit;
+        config.header_abuse = self.header_abuse;
+        config.max_informational = self.max_informational;
+        config.drain_at_percent = self.drain_at_percent;
+        config.tiny_data_burst = self.tiny_data;
+        config.tiny_data_per_second = self.tiny_data_per_second;
+        config.tiny_data_hold = self.tiny_data_hold;
+        config.stalled_send_timeout = self.stalled_send_timeout;
+        config.crowded_send_timeout = self.crowded_send_timeout;
+        config.crowded_queue = self.send_queue_per_connection / 2;
         config.handshake_timeout = self.handshake_timeout;
         config.settings_ack_timeout = self.settings_ack_timeout.or(config.settings_ack_timeout);
         config.header_block_timeout = self.header_block_timeout;
@@ -476,7 +533,9 @@ mod tests {
     #[test]
     fn both_sides_of_each_range() {
         type Change = fn(&mut Limits, i64);
-        let ranges: [(&str, Change, i64, i64); 7] = [
+        let ranges: [(&str, Change, i64, i64); 9] = [
+            ("header_abuse", |l, v| l.header_abuse = v as u32, 1, 0xffff_ffff),
+            ("drain_at_percent", |l, v| l.drain_at_percent = v as u8, 1, 100),
             ("max_replies", |l, v| l.max_replies = v as u32, 1, 0xffff_ffff),
             ("idle_trim", |l, v| l.idle_trim = Duration::from_nanos(v as u64), 1, 0xffff_ffff),
             ("max_frame", |l, v| l.max_frame = v as u32, 16_384, 16_777_215),

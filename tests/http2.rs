@@ -3,6 +3,7 @@
 //! Frames are built octet by octet or with `grpc_sansio::frame`; what comes back is compared as text, see `harness`.
 
 mod http2 {
+    mod guards;
     mod harness;
     mod properties;
     mod section_10;

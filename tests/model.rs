@@ -78,3 +78,19 @@ proptest! {
         world.ends(finale);
     }
 }
+
+/// The last call of a shutdown ended with credit owed: `transmit` wrote a WINDOW_UPDATE after the last GOAWAY, though nothing
+/// was wanted.
+#[test]
+fn no_credit_after_the_end() {
+    let mut world = World::new(0, 1, 2, false);
+    world.does(&Doing::Open { kind: 1, deadline: None });
+    world.does(&Doing::ClientSend { call: 0, size: 0 });
+    world.does(&Doing::Steps(1));
+    world.does(&Doing::ClientSend { call: 0, size: 32_757 });
+    world.does(&Doing::Open { kind: 0, deadline: None });
+    world.does(&Doing::Sleep(1));
+    world.does(&Doing::Reset(1));
+    world.does(&Doing::Cancel(0));
+    world.ends(Finale::Shutdown);
+}

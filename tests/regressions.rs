@@ -199,9 +199,9 @@ fn a_large_message_that_has_arrived_does_not_stall() {
     let mut peer = RawClient::new(Limits::default(), &[]);
     let id = peer.open(1, &[]);
     let octets = message(400_000);
-    peer.feed(&data(1, &octets[..200_000]));
+    peer.feed(&data(1, &octets[..50_000]));
     drain(&mut peer.server, T0);
-    peer.feed(&data(1, &octets[200_000..]));
+    peer.feed(&data(1, &octets[50_000..]));
     peer.server.handle_timeout(secs(31));
     let mut call = peer.server.call(id).unwrap();
     assert_eq!(call.stopped(), None);
@@ -412,6 +412,7 @@ fn unread_responses_are_bounded() {
 fn buffers_of_messages_stay_in_the_bound() {
     let mut limits = Limits::default();
     (limits.max_receive_message, limits.assembly_budget, limits.max_waiting_calls) = (Some(100_000), 0, 0);
+    (limits.call_window, limits.max_concurrent_calls) = (256 * 1024, 16);
     let mut peer = RawClient::new(limits.clone(), &[]);
     for n in 0..16 {
         let stream = 2 * n + 1;
@@ -562,9 +563,9 @@ fn a_large_response_may_wait_for_its_trailers() {
     drain(&mut peer.client, T0);
     peer.headers(1, 0, &HEAD);
     let octets = message(400_000);
-    peer.client.receive(T0, &data(1, &octets[..200_000]));
+    peer.client.receive(T0, &data(1, &octets[..50_000]));
     drain(&mut peer.client, T0);
-    peer.client.receive(T0, &data(1, &octets[200_000..]));
+    peer.client.receive(T0, &data(1, &octets[50_000..]));
     peer.client.handle_timeout(secs(31));
     assert_eq!(peer.client.call(id).unwrap().stopped(), None);
 }
@@ -692,4 +693,47 @@ fn writable_means_that_a_message_may_be_sent() {
     assert!(!call.is_writable());
     drain(&mut peer.server, T0);
     assert!(!peer.server.call(id).unwrap().is_writable());
+}
+
+/// Calls whose turn had come, but whose HEADERS had found no room in the output, started above a limit that fell meanwhile.
+#[test]
+fn a_lowered_limit_holds_for_calls_that_have_not_left() {
+    let mut peer = RawServer::new(Limits::default());
+    drain(&mut peer.client, T0);
+    let ids: Vec<_> = (0..10).map(|_| peer.client.open(T0, &OpenOptions::new(&BIDI)).unwrap()).collect();
+    let mut out = WriteBuf::with_target(1);
+    peer.client.transmit(T0, &mut out);
+    assert_eq!(frames(&out.copy_to_bytes(out.len())).len(), 1, "one HEADERS, and no room for more");
+    let limit = |limit| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, limit]);
+    peer.client.receive(T0, &limit(2));
+    let heads = |client: &mut Connection<Client>| -> Vec<u32> {
+        frames(&drain(client, T0)).iter().filter(|frame| frame.0 == HEADERS).map(|frame| frame.2).collect()
+    };
+    assert_eq!(heads(&mut peer.client), [3]);
+    // Those that wait keep their order, and one of them may be let go.
+    peer.client.call(ids[2]).unwrap().cancel();
+    peer.client.receive(T0, &limit(9));
+    assert_eq!(heads(&mut peer.client), [5, 7, 9, 11, 13, 15, 17]);
+    assert_eq!(peer.client.calls(), 9);
+}
+
+/// An idle connection whose transport ended between two frames was said to have broken.
+#[test]
+fn an_idle_transport_ends_gracefully() {
+    let ended = |octets: &[u8], call: bool| {
+        let mut peer = RawServer::new(Limits::default());
+        if call {
+            peer.client.open(T0, &OpenOptions::new(&BIDI)).unwrap();
+        }
+        peer.client.receive(T0, octets);
+        peer.client.receive_eof(T0);
+        assert!(std::iter::from_fn(|| peer.client.poll_event()).any(|event| event == Event::Closed));
+        peer.client.error().map(|error| error.to_string())
+    };
+    assert_eq!(ended(&[], false), None);
+    assert!(ended(&[], true).is_some_and(|error| error.contains("end of input")));
+    assert!(ended(&[0, 0], false).is_some_and(|error| error.contains("inside a frame")));
+    // What the peer said before it closed is the reason.
+    let calm = frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11]);
+    assert!(ended(&calm, false).is_some_and(|error| error.contains("ENHANCE_YOUR_CALM")));
 }

@@ -61,6 +61,10 @@ pub struct Engine {
     /// What is lent of the assembly budget, and who waits for it.
     pub(super) lent_octets: u32,
     pub(super) loan_queue: VecDeque<StreamKey>,
+    /// Calls whose send was refused because too much is queued on all calls together.
+    pub(super) total_queue: VecDeque<StreamKey>,
+    /// What the windows of open calls have grown by.
+    pub(super) grown_octets: u32,
     /// What the application was lent by the last verb.
     pub(super) lent_chunk: Option<Chunk>,
     pub(super) lent_block: Option<FieldBlock>,
@@ -88,6 +92,8 @@ impl Engine {
             held_headers: 0,
             lent_octets: 0,
             loan_queue: VecDeque::new(),
+            total_queue: VecDeque::new(),
+            grown_octets: 0,
             lent_chunk: None,
             lent_block: None,
             scratch: Vec::new(),
@@ -152,6 +158,7 @@ impl Engine {
         }
         self.flags.exhausted |= self.http2.take_window_exhausted();
         self.tell_available();
+        self.tell_room();
         if self.http2.streams() == 0 && self.trim_at.is_none() && self.http2.has_slack() {
             // L-43: a late header block, of a call that is gone, came after the trim.
             self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
@@ -275,6 +282,7 @@ impl Engine {
         if let Some(call) = self.http2.get_mut(key) {
             call.stage = Stage::Stopped(stop);
         }
+        self.return_growth(key);
         self.stop_borrowing(key);
         self.drop_partial(key);
         self.raise(key, Events::STOPPED);
@@ -325,6 +333,9 @@ impl Engine {
     fn fire(&mut self) {
         let now = self.now;
         self.http2.handle_timeout(now);
+        while let Some(key) = self.http2.next_stalled() {
+            self.send_stalled(key);
+        }
         while let Some(key) = self.timers.take_due(now) {
             self.call_timer(key);
         }
@@ -336,7 +347,7 @@ impl Engine {
             self.trim_at = None;
             self.http2.trim();
             self.timers.clear();
-            self.loan_queue = VecDeque::new();
+            (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
             self.scratch = Vec::new();
         }
         self.settle();
@@ -400,6 +411,7 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
+        self.return_growth(key);
         let Some((call, pool)) = self.http2.parts(key) else { return };
         let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
         let mut blocks = [call.own_head, call.content_type, call.own_trailers, BlockId::NONE, BlockId::NONE];
@@ -420,6 +432,7 @@ impl Engine {
         self.http2.consumed_late(credit);
         self.return_loan(lent);
         self.tell_available();
+        self.tell_room();
         if self.http2.streams() == 0 {
             self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
             self.settle();
@@ -454,16 +467,18 @@ impl Engine {
         &self.http2
     }
 
-    /// What is lent of the assembly budget, and octets of header lists that are held.
-    #[cfg(feature = "testing")]
-    pub(crate) fn lent_and_held(&self) -> (u32, usize) {
-        (self.lent_octets, self.held_headers)
+    pub(crate) fn held_headers(&self) -> usize {
+        self.held_headers
+    }
+
+    pub(crate) fn lent(&self) -> u32 {
+        self.lent_octets
     }
 
     pub(crate) fn heap_size(&self) -> usize {
         self.http2.heap_size()
             + self.timers.heap_size()
-            + self.loan_queue.capacity() * size_of::<StreamKey>()
+            + (self.loan_queue.capacity() + self.total_queue.capacity()) * size_of::<StreamKey>()
             + self.scratch.capacity()
     }
 }

@@ -97,6 +97,32 @@ impl Engine {
         }
     }
 
+    /// Doubles the window of a call whose peer has run into it although its reader keeps up, out of a budget of the
+    /// connection. Call it when all whole messages are read and what they took is owed.
+    pub(super) fn widen(&mut self, key: StreamKey) {
+        let limits = &self.settings.limits;
+        let Some(call) = self.http2.get(key) else { return };
+        let window = limits.call_window + call.grown;
+        let step =
+            window.min(limits.max_call_window.saturating_sub(window)).min(limits.window_growth - self.grown_octets);
+        // Less than the two frames that are on their way while credit travels.
+        let ran_into_it = self.http2.announced_window(key) < i64::from(window / 4);
+        if step == 0 || call.lent > 0 || !ran_into_it || !self.http2.widen(key, step) {
+            return;
+        }
+        if let Some(call) = self.http2.get_mut(key) {
+            call.grown += step;
+            self.grown_octets += step;
+        }
+    }
+
+    /// The peer will send no more on this call.
+    pub(super) fn return_growth(&mut self, key: StreamKey) {
+        if let Some(call) = self.http2.get_mut(key) {
+            self.grown_octets -= core::mem::take(&mut call.grown);
+        }
+    }
+
     /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
     fn correct_credit(&mut self, should: u32, is: u32) {
         if should >= is {

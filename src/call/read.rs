@@ -83,7 +83,11 @@ impl Engine {
         let (call, pool) = self.http2.parts(key)?;
         let credit = call.inbox.next_credit(pool);
         let arriving = call.inbox.missing() > 0;
+        let keeps_up = call.inbox.complete() == 1;
         self.consumed(key, credit);
+        if keeps_up {
+            self.widen(key);
+        }
         // Once this one is taken, the message behind it may be the awaited one.
         if arriving {
             self.check_loan(key, 1);

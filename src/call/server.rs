@@ -168,6 +168,7 @@ impl Engine {
             return self.fail(key, Status::local(Side::Server, Code::Internal, rule), Stop::PeerFault);
         }
         call.end = End::HalfClosed;
+        self.return_growth(key);
         self.check_cardinality(key);
         self.tell_readable(key);
     }

@@ -27,6 +27,7 @@ impl Engine {
             }
         }
         self.tell_available();
+        self.tell_room();
         self.settle();
     }
 

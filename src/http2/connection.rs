@@ -2,6 +2,7 @@
 
 use super::closed::{Closed, ClosedStreams};
 use super::config::{Config, Side};
+use super::counters::Counters;
 use super::error::{ConnectionError, OpenError};
 use super::fields::{CLASSIFIER, Summary};
 use super::flow::{ReceiveWindow, SendWindow};
@@ -11,6 +12,7 @@ use super::links::Lane;
 use super::outgoing::Control;
 use super::reader::{Phase, Reader};
 use super::slots::{List, Slots, StreamKey};
+use super::stall::Stalls;
 use super::stream::{Ending, Receive, Send, State, Stream};
 use crate::buffer::chunks::Pool;
 use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, StreamId};
@@ -55,20 +57,6 @@ pub(super) enum Exhaustion {
     Told,
 }
 
-/// Counters of one connection, for the operator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Streams refused because of a limit.
-    pub streams_refused: u64,
-    /// Streams that the peer reset.
-    pub resets_received: u64,
-    /// Streams that we had to reset because of what the peer sent.
-    pub resets_provoked: u64,
-    /// Frames received, whatever their kind.
-    pub frames_received: u64,
-}
-
 /// HTTP/2 for one connection, either side, with the state `T` of the layer above kept inside each stream.
 ///
 /// Octets go in through [`receive_step`](Self::receive_step), one frame (or a part of a DATA frame) a step; they come out
@@ -101,6 +89,9 @@ pub struct Connection<T> {
     pub(super) ready: List,
     /// Streams whose DATA waits for the connection window.
     pub(super) blocked: List,
+    /// Streams whose DATA waits a moment for a larger window of their own.
+    pub(super) held: List,
+    pub(super) stalls: Stalls,
     pub(super) credits: List,
     pub(super) notices: List,
     /// Streams that count for SETTINGS_MAX_CONCURRENT_STREAMS.
@@ -116,11 +107,11 @@ pub struct Connection<T> {
     pub(super) resets: Bucket,
     pub(super) glitches: Bucket,
     pub(super) empty_data: Bucket,
+    pub(super) beyond_limit: Bucket,
+    pub(super) tiny_data: Bucket,
     pub(super) data_since_refund: u32,
-    pub(super) settings_frames: u32,
     pub(super) shutdown: Shutdown,
     pub(super) peer_last: Option<StreamId>,
-    pub(super) peer_goaways: u32,
     /// What the peer's GOAWAY said, where it was not a graceful one: the reason once the connection ends.
     pub(super) peer_error: Option<ConnectionError>,
     pub(super) handshake_until: Option<Instant>,
@@ -137,6 +128,8 @@ impl<T> Connection<T> {
         let config = config.within_protocol();
         let first_id = StreamId::new(if side == Side::Client { 1 } else { 2 });
         let reset_burst = config.reset_burst.max(config.max_concurrent_streams.saturating_mul(20));
+        let beyond_limit = config.max_streams_beyond_limit.saturating_add(config.max_concurrent_streams);
+        let drain_at = config.drain_at_percent;
         Self {
             side,
             reader: Reader::new(side),
@@ -153,6 +146,8 @@ impl<T> Connection<T> {
             waiting_len: 0,
             ready: List::new(Lane::Send),
             blocked: List::new(Lane::Send),
+            held: List::new(Lane::Send),
+            stalls: Stalls::NONE,
             credits: List::new(Lane::Credit),
             notices: List::new(Lane::Notice),
             active: 0,
@@ -170,14 +165,14 @@ impl<T> Connection<T> {
                 max_header_list_size: u32::MAX,
             },
             control: Control::new(),
-            resets: Bucket::new(reset_burst, config.reset_per_second, now),
-            glitches: Bucket::new(config.glitch_burst, config.glitch_per_second, now),
-            empty_data: Bucket::new(config.empty_data_burst, 0, now),
+            resets: Bucket::new(reset_burst, config.reset_per_second, drain_at, now),
+            glitches: Bucket::new(config.glitch_burst, config.glitch_per_second, drain_at, now),
+            empty_data: Bucket::new(config.empty_data_burst, 0, 100, now),
+            beyond_limit: Bucket::new(beyond_limit, 0, 100, now),
+            tiny_data: Bucket::new(config.tiny_data_burst, config.tiny_data_per_second, 100, now),
             data_since_refund: 0,
-            settings_frames: 0,
             shutdown: Shutdown::No,
             peer_last: None,
-            peer_goaways: 0,
             peer_error: None,
             handshake_until: config.handshake_timeout.and_then(|timeout| now.checked_add(timeout)),
             settings_ack_until: None,
@@ -270,7 +265,7 @@ impl<T> Connection<T> {
         if stream.is_closed() {
             return;
         }
-        if !stream.id.is_zero() {
+        if !stream.id.is_zero() && !self.ended {
             self.control.resets.push_back((stream.id, code));
         }
         let window = stream.receive_window.available();
@@ -322,7 +317,13 @@ impl<T> Connection<T> {
     }
 
     pub(super) fn leave_send_lane(&mut self, key: StreamKey) {
-        let list = if self.blocked.has_at_an_end(key) { &mut self.blocked } else { &mut self.ready };
+        let list = if self.blocked.has_at_an_end(key) {
+            &mut self.blocked
+        } else if self.held.has_at_an_end(key) {
+            &mut self.held
+        } else {
+            &mut self.ready
+        };
         list.remove(&mut self.slots, key);
     }
 
@@ -351,17 +352,29 @@ impl<T> Connection<T> {
         self.receive_window.withhold(octets);
     }
 
+    /// Lets the peer send `octets` more on this stream from now on, beyond the window it began with; `false` where it will
+    /// send no more.
+    pub fn widen(&mut self, key: StreamKey, octets: u32) -> bool {
+        let Some(stream) = self.slots.get_mut(key) else { return false };
+        if stream.receive() == Receive::Ended {
+            return false;
+        }
+        stream.receive_window.owe(octets);
+        self.credits.push(&mut self.slots, key);
+        true
+    }
+
     /// Lets the peer send `octets` beyond the stream's window at once, for a message larger than that. They are not to be
     /// given back to the stream when they are consumed; what is owed to the connection is announced too.
     pub fn lend(&mut self, key: StreamKey, octets: u32) {
-        let Some(stream) = self.slots.get_mut(key) else { return };
-        if stream.receive() == Receive::Ended {
-            return;
+        if self.widen(key, octets) {
+            self.control.awaits(self.receive_window(key));
         }
-        stream.receive_window.owe(octets);
-        let window = stream.receive_window;
-        self.credits.push(&mut self.slots, key);
-        self.control.awaits(window.available() + window.owed());
+    }
+
+    /// What the peer has been told that it may still send on this stream, in octets.
+    pub(crate) fn announced_window(&self, key: StreamKey) -> i64 {
+        self.slots.get(key).map_or(0, |stream| stream.receive_window.available())
     }
 
     /// What the peer may still send on this stream, in octets.
@@ -505,25 +518,9 @@ impl<T> Connection<T> {
         new
     }
 
-    /// Counts of what happened so far.
-    pub fn counters(&self) -> Counters {
-        self.counters
-    }
-
-    /// Tokens spent of the reset guard and the glitch guard, in this order.
-    pub fn guards_spent(&self) -> (u64, u64) {
-        (self.resets.spent(), self.glitches.spent())
-    }
-
     /// Whether a header list was read since the last [`trim`](Self::trim) that gave everything back.
     pub(crate) fn has_slack(&self) -> bool {
         self.fields.capacity() > 0
-    }
-
-    /// The connection's own windows: what may be sent, what the peer may send, and what is owed to it.
-    #[cfg(feature = "testing")]
-    pub(crate) fn windows(&self) -> (i64, i64, i64) {
-        (self.send_window.signed(), self.receive_window.available(), self.receive_window.owed())
     }
 
     /// Gives slack memory back. Call it when no stream is open; HPACK tables and windows stay as they are.

@@ -20,7 +20,7 @@ impl SendWindow {
         if self.0 > 0 { self.0 as usize } else { 0 }
     }
 
-    /// The same, with the sign that it has here.
+    /// The same, below zero too.
     #[cfg(feature = "testing")]
     pub(super) const fn signed(self) -> i64 {
         self.0 as i64

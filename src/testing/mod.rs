@@ -12,7 +12,7 @@
 //! | keep what was read | [`Transcript`], [`Record`] |
 //! | have time and chance | [`Clock`], [`LocalClock`], [`Rng`] |
 //! | compare runs octet for octet | [`Digest`], [`Net::digest`], [`Transcript::digest`] |
-//! | see that no window leaked | [`Windows`] |
+//! | check windows, slots and frames at every step | [`Pair::watch`], [`Observer`] |
 //!
 //! ```
 //! use grpc_sansio::grpc::{Code, Kind, Method, Status};
@@ -40,22 +40,22 @@
 mod clock;
 mod digest;
 mod ends;
-mod ledger;
 mod link;
 mod net;
 mod pair;
 mod record;
 mod rng;
 mod script;
+mod watch;
 mod wire;
 
 pub use clock::{Clock, LocalClock};
 pub use digest::Digest;
-pub use ledger::Windows;
 pub use link::{Cut, Damage, FaultyLink, Read};
 pub use net::{Net, News, WireId};
 pub use pair::Pair;
 pub use record::{CallLog, Record, Recorded, Transcript};
 pub use rng::Rng;
 pub use script::{Received, answer, echo};
+pub use watch::Observer;
 pub use wire::Wire;

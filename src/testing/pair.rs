@@ -1,16 +1,18 @@
 //! Both ends of a connection, joined in memory.
 
 use super::clock::Clock;
-use super::ends::{fire, read, write};
+use super::ends::{End, check};
 use super::link::{Cut, FaultyLink};
 use super::record::{Recorded, Transcript};
 use super::rng::Rng;
+use super::watch::Observer;
 use crate::buffer::WriteBuf;
 use crate::call::{Client, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::connection::Connection;
 use crate::error::OpenError;
 use crate::event::{CallId, Event};
+use crate::http2::Side;
 use crate::options::OpenOptions;
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -75,6 +77,8 @@ pub struct Pair {
     rng: Rng,
     client_handler: Option<Handler<Client>>,
     server_handler: Option<Handler<Server>>,
+    /// Of the client and of the server.
+    observers: Option<Box<[Observer; 2]>>,
 }
 
 impl core::fmt::Debug for Pair {
@@ -121,7 +125,44 @@ impl Pair {
             rng,
             client_handler: None,
             server_handler: None,
+            observers: None,
         }
+    }
+
+    /// From now on every step is checked: what both sides say and hear is counted and judged by an [`Observer`] for each
+    /// of them, and each [audits](Connection::audit) itself. Slow, and to be called before anything was said.
+    ///
+    /// # Panics
+    ///
+    /// Where something was said before.
+    pub fn watch(&mut self) {
+        assert!(self.up.written() + self.down.written() == 0, "something was said before");
+        assert!(self.client_output.is_empty() && self.server_output.is_empty(), "something was said before");
+        self.observers = Some(Box::new([Observer::new(Side::Client), Observer::new(Side::Server)]));
+    }
+
+    /// The client's first stream has this id: what comes after very many calls comes at once.
+    pub fn skip_streams(&mut self, next: u32) {
+        self.client.skip_streams(next);
+        if let Some(observers) = self.observers.as_deref_mut() {
+            observers[0].skip_streams(next);
+        }
+    }
+
+    /// Checks both sides now, as a [watched](Pair::watch) pair does with every step.
+    ///
+    /// # Panics
+    ///
+    /// Where something does not add up.
+    pub fn check(&self) {
+        let observers = self.observers.as_deref();
+        check(&self.client, observers.map(|[client, _]| client));
+        check(&self.server, observers.map(|[_, server]| server));
+    }
+
+    /// The observers of the client and of the server of a [watched](Pair::watch) pair.
+    pub fn observers(&self) -> Option<&[Observer; 2]> {
+        self.observers.as_deref()
     }
 
     /// Cuts both links' reads.
@@ -232,11 +273,17 @@ impl Pair {
     /// One round of both loops; whether anything happened.
     pub fn step(&mut self) -> bool {
         let now = self.clock.now();
-        let mut busy = fire(&mut self.client, now) | fire(&mut self.server, now);
-        busy |= write(&mut self.client, now, &mut self.client_output, &mut self.up, now);
-        busy |= write(&mut self.server, now, &mut self.server_output, &mut self.down, now);
-        busy |= read(&mut self.server, now, &mut self.up, now, &mut self.rng);
-        busy |= read(&mut self.client, now, &mut self.down, now, &mut self.rng);
+        let (of_client, of_server) = match self.observers.as_deref_mut() {
+            Some([client, server]) => (Some(client), Some(server)),
+            None => (None, None),
+        };
+        let mut client = End { connection: &mut self.client, now, observer: of_client };
+        let mut server = End { connection: &mut self.server, now, observer: of_server };
+        let mut busy = client.fire() | server.fire();
+        busy |= client.write(&mut self.client_output, &mut self.up, now);
+        busy |= server.write(&mut self.server_output, &mut self.down, now);
+        busy |= server.read(&mut self.up, now, &mut self.rng);
+        busy |= client.read(&mut self.down, now, &mut self.rng);
         while let Some(event) = self.client.poll_event() {
             busy = true;
             self.client_log.events.push(event);
@@ -259,6 +306,9 @@ impl Pair {
                     }
                 }
             }
+        }
+        if busy && self.observers.is_some() {
+            self.check();
         }
         busy
     }

@@ -1,14 +1,17 @@
 //! One connection of a net.
 
 use super::clock::LocalClock;
-use super::ends::{fire, read, write};
+use super::ends::{End, check};
 use super::link::{Cut, FaultyLink};
 use super::rng::Rng;
+use super::watch::Observer;
 use crate::buffer::WriteBuf;
 use crate::call::{Client, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::connection::Connection;
+use crate::http2::Side;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// Both ends of one connection of a [`Net`](super::Net), and what lies between them.
@@ -31,6 +34,7 @@ pub struct Wire {
     /// What the server wants to write.
     pub server_output: WriteBuf,
     rng: Rng,
+    observers: Option<Box<[Observer; 2]>>,
     /// It did something when it was last asked to, or somebody may have done something to it since.
     pub(super) awake: bool,
     /// Otherwise: when it has something to do.
@@ -54,6 +58,7 @@ impl Wire {
             client_output: WriteBuf::new(),
             server_output: WriteBuf::new(),
             rng: rng.fork(),
+            observers: None,
             awake: true,
             wakes_at: None,
         }
@@ -67,6 +72,12 @@ impl Wire {
     /// Delays both links.
     pub fn delay(&mut self, delay: Duration) {
         (self.up.delay, self.down.delay) = (delay, delay);
+    }
+
+    /// Has an [`Observer`] of each end judge every frame from now on, and every step held against a recount, as
+    /// [`Pair::watch`](super::Pair::watch) does. Slow. To be called before anything was said.
+    pub fn watch(&mut self) {
+        self.observers = Some(Box::new([Observer::new(Side::Client), Observer::new(Side::Server)]));
     }
 
     /// Whether both ends have said their last word, and the links have delivered it.
@@ -94,6 +105,10 @@ impl Wire {
             return false;
         }
         self.awake = self.step(now);
+        if let (true, Some([client, server])) = (self.awake, self.observers.as_deref()) {
+            check(&self.client, Some(client));
+            check(&self.server, Some(server));
+        }
         self.wakes_at = if self.awake { None } else { self.next_at() };
         self.awake
     }
@@ -107,16 +122,18 @@ impl Wire {
     }
 
     fn step_client(&mut self, now: Instant) -> bool {
-        let local = self.client_clock.at(now);
-        fire(&mut self.client, local)
-            | write(&mut self.client, local, &mut self.client_output, &mut self.up, now)
-            | read(&mut self.client, local, &mut self.down, now, &mut self.rng)
+        let observer = self.observers.as_deref_mut().map(|[client, _]| client);
+        let mut end = End { connection: &mut self.client, now: self.client_clock.at(now), observer };
+        end.fire()
+            | end.write(&mut self.client_output, &mut self.up, now)
+            | end.read(&mut self.down, now, &mut self.rng)
     }
 
     fn step_server(&mut self, now: Instant) -> bool {
-        let local = self.server_clock.at(now);
-        fire(&mut self.server, local)
-            | write(&mut self.server, local, &mut self.server_output, &mut self.down, now)
-            | read(&mut self.server, local, &mut self.up, now, &mut self.rng)
+        let observer = self.observers.as_deref_mut().map(|[_, server]| server);
+        let mut end = End { connection: &mut self.server, now: self.server_clock.at(now), observer };
+        end.fire()
+            | end.write(&mut self.server_output, &mut self.down, now)
+            | end.read(&mut self.up, now, &mut self.rng)
     }
 }

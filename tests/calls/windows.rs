@@ -283,7 +283,8 @@ fn g_192_padding_is_given_back_at_once() {
 /// which is said once, and again only after it was over.
 #[test]
 fn g_191_l_24_unread_calls_and_the_connection_window() {
-    let mut pair = Pair::new(3);
+    let limits = limits(|limits| limits.call_window = 256 * KIB);
+    let mut pair = Pair::with(&client_config(limits.clone()), &server_config(limits), 3);
     let method = BIDI;
     // Odd calls are never read, even ones are echoed.
     let mut echo = echo();
@@ -449,4 +450,61 @@ fn no_window_update_for_each_octet() {
         ledger.heard(&raw.said());
     }
     assert!(raw.it.call(waiting).unwrap().read().is_some());
+}
+
+/// Fills a call's window with whole messages, lets the reader have them, and returns what the call is given back.
+fn round(raw: &mut Raw<grpc_sansio::Server>, ledger: &mut Ledger, stream: u32, window: u32) -> u32 {
+    let mut left = window as usize;
+    while left > 0 {
+        let message = framed(&vec![9; left.min(10_000) - 5]);
+        left -= message.len();
+        pour(raw, ledger, stream, &message, false);
+    }
+    raw.poll();
+    let credit =
+        |seen: &Seen| if let Seen::Window(of, octets) = seen { (*of == stream).then_some(*octets) } else { None };
+    raw.said().iter().filter_map(credit).sum()
+}
+
+/// A call's window doubles while its peer runs into it and its reader keeps up, to `max_call_window` at most.
+#[test]
+fn windows_grow_where_readers_keep_up() {
+    let mut raw = Raw::server();
+    let mut ledger = Ledger::new(4 * 1024 * KIB);
+    raw.request(1, &[], false);
+    raw.opened();
+    raw.said();
+    // A quarter of the window left is no reason to widen it.
+    assert_eq!(round(&mut raw, &mut ledger, 1, 49_000), 49_000);
+    let mut window = 65_535;
+    for wider in [131_070, 256 * KIB - 4, 256 * KIB, 256 * KIB] {
+        assert_eq!(
+            round(&mut raw, &mut ledger, 1, window),
+            wider,
+            "{window} were used, and {wider} are the new window"
+        );
+        window = wider;
+    }
+}
+
+/// The calls of a connection grow by `window_growth` together; what a call had goes back when its peer is done.
+#[test]
+fn window_growth_is_shared() {
+    let mut raw = Raw::server_with(&server_config(limits(|limits| limits.window_growth = 100_000)));
+    let mut ledger = Ledger::new(4 * 1024 * KIB);
+    for stream in [1, 3, 5] {
+        raw.request(stream, &[], false);
+        raw.opened();
+    }
+    raw.said();
+    assert_eq!(round(&mut raw, &mut ledger, 1, 65_535), 65_535 * 2);
+    assert_eq!(round(&mut raw, &mut ledger, 3, 65_535), 65_535 + (100_000 - 65_535));
+    assert_eq!(round(&mut raw, &mut ledger, 5, 65_535), 65_535);
+    raw.data(1, b"", true);
+    raw.poll();
+    raw.said();
+    assert_eq!(round(&mut raw, &mut ledger, 5, 65_535), 65_535 * 2);
+    raw.reset(5, ErrorCode::CANCEL);
+    raw.poll();
+    assert_eq!(round(&mut raw, &mut ledger, 3, 100_000), 100_000 + 65_535);
 }

@@ -32,6 +32,7 @@ fn table(make: &dyn Fn() -> Peer, expected: &[(&str, &str)]) {
 const IGNORED: &str = "";
 const CLOSED: &str = "closed STREAM_CLOSED, GOAWAY 1 STREAM_CLOSED";
 const PROTOCOL: &str = "closed PROTOCOL_ERROR, GOAWAY 1 PROTOCOL_ERROR";
+const CLOSED_0: &str = "closed STREAM_CLOSED, GOAWAY 0 STREAM_CLOSED";
 const PROTOCOL_0: &str = "closed PROTOCOL_ERROR, GOAWAY 0 PROTOCOL_ERROR";
 
 fn server_with(octets: &[Vec<u8>]) -> Peer {
@@ -270,12 +271,25 @@ fn h032_client_half_closed_remote() {
     );
 }
 
-/// T4, H-034, H-050: one reset, then silence.
+/// T4, H-034, H-050: one reset, then silence, as long as other streams are open; else the connection ends.
 #[test]
 fn h034_client_closed_by_both() {
-    let make = || {
+    let alone = || {
         let mut client = client_half_closed_local();
         assert_eq!(client.hear(&headers(1, OK, true)), ["response 1 200 END"]);
+        client
+    };
+    for (name, reaction) in
+        [("DATA", CLOSED_0), ("HEADERS", CLOSED_0), ("PRIORITY", IGNORED), ("WINDOW_UPDATE", IGNORED)]
+    {
+        let mut client = alone();
+        let mut seen = client.hear(&frame(name, 1));
+        seen.extend(client.say());
+        assert_eq!(seen.join(", "), reaction, "{name}");
+    }
+    let make = || {
+        let mut client = alone();
+        client.request();
         client
     };
     table(

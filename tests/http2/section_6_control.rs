@@ -36,11 +36,15 @@ fn h066_length_of_priority() {
     Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 4]), ErrorCode::FRAME_SIZE_ERROR);
     let mut client = Peer::client();
     client.request();
+    client.request();
     assert_eq!(client.hear(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6])), ["reset 1 FRAME_SIZE_ERROR Local"]);
     assert_eq!(client.say(), ["RST 1 FRAME_SIZE_ERROR"]);
     // L-40: once.
     assert!(client.hear(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6])).is_empty());
     assert!(client.say().is_empty());
+    // Once no other stream is open, it is the connection's.
+    client.hear(&reset(3, ErrorCode::CANCEL));
+    client.fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
 }
 
 /// H-069, H-070

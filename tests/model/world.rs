@@ -42,6 +42,7 @@ impl World {
         let mut pair = Pair::with(&client, &server, seed);
         pair.cut(Cut::Random);
         pair.delay(Duration::from_millis(delay));
+        pair.watch();
         // Before the server's SETTINGS a client opens more than this server takes (G-164).
         pair.drive();
         let shown = Rc::new(RefCell::new(Vec::new()));
@@ -80,6 +81,7 @@ impl World {
             Doing::Steps(steps) => (0..*steps).for_each(|_| _ = self.pair.step()),
             Doing::Sleep(millis) => self.pair.sleep(Duration::from_millis(u64::from(*millis))),
         }
+        self.pair.check();
     }
 
     fn message(&mut self, size: u32) -> Bytes {

@@ -2,9 +2,8 @@
 
 use crate::plan::Plan;
 use crate::shrink::shrink;
-use crate::world::{Report, World};
+use crate::world::{Belief, Report, World};
 use std::cell::{Cell, RefCell};
-use std::fmt::Write as _;
 use std::fs;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,8 +24,13 @@ pub(crate) struct Failure {
     pub(crate) trace: Vec<String>,
 }
 
-/// Plays a plan to its end; with `traced` a failure tells what happened before it.
-pub(crate) fn play(plan: &Plan, traced: bool) -> Result<Report, Failure> {
+/// Plays a plan to its end.
+pub(crate) fn play(plan: &Plan) -> Result<Report, Failure> {
+    play_with(plan, Belief::Right, false)
+}
+
+/// As [`play`], held against a model that believes this; with `traced` a failure tells what happened before it.
+pub(crate) fn play_with(plan: &Plan, belief: Belief, traced: bool) -> Result<Report, Failure> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let usual = std::panic::take_hook();
@@ -39,21 +43,24 @@ pub(crate) fn play(plan: &Plan, traced: bool) -> Result<Report, Failure> {
         }));
     });
     let trace = RefCell::new(Vec::new());
-    let run = || World::new(plan, traced.then_some(&trace)).run();
+    let run = || World::new(plan, belief, traced.then_some(&trace)).run();
     CATCHING.set(true);
     let result = catch_unwind(AssertUnwindSafe(run));
     CATCHING.set(false);
     result.map_err(|_| Failure { message: CAUGHT.take(), trace: trace.take() })
 }
 
-/// All that a person needs to know about a seed whose world failed.
-pub(crate) fn explain(seed: u64, failure: &Failure) -> String {
-    let small = shrink(Plan::new(seed), |plan| play(plan, false).is_err());
-    let last = play(&small, true).err().unwrap_or_else(|| failure.clone());
-    let mut text = format!("seed {seed}: {}\n\nreplay it:\n  {}\n", failure.message, command(seed));
-    _ = write!(text, "\nshrunk, it fails by: {}\n\n{small}\n", last.message);
-    last.trace.iter().for_each(|line| _ = writeln!(text, "{line}"));
-    text
+/// All that a person needs to know about a seed whose world failed: how, how to see it again, and its story in short.
+pub(crate) fn explain(seed: u64, failure: &Failure, small: &Plan, story: &Failure) -> String {
+    let heading = format!("seed {seed}: {}\n\nreplay it:\n  {}\n", failure.message, command(seed));
+    format!("{heading}\nshrunk, it fails by: {}\n\n{small}\n{}", story.message, story.trace.join("\n"))
+}
+
+/// The shortest plan that fails as this one does, and how that goes.
+pub(crate) fn tell(plan: &Plan, belief: Belief) -> (Plan, Failure) {
+    let small = shrink(plan.clone(), |plan| play_with(plan, belief, false).is_err());
+    let story = play_with(&small, belief, true).expect_err("what fails, fails again");
+    (small, story)
 }
 
 fn command(seed: u64) -> String {
@@ -124,7 +131,8 @@ pub(crate) fn run(course: &Course) -> Result<u64, String> {
     while done < len {
         let batch = done..len.min(done + BATCH);
         if let Some((seed, failure)) = run_batch(course, batch.clone()) {
-            return Err(explain(seed, &failure));
+            let (small, story) = tell(&Plan::new(seed), Belief::Right);
+            return Err(explain(seed, &failure, &small, &story));
         }
         done = batch.end;
         course.keep(done);
@@ -150,7 +158,7 @@ fn run_batch(course: &Course, batch: Range<u64>) -> Option<(u64, Failure)> {
                         return;
                     }
                     let seed = course.seed(index);
-                    if let Err(failure) = play(&Plan::new(seed), false) {
+                    if let Err(failure) = play(&Plan::new(seed)) {
                         let mut failed = failed.lock().expect("nobody panics with it");
                         if failed.as_ref().is_none_or(|(other, _)| seed < *other) {
                             *failed = Some((seed, failure));
@@ -162,4 +170,32 @@ fn run_batch(course: &Course, batch: Range<u64>) -> Option<(u64, Failure)> {
         }
     });
     failed.into_inner().expect("nobody panicked with it")
+}
+
+/// Every seed of a range belongs to one of its shards.
+#[test]
+fn shards_are_a_partition() {
+    for (from, until, shards) in [(0, 40, 3), (5, 6, 8), (7, 7, 2), (3, 100, 1)] {
+        let course = |shard| Course { seeds: from..until, shard: (shard, shards), state: None };
+        let mut all: Vec<_> = (1..=shards)
+            .flat_map(|shard| {
+                let course = course(shard);
+                (0..course.len()).map(move |index| course.seed(index))
+            })
+            .collect();
+        all.sort_unstable();
+        assert_eq!(all, (from..until).collect::<Vec<_>>(), "{from}..{until} in {shards}");
+    }
+}
+
+/// A course that was stopped goes on where it was.
+#[test]
+fn a_course_is_resumed() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("resumed-{}", std::process::id()));
+    let course = Course { seeds: 0..10, shard: (2, 2), state: Some(file.clone()) };
+    course.keep(3);
+    assert_eq!((course.done(), course.len()), (3, 5));
+    assert_eq!(run(&course), Ok(5));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "5\n");
+    fs::remove_file(file).unwrap();
 }

@@ -77,6 +77,7 @@ impl World<'_> {
         let method = METHODS.iter().find(|method| method.path().as_str() == head.path()).expect("a known method");
         assert_eq!((method.kind(), *asked), (plan.kind, wire), "somebody else's call");
         assert_eq!(head.metadata().to_metadata(), metadata(at, plan.metadata), "initial metadata");
+        assert_eq!((head.authority(), head.scheme()), ("localhost", "http"));
         assert_eq!(model.server.replace(id), None, "shown twice");
         server.deadline = head.deadline();
         assert_eq!(head.deadline().is_some(), plan.deadline.is_some());

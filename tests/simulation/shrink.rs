@@ -6,8 +6,11 @@ use grpc_sansio::testing::Cut;
 /// Runs that one failure may cost.
 const MOST_RUNS: usize = 3_000;
 
-const PLAIN: Profile = Profile { delay: 0, bandwidth: None, cut: Cut::Whole, takes: usize::MAX, capacity: usize::MAX };
-const WIDE: Bounds = Bounds {
+/// A link that does nothing to what passes it.
+pub(crate) const PLAIN: Profile =
+    Profile { delay: 0, bandwidth: None, cut: Cut::Whole, takes: usize::MAX, capacity: usize::MAX };
+/// Limits that nobody meets.
+pub(crate) const WIDE: Bounds = Bounds {
     calls: 100,
     waiting: 1_000,
     call_window: 262_144,

@@ -8,12 +8,13 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 const MESSAGE: usize = 1024;
-const CALL_WINDOW: usize = 256 * 1024;
+const CALL_WINDOW: usize = 65_535;
+const WIDENED: usize = 256 * 1024;
 const SEND_QUEUE: usize = 64 * 1024;
 
-/// What may be under way when a reader does not read: its window, the writer's queue, the buffers of the transport and
+/// What may be under way when a reader does not read any more: its window, the writer's queue, the buffers of the transport and
 /// of both drivers.
-const UNDER_WAY: usize = CALL_WINDOW + SEND_QUEUE + PIPE + 2 * 128 * 1024;
+const UNDER_WAY: usize = WIDENED + SEND_QUEUE + PIPE + 2 * 128 * 1024;
 
 /// As long as it takes until nothing moves any more.
 async fn settle() {
