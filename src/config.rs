@@ -3,7 +3,8 @@
 mod request;
 
 use crate::error::ConfigError;
-use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW};
+use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_PADDING, MAX_WINDOW};
+use crate::grpc::message::PREFIX_LEN;
 use crate::grpc::timeout::Precision;
 use crate::grpc::{Codings, Metadata, Path, RequestHead, ResponseHead, Scheme, content_type, encoding, user_agent};
 use crate::hpack::FieldBlock;
@@ -58,7 +59,7 @@ pub struct Limits {
     /// only once it is whole: otherwise beginnings of messages could fill the window, and none would ever end.
     pub connection_window: u32,
     /// What is lent, in all, to calls that wait for a message larger than their window; when it is used up, the next wait
-    /// their turn. 4 MiB; at least `max_receive_message` and its prefix, less `call_window`.
+    /// their turn. 4 MiB; at least `max_receive_message`, its prefix and the padding of a frame, less `call_window`.
     pub assembly_budget: u32,
     /// How long such a call may go without an octet of that message. 30 s; then RESOURCE_EXHAUSTED.
     pub assembly_timeout: Duration,
@@ -240,7 +241,8 @@ impl Limits {
         )?;
         // A message that is never granted its octets would never finish.
         let longest = self.max_receive_message.unwrap_or(u32::MAX);
-        let beyond_window = longest.saturating_add(6).saturating_sub(self.call_window);
+        let with_prefix = longest.saturating_add(PREFIX_LEN as u32).saturating_add(MAX_PADDING);
+        let beyond_window = with_prefix.saturating_sub(self.call_window);
         at_least("assembly_budget", "max_receive_message", self.assembly_budget >= beyond_window)
     }
 
@@ -317,11 +319,25 @@ impl Settings {
             authority: String::new(),
             user_agent: user_agent::USER_AGENT.to_string(),
             request: RequestTemplate::default(),
-            response: ResponseHead::new(content_type::GRPC, &Metadata::new()).fields().map(wire_field).collect(),
+            response: FieldBlock::new(),
             timeout_precision: Precision::ThreeDigits,
             require_te: false,
             answer_expired: false,
         }
+    }
+
+    /// What `grpc-accept-encoding` says: nothing where only `identity` can be decoded.
+    pub(crate) fn accept_encoding(&self) -> Option<&str> {
+        Some(self.codings.as_str()).filter(|list| *list != encoding::IDENTITY)
+    }
+
+    /// A response as the config alone makes it. It lists the codings: whoever sent a message in one that it was not told of
+    /// learns that it is known (G-099).
+    fn usual_response(&self) -> FieldBlock {
+        let metadata = Metadata::new();
+        let mut head = ResponseHead::new(content_type::GRPC, &metadata);
+        head.accept_encoding = self.accept_encoding();
+        head.fields().map(wire_field).collect()
     }
 
     /// A request as the config alone makes it.
@@ -329,7 +345,7 @@ impl Settings {
         let mut head = RequestHead::new(path);
         head.scheme = self.scheme;
         head.authority = Some(self.authority.as_str()).filter(|name| !name.is_empty());
-        head.accept_encoding = Some(self.codings.as_str()).filter(|list| *list != encoding::IDENTITY);
+        head.accept_encoding = self.accept_encoding();
         head.user_agent = Some(&self.user_agent);
         head
     }
@@ -388,7 +404,8 @@ impl ServerConfig {
 impl Default for ServerConfig {
     /// [`ServerConfig::builder`] as it is.
     fn default() -> Self {
-        let settings = Settings::new(http2::Side::Server, Limits::default(), 0, Codings::default());
+        let mut settings = Settings::new(http2::Side::Server, Limits::default(), 0, Codings::default());
+        settings.response = settings.usual_response();
         Self(Arc::new(settings))
     }
 }
@@ -473,7 +490,8 @@ impl ServerConfigBuilder {
         self
     }
 
-    /// The message codings that the application can decode; a request in another one is answered UNIMPLEMENTED (G-094).
+    /// The message codings that the application can decode, sent as `grpc-accept-encoding`; a request in another one is
+    /// answered UNIMPLEMENTED (G-094).
     /// The first eight besides `identity` can be used for responses.
     pub fn codings(mut self, codings: Codings) -> Self {
         self.settings.codings = codings;
@@ -501,6 +519,7 @@ impl ServerConfigBuilder {
     pub fn build(mut self) -> Result<ServerConfig, ConfigError> {
         self.settings.limits.check()?;
         self.settings.http2 = self.settings.limits.http2(http2::Side::Server, self.seed);
+        self.settings.response = self.settings.usual_response();
         Ok(ServerConfig(Arc::new(self.settings)))
     }
 }

@@ -10,6 +10,7 @@ mod http2 {
     mod section_3;
     mod section_4;
     mod section_5;
+    mod section_5_states;
     mod section_6_control;
     mod section_6_data;
     mod section_8;

@@ -737,3 +737,46 @@ fn an_idle_transport_ends_gracefully() {
     let calm = frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11]);
     assert!(ended(&calm, false).is_some_and(|error| error.contains("ENHANCE_YOUR_CALM")));
 }
+
+/// The trailers of a call that was cancelled meanwhile are decoded for the table's sake (H-021), into memory that only the
+/// end of a call gave back: an idle connection kept more than 100 KiB for ever.
+#[test]
+fn a_late_header_block_takes_no_memory_for_good() {
+    let mut peer = RawServer::new(Limits::default());
+    let id = peer.client.open(T0, &OpenOptions::new(&UNARY)).unwrap();
+    peer.client.call(id).unwrap().send(vec![1]).unwrap();
+    drain(&mut peer.client, T0);
+    peer.client.call(id).unwrap().cancel();
+    drain(&mut peer.client, T0);
+    peer.client.handle_timeout(secs(2));
+    assert_eq!(peer.client.poll_timeout(), None);
+    let before = peer.client.heap_size();
+
+    let long = "x".repeat(12_000);
+    peer.encoder = Encoder::new(0, 0);
+    peer.headers(1, ES, &[("grpc-status", "0"), ("long", &long)]);
+    assert_eq!(peer.client.error(), None);
+    assert!(peer.client.heap_size() > before + 12_000, "this test needs a block that is decoded");
+    let due = peer.client.poll_timeout().expect("a date to give it back");
+    peer.client.handle_timeout(due);
+    assert!(peer.client.heap_size() <= before + 4_096, "{} octets are kept", peer.client.heap_size());
+    assert_eq!(peer.client.poll_timeout(), None);
+
+    // What is small is kept: a PING now and then starts no timer.
+    peer.client.receive(secs(9), &frame(6, 0, 0, &[0; 8]));
+    assert_eq!(peer.client.poll_timeout(), None);
+}
+
+/// What the end of the transport cut off was kept by `trim`, though nothing can follow.
+#[test]
+fn a_connection_that_has_ended_keeps_no_part_of_a_frame() {
+    let mut peer = RawServer::new(Limits::default());
+    let mut cut_off = frame(HEADERS, EH, 1, &[0; 16_000]);
+    cut_off.truncate(15_000);
+    let before = peer.client.heap_size();
+    peer.client.receive(T0, &cut_off);
+    assert!(peer.client.heap_size() >= before + 14_991);
+    peer.client.receive_eof(T0);
+    peer.client.handle_timeout(secs(2));
+    assert!(peer.client.heap_size() <= before + 4_096, "{} octets are kept", peer.client.heap_size());
+}

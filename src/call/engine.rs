@@ -157,12 +157,12 @@ impl Engine {
             }
         }
         self.flags.exhausted |= self.http2.take_window_exhausted();
-        self.tell_available();
-        self.tell_room();
-        if self.http2.streams() == 0 && self.trim_at.is_none() && self.http2.has_slack() {
-            // L-43: a late header block, of a call that is gone, came after the trim.
+        // A header block of a stream that is gone takes memory where no call will end and give it back.
+        if self.trim_at.is_none() && self.http2.streams() == 0 && self.http2.has_slack() {
             self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
         }
+        self.tell_available();
+        self.tell_room();
         self.settle();
     }
 

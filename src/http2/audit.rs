@@ -16,6 +16,8 @@ pub struct Windows {
     pub send: i64,
     /// What the peer may send on the connection: announced, and not used yet.
     pub receive: i64,
+    /// What was read and is not announced yet. Negative while octets that were lent are outstanding.
+    pub owed: i64,
     /// Streams that are open on the wire.
     pub streams: Vec<StreamWindows>,
 }
@@ -124,6 +126,7 @@ impl<T> Connection<T> {
         Some(Windows {
             send: self.send_window.signed(),
             receive: self.receive_window.available(),
+            owed: self.receive_window.owed(),
             streams: streams.map(windows).collect(),
         })
     }

@@ -22,6 +22,9 @@ use crate::time::Instant;
 /// Streams that a client opens before it knows the server's limit (G-164).
 const STREAMS_BEFORE_SETTINGS: u32 = 100;
 
+/// What an idle connection may keep for the next header block, in octets.
+const SLACK: usize = 4_096;
+
 /// From this id on a client opens no more streams: three quarters of the space (G-166).
 pub(super) const LAST_USABLE_ID: u32 = (1 << 31) / 4 * 3;
 
@@ -518,11 +521,6 @@ impl<T> Connection<T> {
         new
     }
 
-    /// Whether a header list was read since the last [`trim`](Self::trim) that gave everything back.
-    pub(crate) fn has_slack(&self) -> bool {
-        self.fields.capacity() > 0
-    }
-
     /// Gives slack memory back. Call it when no stream is open; HPACK tables and windows stay as they are.
     pub fn trim(&mut self) {
         if self.slots.len() == 0 {
@@ -530,10 +528,15 @@ impl<T> Connection<T> {
             self.ids.trim();
             self.closed.trim();
             self.pool.trim();
-            self.reader.trim();
+            self.reader.trim(self.ended);
             self.control.trim();
             self.fields = FieldBlock::new();
         }
+    }
+
+    /// Whether the way of header blocks and of frames in pieces holds memory that is worth a [`trim`](Self::trim).
+    pub(crate) fn has_slack(&self) -> bool {
+        self.reader.heap_size() + self.fields.capacity() > SLACK
     }
 
     /// Bytes of heap in use, tables included and shared payloads left out.

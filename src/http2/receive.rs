@@ -390,8 +390,8 @@ impl<T> Connection<T> {
         match self.find(stream) {
             Some(key) => self.reset_by_fault(now, key, code, reason),
             None => {
-                // L-40: a stream that is closed is not reset again.
-                self.check_not_idle(stream, reason)?;
+                // H-071: an idle stream cannot be reset, so the connection pays; L-40: a closed one is not reset again.
+                self.check_not_idle(stream, reason).map_err(|_| Fault::Connection(code, reason))?;
                 self.glitch(now, 8)?;
                 Ok(Step::Nothing)
             }

@@ -315,7 +315,7 @@ fn h034_client_closed_by_both() {
     assert_eq!(client.say(), ["RST 1 STREAM_CLOSED"]);
 }
 
-/// T4, H-035, H-072
+/// T4, H-035, H-072, G-185
 #[test]
 fn h035_client_closed_by_a_reset_of_either_side() {
     let mut client = client_open();
@@ -499,7 +499,7 @@ fn h052_transport_ends() {
     assert!(client.say().is_empty() && client.http2.is_finished());
 }
 
-/// H-048, H-107: the application ends it.
+/// H-048, H-107, H-009: the application ends it, as for a transport that is not secure enough.
 #[test]
 fn h048_abort_says_goaway_once() {
     let mut server = server_with(&[headers(1, GET, true)]);

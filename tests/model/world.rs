@@ -1,7 +1,6 @@
 //! Both ends under test, and the models of their calls.
 
-use crate::call::{Call, Causes};
-use crate::{Doing, Finale};
+use super::call::{Call, Causes};
 use bytes::Bytes;
 use grpc_sansio::frame::ErrorCode;
 use grpc_sansio::grpc::{Code, Kind, Metadata, Method, Status};
@@ -17,6 +16,33 @@ static METHODS: [Method; 4] = [
     Method::from_static("/model/Download", Kind::ServerStreaming),
     Method::from_static("/model/Bidi", Kind::BidiStreaming),
 ];
+
+/// What is done next. Calls are picked by number, modulo how many there are.
+#[derive(Clone, Debug)]
+pub(crate) enum Doing {
+    Open { kind: u8, deadline: Option<u16> },
+    ClientSend { call: u8, size: u32 },
+    HalfClose(u8),
+    Cancel(u8),
+    ClientRead { call: u8, items: u8 },
+    ServerSend { call: u8, size: u32 },
+    Finish { call: u8, code: u8 },
+    Reset(u8),
+    ServerRead { call: u8, items: u8 },
+    Steps(u8),
+    Sleep(u16),
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finale {
+    /// Both sides say the rest and read it.
+    Regular,
+    /// The transport is lost at once.
+    Lost,
+    /// As regular, after a graceful shutdown by the server has begun.
+    Shutdown,
+}
 
 pub(crate) struct World {
     pair: Pair,

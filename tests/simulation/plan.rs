@@ -39,6 +39,8 @@ pub(crate) struct Bounds {
     pub(crate) calls: u32,
     pub(crate) waiting: u32,
     pub(crate) call_window: u32,
+    /// What the window of a call grows to while its reader keeps up.
+    pub(crate) grows_to: u32,
     pub(crate) connection_window: u32,
     pub(crate) longest: u32,
     pub(crate) queue: u32,
@@ -179,6 +181,7 @@ impl Bounds {
             calls: pick(rng, &[1, 2, 5, 100]),
             waiting: pick(rng, &[1, 4, 1_000, 1_000]),
             call_window,
+            grows_to: pick(rng, &[0, 262_144]),
             connection_window: call_window * pick(rng, &[1, 1, 2, 8]),
             longest: pick(rng, &[70_000, 250_000, 4_194_304]),
             queue: pick(rng, &[1_000, 65_536, 65_536]),
@@ -311,8 +314,15 @@ impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "calls {}+{}, windows {}/{}, messages to {}, queue {}, frames to {}",
-            self.calls, self.waiting, self.call_window, self.connection_window, self.longest, self.queue, self.frame
+            "calls {}+{}, windows {}-{}/{}, messages to {}, queue {}, frames to {}",
+            self.calls,
+            self.waiting,
+            self.call_window,
+            self.grows_to,
+            self.connection_window,
+            self.longest,
+            self.queue,
+            self.frame
         )
     }
 }

@@ -14,6 +14,7 @@ pub(crate) const WIDE: Bounds = Bounds {
     calls: 100,
     waiting: 1_000,
     call_window: 262_144,
+    grows_to: 0,
     connection_window: 8 * 262_144,
     longest: 4_194_304,
     queue: 65_536,

@@ -483,9 +483,10 @@ fn limits(bounds: &Bounds) -> Limits {
     limits.max_concurrent_calls = bounds.calls;
     limits.max_waiting_calls = bounds.waiting;
     limits.call_window = bounds.call_window;
+    limits.max_call_window = bounds.grows_to;
     limits.connection_window = bounds.connection_window;
     limits.max_receive_message = Some(bounds.longest);
-    limits.assembly_budget = bounds.longest;
+    limits.assembly_budget = bounds.longest + 1_000;
     limits.send_queue_per_call = bounds.queue;
     limits.max_send_frame = bounds.frame;
     limits.max_frame = bounds.frame.max(16_384);
