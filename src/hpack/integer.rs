@@ -23,6 +23,7 @@ pub(super) fn decode(input: &mut &[u8], prefix_bits: u32) -> Result<u32, DecodeE
 }
 
 /// The octets after a prefix that is all ones; returns what follows too.
+#[expect(clippy::arithmetic_side_effects, reason = "255 and 35 bits fit into 64")]
 fn decode_continuation(mut rest: &[u8], prefix: u8) -> Result<(u32, &[u8]), DecodeError> {
     let mut value = u64::from(prefix);
     for group in 0..MAX_CONTINUATION {
@@ -60,6 +61,7 @@ fn encode_continuation(mut rest: usize, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "1 to 8 bits")]
 const fn mask(prefix_bits: u32) -> u8 {
     0xff >> (8 - prefix_bits)
 }

@@ -1,4 +1,5 @@
 //! Guards against a peer that makes us work: token buckets over the caller's time.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use crate::time::Instant;
 
@@ -17,6 +18,7 @@ const EIGHTHS: u64 = 8;
 const SECOND: u64 = 1_000_000_000;
 
 impl Bucket {
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits and 4")]
     pub(super) const fn new(burst: u32, per_second: u32, now: Instant) -> Self {
         Self {
             spent: 0,
@@ -48,6 +50,10 @@ impl Bucket {
         self.spent.div_ceil(EIGHTHS)
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "a day of nanoseconds by 36 bits in 128; the second is not zero"
+    )]
     fn refill(&mut self, now: Instant) {
         let elapsed = now.as_nanos().saturating_sub(self.refilled.as_nanos());
         // A clock that steps back must not let the same time count twice.
