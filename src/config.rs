@@ -3,7 +3,8 @@
 mod request;
 
 use crate::error::ConfigError;
-use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW};
+use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_PADDING, MAX_WINDOW};
+use crate::grpc::message::PREFIX_LEN;
 use crate::grpc::timeout::Precision;
 use crate::grpc::{Codings, Metadata, Path, RequestHead, ResponseHead, Scheme, content_type, encoding, user_agent};
 use crate::hpack::FieldBlock;
@@ -40,6 +41,12 @@ pub struct Limits {
     pub send_queue_per_connection: u32,
     /// Calls that the peer may have open at once (SETTINGS_MAX_CONCURRENT_STREAMS). Servers: 100.
     pub max_concurrent_calls: u32,
+    /// Calls that ended on the wire, but that a server's application has not let go of; `None` stands for as many as
+    /// `max_concurrent_calls`. With as many as this new calls are refused.
+    pub max_zombie_calls: Option<u32>,
+    /// Calls that a client may open beyond `max_concurrent_calls` after it acknowledged that limit, besides as many as the
+    /// limit itself; each is refused. 100; then PROTOCOL_ERROR.
+    pub max_calls_beyond_limit: u32,
     /// Calls that a client may have waiting for the server's limit. 1,000.
     pub max_waiting_calls: u32,
     /// What the peer may send on one call before it is read (SETTINGS_INITIAL_WINDOW_SIZE). 65,535.
@@ -52,7 +59,7 @@ pub struct Limits {
     /// only once it is whole: otherwise beginnings of messages could fill the window, and none would ever end.
     pub connection_window: u32,
     /// What is lent, in all, to calls that wait for a message larger than their window; when it is used up, the next wait
-    /// their turn. 4 MiB; at least `max_receive_message` and its prefix, less `call_window`.
+    /// their turn. 4 MiB; at least `max_receive_message`, its prefix and the padding of a frame, less `call_window`.
     pub assembly_budget: u32,
     /// How long such a call may go without an octet of that message. 30 s; then RESOURCE_EXHAUSTED.
     pub assembly_timeout: Duration,
@@ -60,6 +67,10 @@ pub struct Limits {
     pub max_header_list: u32,
     /// Fields of one header list. 128.
     pub max_header_fields: u32,
+    /// How many times over a header list may exceed `max_header_list` or `max_header_fields`. 4; then ENHANCE_YOUR_CALM.
+    pub header_abuse: u32,
+    /// Informational (1xx) responses of one call. 8; then the call ends.
+    pub max_informational: u8,
     /// Encoded octets of one header block. 64 KiB.
     pub max_header_block: u32,
     /// CONTINUATION frames of one header block. 8.
@@ -91,6 +102,21 @@ pub struct Limits {
     pub glitches: u32,
     /// How many of those are forgiven each second. 330.
     pub glitches_per_second: u32,
+    /// Of `resets` and `glitches`: with more than so many per cent spent the connection is shut down gracefully, so that an
+    /// honest peer goes on with a new one. 75; 100 never does.
+    pub drain_at_percent: u8,
+    /// DATA frames that are tiny for want of window. 100; then DATA waits up to `tiny_data_hold` for more window.
+    pub tiny_data: u32,
+    /// How many of those are forgiven each second. 100.
+    pub tiny_data_per_second: u32,
+    /// How long DATA waits for more window than a tiny frame's. 10 ms.
+    pub tiny_data_hold: Duration,
+    /// How long a call may have something queued that the peer gives no window for; then it is cancelled. No limit, since a
+    /// reader may pause.
+    pub stalled_send_timeout: Option<Duration>,
+    /// The same, while more than half of `send_queue_per_connection` is queued; a connection that takes nothing at all ends
+    /// then. 60 s.
+    pub crowded_send_timeout: Option<Duration>,
     /// How long the peer may take for its preface and first SETTINGS. 10 s.
     pub handshake_timeout: Option<Duration>,
     /// How long the peer may take to acknowledge our SETTINGS. `None` stands for the role's default: 10 s on the server,
@@ -113,6 +139,8 @@ impl Default for Limits {
             send_queue_per_call: 64 * 1024,
             send_queue_per_connection: 4 * 1024 * 1024,
             max_concurrent_calls: http2.max_concurrent_streams,
+            max_zombie_calls: http2.max_zombie_streams,
+            max_calls_beyond_limit: http2.max_streams_beyond_limit,
             max_waiting_calls: http2.max_waiting_streams,
             call_window: DEFAULT_WINDOW,
             max_call_window: 256 * 1024,
@@ -123,6 +151,8 @@ impl Default for Limits {
             max_header_list: http2.max_header_list_size,
             max_header_fields: http2.max_header_fields,
             max_header_block: http2.max_header_block,
+            header_abuse: http2.header_abuse,
+            max_informational: http2.max_informational,
             max_continuations: http2.max_continuations,
             held_headers: 256 * 1024,
             max_frame: http2.max_frame_size,
@@ -137,6 +167,12 @@ impl Default for Limits {
             resets_per_second: http2.reset_per_second,
             glitches: http2.glitch_burst,
             glitches_per_second: http2.glitch_per_second,
+            drain_at_percent: http2.drain_at_percent,
+            tiny_data: http2.tiny_data_burst,
+            tiny_data_per_second: http2.tiny_data_per_second,
+            tiny_data_hold: http2.tiny_data_hold,
+            stalled_send_timeout: http2.stalled_send_timeout,
+            crowded_send_timeout: http2.crowded_send_timeout,
             handshake_timeout: http2.handshake_timeout,
             settings_ack_timeout: None,
             header_block_timeout: http2.header_block_timeout,
@@ -157,7 +193,8 @@ impl Limits {
     /// comes on top, and so do items that it keeps. A client has as many calls as it opens: each beyond
     /// `max_waiting_calls` costs about 1 KiB more until its response is read.
     pub fn connection_bytes(&self) -> u64 {
-        let calls = 2 * u64::from(self.max_concurrent_calls) + u64::from(self.max_waiting_calls);
+        let zombies = self.max_zombie_calls.unwrap_or(self.max_concurrent_calls);
+        let calls = u64::from(self.max_concurrent_calls) + u64::from(zombies) + u64::from(self.max_waiting_calls);
         // A message that its reader waits for counts for its call's window alone while it is not whole.
         let windows = u64::from(self.connection_window.max(DEFAULT_WINDOW))
             + u64::from(self.assembly_budget)
@@ -189,6 +226,8 @@ impl Limits {
         in_range("max_concurrent_calls", self.max_concurrent_calls > 0, "at least 1")?;
         in_range("max_header_list", (1024..=1 << 22).contains(&self.max_header_list), "1024 to 4194304")?;
         in_range("copy_below", self.copy_below >= 1024, "at least 1024")?;
+        in_range("header_abuse", self.header_abuse > 0, "at least 1")?;
+        in_range("drain_at_percent", (1..=100).contains(&self.drain_at_percent), "1 to 100")?;
         in_range("max_replies", self.max_replies > 0, "at least 1")?;
         // A timer that is due as soon as it is set would leave `poll_timeout` in the past.
         in_range("idle_trim", !self.idle_trim.is_zero(), "more than 0")?;
@@ -202,7 +241,8 @@ impl Limits {
         )?;
         // A message that is never granted its octets would never finish.
         let longest = self.max_receive_message.unwrap_or(u32::MAX);
-        let beyond_window = longest.saturating_add(6).saturating_sub(self.call_window);
+        let with_prefix = longest.saturating_add(PREFIX_LEN as u32).saturating_add(MAX_PADDING);
+        let beyond_window = with_prefix.saturating_sub(self.call_window);
         at_least("assembly_budget", "max_receive_message", self.assembly_budget >= beyond_window)
     }
 
@@ -228,6 +268,17 @@ impl Limits {
         config.reset_per_second = self.resets_per_second;
         config.glitch_burst = self.glitches;
         config.glitch_per_second = self.glitches_per_second;
+        config.max_zombie_streams = self.max_zombie_calls;
+        config.max_streams_beyond_limit = self.max_calls_beyond_limit;
+        config.header_abuse = self.header_abuse;
+        config.max_informational = self.max_informational;
+        config.drain_at_percent = self.drain_at_percent;
+        config.tiny_data_burst = self.tiny_data;
+        config.tiny_data_per_second = self.tiny_data_per_second;
+        config.tiny_data_hold = self.tiny_data_hold;
+        config.stalled_send_timeout = self.stalled_send_timeout;
+        config.crowded_send_timeout = self.crowded_send_timeout;
+        config.crowded_queue = self.send_queue_per_connection / 2;
         config.handshake_timeout = self.handshake_timeout;
         config.settings_ack_timeout = self.settings_ack_timeout.or(config.settings_ack_timeout);
         config.header_block_timeout = self.header_block_timeout;
@@ -268,11 +319,25 @@ impl Settings {
             authority: String::new(),
             user_agent: user_agent::USER_AGENT.to_string(),
             request: RequestTemplate::default(),
-            response: ResponseHead::new(content_type::GRPC, &Metadata::new()).fields().map(wire_field).collect(),
+            response: FieldBlock::new(),
             timeout_precision: Precision::ThreeDigits,
             require_te: false,
             answer_expired: false,
         }
+    }
+
+    /// What `grpc-accept-encoding` says: nothing where only `identity` can be decoded.
+    pub(crate) fn accept_encoding(&self) -> Option<&str> {
+        Some(self.codings.as_str()).filter(|list| *list != encoding::IDENTITY)
+    }
+
+    /// A response as the config alone makes it. It lists the codings: whoever sent a message in one that it was not told of
+    /// learns that it is known (G-099).
+    fn usual_response(&self) -> FieldBlock {
+        let metadata = Metadata::new();
+        let mut head = ResponseHead::new(content_type::GRPC, &metadata);
+        head.accept_encoding = self.accept_encoding();
+        head.fields().map(wire_field).collect()
     }
 
     /// A request as the config alone makes it.
@@ -280,7 +345,7 @@ impl Settings {
         let mut head = RequestHead::new(path);
         head.scheme = self.scheme;
         head.authority = Some(self.authority.as_str()).filter(|name| !name.is_empty());
-        head.accept_encoding = Some(self.codings.as_str()).filter(|list| *list != encoding::IDENTITY);
+        head.accept_encoding = self.accept_encoding();
         head.user_agent = Some(&self.user_agent);
         head
     }
@@ -339,7 +404,8 @@ impl ServerConfig {
 impl Default for ServerConfig {
     /// [`ServerConfig::builder`] as it is.
     fn default() -> Self {
-        let settings = Settings::new(http2::Side::Server, Limits::default(), 0, Codings::default());
+        let mut settings = Settings::new(http2::Side::Server, Limits::default(), 0, Codings::default());
+        settings.response = settings.usual_response();
         Self(Arc::new(settings))
     }
 }
@@ -424,7 +490,8 @@ impl ServerConfigBuilder {
         self
     }
 
-    /// The message codings that the application can decode; a request in another one is answered UNIMPLEMENTED (G-094).
+    /// The message codings that the application can decode, sent as `grpc-accept-encoding`; a request in another one is
+    /// answered UNIMPLEMENTED (G-094).
     /// The first eight besides `identity` can be used for responses.
     pub fn codings(mut self, codings: Codings) -> Self {
         self.settings.codings = codings;
@@ -452,6 +519,7 @@ impl ServerConfigBuilder {
     pub fn build(mut self) -> Result<ServerConfig, ConfigError> {
         self.settings.limits.check()?;
         self.settings.http2 = self.settings.limits.http2(http2::Side::Server, self.seed);
+        self.settings.response = self.settings.usual_response();
         Ok(ServerConfig(Arc::new(self.settings)))
     }
 }
@@ -484,7 +552,9 @@ mod tests {
     #[test]
     fn both_sides_of_each_range() {
         type Change = fn(&mut Limits, i64);
-        let ranges: [(&str, Change, i64, i64); 7] = [
+        let ranges: [(&str, Change, i64, i64); 9] = [
+            ("header_abuse", |l, v| l.header_abuse = v as u32, 1, 0xffff_ffff),
+            ("drain_at_percent", |l, v| l.drain_at_percent = v as u8, 1, 100),
             ("max_replies", |l, v| l.max_replies = v as u32, 1, 0xffff_ffff),
             ("idle_trim", |l, v| l.idle_trim = Duration::from_nanos(v as u64), 1, 0xffff_ffff),
             ("max_frame", |l, v| l.max_frame = v as u32, 16_384, 16_777_215),

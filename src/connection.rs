@@ -5,7 +5,7 @@ use crate::call::{Call, Client, Engine, Role, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::{ConnectionError, OpenError};
 use crate::event::{CallId, Event};
-use crate::http2::{Counters, Input, Side};
+use crate::http2::{Counters, Guards, Input, Side};
 use crate::options::OpenOptions;
 use crate::time::Instant;
 use bytes::Bytes;
@@ -32,6 +32,12 @@ impl Connection<Client> {
     /// A client's end of a transport that was connected at `now`.
     pub fn new(config: &ClientConfig, now: Instant) -> Self {
         Self { engine: Engine::new(Side::Client, &config.0, now), role: PhantomData }
+    }
+
+    /// Goes on with this stream id, as if those before it had been used: what comes after very many calls comes at once.
+    #[cfg(feature = "testing")]
+    pub fn skip_streams(&mut self, next: u32) {
+        self.engine.skip_streams(next);
     }
 
     /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
@@ -142,6 +148,39 @@ impl<R: Role> Connection<R> {
     /// Counts of what happened so far.
     pub fn counters(&self) -> Counters {
         self.engine.http2().counters()
+    }
+
+    /// How much of each guard is spent.
+    pub fn guards(&self) -> Guards {
+        self.engine.http2().guards()
+    }
+
+    /// Octets of header lists that the application has not read, of [`Limits::held_headers`](crate::Limits::held_headers).
+    pub fn held_headers(&self) -> usize {
+        self.engine.held_headers()
+    }
+
+    /// Octets that are lent to messages larger than their window, of
+    /// [`Limits::assembly_budget`](crate::Limits::assembly_budget).
+    pub fn lent(&self) -> u32 {
+        self.engine.lent()
+    }
+
+    /// Recounts by brute force what the connection counts as it goes: windows, loans, slots, queues, and who is to be told
+    /// what. Slow, and for tests.
+    ///
+    /// # Errors
+    ///
+    /// What does not add up, which is always a bug of this crate.
+    #[cfg(feature = "testing")]
+    pub fn audit(&self) -> Result<(), alloc::string::String> {
+        self.engine.audit()
+    }
+
+    /// The windows as this end believes them to be; `None` once the connection has ended.
+    #[cfg(feature = "testing")]
+    pub fn windows(&self) -> Option<crate::http2::Windows> {
+        self.engine.http2().windows()
     }
 
     /// Bytes of heap in use, shared payloads left out: to be held against

@@ -12,10 +12,14 @@ mod cardinality;
 mod deadlines;
 #[path = "calls/ending.rs"]
 mod ending;
+#[path = "calls/interop.rs"]
+mod interop;
 #[path = "calls/kinds.rs"]
 mod kinds;
 #[path = "calls/lifetime.rs"]
 mod lifetime;
+#[path = "calls/mapping.rs"]
+mod mapping;
 #[path = "calls/messages.rs"]
 mod messages;
 #[path = "calls/metadata.rs"]

@@ -8,23 +8,7 @@ mod call;
 mod world;
 
 use proptest::prelude::*;
-use world::World;
-
-/// What is done next. Calls are picked by number, modulo how many there are.
-#[derive(Clone, Debug)]
-pub(crate) enum Doing {
-    Open { kind: u8, deadline: Option<u16> },
-    ClientSend { call: u8, size: u32 },
-    HalfClose(u8),
-    Cancel(u8),
-    ClientRead { call: u8, items: u8 },
-    ServerSend { call: u8, size: u32 },
-    Finish { call: u8, code: u8 },
-    Reset(u8),
-    ServerRead { call: u8, items: u8 },
-    Steps(u8),
-    Sleep(u16),
-}
+use world::{Doing, Finale, World};
 
 fn size() -> impl Strategy<Value = u32> {
     prop_oneof![6 => 0..60u32, 3 => 60..6_000u32, 1 => 60_000..200_000u32]
@@ -44,17 +28,6 @@ fn doing() -> impl Strategy<Value = Doing> {
         6 => (1..40u8).prop_map(Doing::Steps),
         1 => (1..1_500u16).prop_map(Doing::Sleep),
     ]
-}
-
-/// How a run ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Finale {
-    /// Both sides say the rest and read it.
-    Regular,
-    /// The transport is lost at once.
-    Lost,
-    /// As regular, after a graceful shutdown by the server has begun.
-    Shutdown,
 }
 
 proptest! {

@@ -694,3 +694,89 @@ fn writable_means_that_a_message_may_be_sent() {
     drain(&mut peer.server, T0);
     assert!(!peer.server.call(id).unwrap().is_writable());
 }
+
+/// Calls whose turn had come, but whose HEADERS had found no room in the output, started above a limit that fell meanwhile.
+#[test]
+fn a_lowered_limit_holds_for_calls_that_have_not_left() {
+    let mut peer = RawServer::new(Limits::default());
+    drain(&mut peer.client, T0);
+    let ids: Vec<_> = (0..10).map(|_| peer.client.open(T0, &OpenOptions::new(&BIDI)).unwrap()).collect();
+    let mut out = WriteBuf::with_target(1);
+    peer.client.transmit(T0, &mut out);
+    assert_eq!(frames(&out.copy_to_bytes(out.len())).len(), 1, "one HEADERS, and no room for more");
+    let limit = |limit| frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, limit]);
+    peer.client.receive(T0, &limit(2));
+    let heads = |client: &mut Connection<Client>| -> Vec<u32> {
+        frames(&drain(client, T0)).iter().filter(|frame| frame.0 == HEADERS).map(|frame| frame.2).collect()
+    };
+    assert_eq!(heads(&mut peer.client), [3]);
+    // Those that wait keep their order, and one of them may be let go.
+    peer.client.call(ids[2]).unwrap().cancel();
+    peer.client.receive(T0, &limit(9));
+    assert_eq!(heads(&mut peer.client), [5, 7, 9, 11, 13, 15, 17]);
+    assert_eq!(peer.client.calls(), 9);
+}
+
+/// An idle connection whose transport ended between two frames was said to have broken.
+#[test]
+fn an_idle_transport_ends_gracefully() {
+    let ended = |octets: &[u8], call: bool| {
+        let mut peer = RawServer::new(Limits::default());
+        if call {
+            peer.client.open(T0, &OpenOptions::new(&BIDI)).unwrap();
+        }
+        peer.client.receive(T0, octets);
+        peer.client.receive_eof(T0);
+        assert!(std::iter::from_fn(|| peer.client.poll_event()).any(|event| event == Event::Closed));
+        peer.client.error().map(|error| error.to_string())
+    };
+    assert_eq!(ended(&[], false), None);
+    assert!(ended(&[], true).is_some_and(|error| error.contains("end of input")));
+    assert!(ended(&[0, 0], false).is_some_and(|error| error.contains("inside a frame")));
+    // What the peer said before it closed is the reason.
+    let calm = frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11]);
+    assert!(ended(&calm, false).is_some_and(|error| error.contains("ENHANCE_YOUR_CALM")));
+}
+
+/// The trailers of a call that was cancelled meanwhile are decoded for the table's sake (H-021), into memory that only the
+/// end of a call gave back: an idle connection kept more than 100 KiB for ever.
+#[test]
+fn a_late_header_block_takes_no_memory_for_good() {
+    let mut peer = RawServer::new(Limits::default());
+    let id = peer.client.open(T0, &OpenOptions::new(&UNARY)).unwrap();
+    peer.client.call(id).unwrap().send(vec![1]).unwrap();
+    drain(&mut peer.client, T0);
+    peer.client.call(id).unwrap().cancel();
+    drain(&mut peer.client, T0);
+    peer.client.handle_timeout(secs(2));
+    assert_eq!(peer.client.poll_timeout(), None);
+    let before = peer.client.heap_size();
+
+    let long = "x".repeat(12_000);
+    peer.encoder = Encoder::new(0, 0);
+    peer.headers(1, ES, &[("grpc-status", "0"), ("long", &long)]);
+    assert_eq!(peer.client.error(), None);
+    assert!(peer.client.heap_size() > before + 12_000, "this test needs a block that is decoded");
+    let due = peer.client.poll_timeout().expect("a date to give it back");
+    peer.client.handle_timeout(due);
+    assert!(peer.client.heap_size() <= before + 4_096, "{} octets are kept", peer.client.heap_size());
+    assert_eq!(peer.client.poll_timeout(), None);
+
+    // What is small is kept: a PING now and then starts no timer.
+    peer.client.receive(secs(9), &frame(6, 0, 0, &[0; 8]));
+    assert_eq!(peer.client.poll_timeout(), None);
+}
+
+/// What the end of the transport cut off was kept by `trim`, though nothing can follow.
+#[test]
+fn a_connection_that_has_ended_keeps_no_part_of_a_frame() {
+    let mut peer = RawServer::new(Limits::default());
+    let mut cut_off = frame(HEADERS, EH, 1, &[0; 16_000]);
+    cut_off.truncate(15_000);
+    let before = peer.client.heap_size();
+    peer.client.receive(T0, &cut_off);
+    assert!(peer.client.heap_size() >= before + 14_991);
+    peer.client.receive_eof(T0);
+    peer.client.handle_timeout(secs(2));
+    assert!(peer.client.heap_size() <= before + 4_096, "{} octets are kept", peer.client.heap_size());
+}

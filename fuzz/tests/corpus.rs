@@ -7,7 +7,7 @@ use std::path::Path;
 const TRUNCATE_UP_TO: usize = 300;
 
 /// Targets whose input is no wire, so that the start of a seed is just another seed.
-const STRUCTURED: [&str; 2] = ["hpack_round_trip", "http2_frames"];
+const STRUCTURED: [&str; 5] = ["client_frames", "hpack_round_trip", "http2_frames", "pair_operations", "server_frames"];
 
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
@@ -51,12 +51,19 @@ macro_rules! targets {
 }
 
 targets! {
+    client
+    client_frames
     frames
     grpc_fields
     grpc_messages
+    grpc_values
     hpack_decode
+    hpack_differential
     hpack_round_trip
     http2_client
     http2_frames
     http2_server
+    pair_operations
+    server
+    server_frames
 }

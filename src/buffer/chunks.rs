@@ -42,7 +42,7 @@ struct Link {
 }
 
 /// The buffers of one connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pool {
     links: Pages<Link>,
     blocks: Pages<FieldBlock>,
@@ -50,6 +50,13 @@ pub(crate) struct Pool {
     spare_large: Vec<Vec<u8>>,
     /// Octets of capacity in `spare_large`.
     large: usize,
+}
+
+/// What is in use; spare buffers stay behind, since a copy of an empty buffer has no memory to count.
+impl Clone for Pool {
+    fn clone(&self) -> Self {
+        Self { links: self.links.clone(), blocks: self.blocks.clone(), ..Self::new() }
+    }
 }
 
 /// Names a field block that is kept in the pool.
@@ -286,6 +293,22 @@ impl Queue {
         }
     }
 
+    /// The chunks' octets that are left, with their marks.
+    #[cfg(feature = "testing")]
+    pub(crate) fn chunks<'p>(&self, pool: &'p Pool) -> impl Iterator<Item = (&'p [u8], u8)> {
+        let first = Self { ..*self };
+        core::iter::successors(Some(first), move |at| {
+            pool.links.get(at.head).map(|link| Self { head: link.next, ..first })
+        })
+        .map_while(|at| at.front(pool))
+    }
+
+    /// Octets queued, counted one chunk after the other.
+    #[cfg(feature = "testing")]
+    pub(crate) fn recount(&self, pool: &Pool) -> usize {
+        self.chunks(pool).map(|(octets, _)| octets.len()).sum()
+    }
+
     /// Returns all buffers to the pool.
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
         while let Some(link) = pool.links.remove(self.head) {
@@ -362,6 +385,8 @@ mod tests {
         }
         assert_eq!(pool.spare_large.len(), 4);
         assert_eq!(pool.take_buffer(100).capacity(), 0, "a short message gets none of them");
+        let copy = pool.clone();
+        assert_eq!((copy.large, copy.heap_size()), (0, 0), "nothing is counted that is not there");
         assert!(pool.take_buffer(10_000).capacity() > 10_000);
         pool.trim();
         assert_eq!(pool.heap_size(), 0);

@@ -61,6 +61,8 @@ pub struct Engine {
     /// What is lent of the assembly budget, and who waits for it.
     pub(super) lent_octets: u32,
     pub(super) loan_queue: VecDeque<StreamKey>,
+    /// Calls whose send was refused because too much is queued on all calls together.
+    pub(super) total_queue: VecDeque<StreamKey>,
     /// What the windows of open calls have grown by.
     pub(super) grown_octets: u32,
     /// What the application was lent by the last verb.
@@ -90,6 +92,7 @@ impl Engine {
             held_headers: 0,
             lent_octets: 0,
             loan_queue: VecDeque::new(),
+            total_queue: VecDeque::new(),
             grown_octets: 0,
             lent_chunk: None,
             lent_block: None,
@@ -154,7 +157,12 @@ impl Engine {
             }
         }
         self.flags.exhausted |= self.http2.take_window_exhausted();
+        // A header block of a stream that is gone takes memory where no call will end and give it back.
+        if self.trim_at.is_none() && self.http2.streams() == 0 && self.http2.has_slack() {
+            self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+        }
         self.tell_available();
+        self.tell_room();
         self.settle();
     }
 
@@ -325,6 +333,9 @@ impl Engine {
     fn fire(&mut self) {
         let now = self.now;
         self.http2.handle_timeout(now);
+        while let Some(key) = self.http2.next_stalled() {
+            self.send_stalled(key);
+        }
         while let Some(key) = self.timers.take_due(now) {
             self.call_timer(key);
         }
@@ -336,7 +347,7 @@ impl Engine {
             self.trim_at = None;
             self.http2.trim();
             self.timers.clear();
-            self.loan_queue = VecDeque::new();
+            (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
             self.scratch = Vec::new();
         }
         self.settle();
@@ -421,6 +432,7 @@ impl Engine {
         self.http2.consumed_late(credit);
         self.return_loan(lent);
         self.tell_available();
+        self.tell_room();
         if self.http2.streams() == 0 {
             self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
             self.settle();
@@ -455,10 +467,18 @@ impl Engine {
         &self.http2
     }
 
+    pub(crate) fn held_headers(&self) -> usize {
+        self.held_headers
+    }
+
+    pub(crate) fn lent(&self) -> u32 {
+        self.lent_octets
+    }
+
     pub(crate) fn heap_size(&self) -> usize {
         self.http2.heap_size()
             + self.timers.heap_size()
-            + self.loan_queue.capacity() * size_of::<StreamKey>()
+            + (self.loan_queue.capacity() + self.total_queue.capacity()) * size_of::<StreamKey>()
             + self.scratch.capacity()
     }
 }

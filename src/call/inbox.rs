@@ -216,6 +216,13 @@ impl Inbox {
         }
     }
 
+    /// Octets held, as they left the window, counted one message after the other.
+    #[cfg(feature = "testing")]
+    pub(super) fn recount(&self, pool: &Pool) -> u32 {
+        let size = |(octets, mark): (&[u8], u8)| octets.len() + if mark & WHOLE_MESSAGE != 0 { PREFIX_LEN } else { 0 };
+        u32::from(self.prefix_len) + self.queue.chunks(pool).map(size).sum::<usize>() as u32
+    }
+
     /// Drops what is there of the message that is arriving, since the rest of it never will; returns the octets to give
     /// back.
     pub(super) fn drop_partial(&mut self, pool: &mut Pool) -> u32 {

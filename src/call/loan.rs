@@ -10,6 +10,7 @@
 
 use super::engine::Engine;
 use super::state::Stop;
+use crate::frame::MAX_PADDING;
 use crate::grpc::{Code, Status};
 use crate::http2::StreamKey;
 use alloc::format;
@@ -19,8 +20,15 @@ impl Engine {
     /// more than `taking` whole messages, about to be taken, are before it.
     pub(super) fn check_loan(&mut self, key: StreamKey, taking: u32) {
         let Some(call) = self.http2.get(key) else { return };
-        let spoken_for = call.lent > 0 || call.wants_loan || self.http2.is_receive_ended(key);
-        if spoken_for || (call.inbox.complete() > taking && call.may_deliver(self.side)) {
+        if call.wants_loan || self.http2.is_receive_ended(key) {
+            return;
+        }
+        if call.lent > 0 {
+            // It has all that it needs, but padding takes a part of it (G-192): that is announced while a frame still fits.
+            let frame = i64::from(self.settings.limits.max_frame);
+            return self.http2.announce_for(key, self.awaited(key).min(frame));
+        }
+        if call.inbox.complete() > taking && call.may_deliver(self.side) {
             return;
         }
         let awaited = self.awaited(key);
@@ -39,14 +47,15 @@ impl Engine {
         self.grant_loans();
     }
 
-    /// Octets that the peer has to send before a reader can go on: the rest of a message, and one more. Some peers end
-    /// their stream only while its window is open, even though that takes none of it.
+    /// Octets that the peer has to send before a reader can go on: the rest of a message, and the padding of one frame,
+    /// which comes back at once but has to find room. Some peers also end their stream only while its window is open, even
+    /// though that takes none of it.
     fn awaited(&self, key: StreamKey) -> i64 {
         let Some(call) = self.http2.get(key) else { return 0 };
         // What is left of the current frame has left the window already.
         let missing = i64::from(call.inbox.awaited()) - i64::from(self.http2.undelivered(key));
         let held = call.inbox.complete() > 0 && !call.may_deliver(self.side);
-        if missing > 0 || (missing == 0 && held) { missing + 1 } else { 0 }
+        if missing > 0 || (missing == 0 && held) { missing + i64::from(MAX_PADDING) } else { 0 }
     }
 
     fn lacking(&self, key: StreamKey) -> u32 {

@@ -1,6 +1,8 @@
 //! One call's life: four kinds, two roles, deadlines, cancellation, cardinality. Reached through
 //! [`Connection`](crate::Connection).
 
+#[cfg(feature = "testing")]
+mod audit;
 mod client;
 mod engine;
 mod handle;

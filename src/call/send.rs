@@ -60,16 +60,45 @@ impl Engine {
         let limits = &self.settings.limits;
         let queued = self.http2.queued(key);
         queued == 0
-            || (queued + octets <= limits.send_queue_per_call as usize
-                && self.http2.queued_in_all() + octets <= limits.send_queue_per_connection as usize)
+            || (queued.saturating_add(octets) <= limits.send_queue_per_call as usize && self.has_room_in_all(octets))
     }
 
-    fn refuse(&mut self, key: StreamKey) {
+    fn has_room_in_all(&self, octets: usize) -> bool {
+        let limit = self.settings.limits.send_queue_per_connection as usize;
+        self.http2.queued_in_all().saturating_add(octets) <= limit
+    }
+
+    /// `Writable` follows when the call's own queue has drained by half, or where the total is in the way, when half of that
+    /// is free: the call's own queue may wait for a window of its own.
+    fn refuse(&mut self, key: StreamKey, octets: usize) {
         let half = self.settings.limits.send_queue_per_call / 2;
         let mark = half.min((self.http2.queued(key) / 2) as u32);
         self.http2.watch_queue(key, mark);
-        if let Some(call) = self.http2.get_mut(key) {
-            call.write_armed = true;
+        let full = !self.has_room_in_all(octets);
+        let Some(call) = self.http2.get_mut(key) else { return };
+        call.write_armed = true;
+        if full && !core::mem::replace(&mut call.awaits_total, true) {
+            if self.total_queue.len() > 2 * self.http2.streams() {
+                let http2 = &self.http2;
+                self.total_queue.retain(|key| http2.get(*key).is_some());
+            }
+            self.total_queue.push_back(key);
+        }
+    }
+
+    /// `Writable` for those that were refused for the total, once there is room again.
+    pub(super) fn tell_room(&mut self) {
+        if self.total_queue.is_empty() {
+            return;
+        }
+        let half = self.settings.limits.send_queue_per_connection / 2;
+        if self.http2.queued_in_all() <= half as usize {
+            while let Some(key) = self.total_queue.pop_front() {
+                if let Some(call) = self.http2.get_mut(key) {
+                    call.awaits_total = false;
+                }
+                self.tell_writable(key);
+            }
         }
     }
 
@@ -85,8 +114,8 @@ impl Engine {
         if !self.fits(message.data.len()) {
             return Err(SendError::TooLarge(message));
         }
-        if !self.has_room(key, message.data.len() + PREFIX_LEN) {
-            self.refuse(key);
+        if !self.has_room(key, message.data.len().saturating_add(PREFIX_LEN)) {
+            self.refuse(key, message.data.len().saturating_add(PREFIX_LEN));
             return Err(SendError::Full(message));
         }
         self.queue(key, Body::Shared(message.data), message.compressed);
@@ -104,8 +133,8 @@ impl Engine {
         if !self.fits(size_hint) {
             return Err(SendError::TooLarge(()));
         }
-        if !self.has_room(key, size_hint + PREFIX_LEN) {
-            self.refuse(key);
+        if !self.has_room(key, size_hint.saturating_add(PREFIX_LEN)) {
+            self.refuse(key, size_hint.saturating_add(PREFIX_LEN));
             return Err(SendError::Full(()));
         }
         let mut buffer = self.http2.pool_mut().take_buffer(size_hint);
@@ -249,6 +278,20 @@ impl Engine {
             _ => grpc::Code::Internal,
         };
         self.fail(key, Status::local(self.grpc_side(), code, fault), Stop::PeerFault);
+    }
+
+    /// The peer gave this call no window for too long (T-45).
+    pub(super) fn send_stalled(&mut self, key: StreamKey) {
+        match self.side {
+            Side::Client => {
+                let rule = "stalled_send_timeout: the server gave no window for what is queued";
+                self.fail(key, Status::local(self.grpc_side(), grpc::Code::ResourceExhausted, rule), Stop::PeerFault);
+            }
+            Side::Server => {
+                self.http2.reset(key, ErrorCode::CANCEL);
+                self.server_was_reset(key, Stop::PeerFault);
+            }
+        }
     }
 
     pub(super) fn deadline_passed(&mut self, key: StreamKey) {

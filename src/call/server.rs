@@ -286,7 +286,8 @@ impl Engine {
         only: bool,
     ) -> Option<FieldBlock> {
         let content_type = self.http2.get(key).map_or(0, |call| self.content_type_of(call).len());
-        let head = if only { crate::grpc::Trailers::only_overhead("", None) + content_type } else { 0 };
+        let codings = self.settings.accept_encoding();
+        let head = if only { crate::grpc::Trailers::only_overhead("", codings) + content_type } else { 0 };
         let limit = self.http2.peer_max_header_list_size() as usize;
         let mut scratch = core::mem::take(&mut self.scratch);
         let mut block = self.http2.pool_mut().take_block();

@@ -19,7 +19,7 @@ pub enum Stop {
     DeadlineExceeded,
     /// The connection was lost, by either side's error or the transport's end.
     ConnectionLost,
-    /// The peer broke a rule on this call; it was told by a status or by RST_STREAM.
+    /// The peer broke a rule or a limit on this call; it was told by a status or by RST_STREAM.
     PeerFault,
 }
 
@@ -132,6 +132,8 @@ pub(crate) struct CallState {
     pub(super) read_armed: bool,
     /// `Writable` is to be told: a message was refused.
     pub(super) write_armed: bool,
+    /// Is in the queue of those that wait for the connection's send queue.
+    pub(super) awaits_total: bool,
     pub(super) inbox: Inbox,
     pub(super) head: Head,
     pub(super) end: End,
@@ -176,6 +178,7 @@ impl Default for CallState {
             events: Events::default(),
             read_armed: true,
             write_armed: false,
+            awaits_total: false,
             inbox: Inbox::EMPTY,
             head: Head::Awaited,
             end: End::Awaited,

@@ -5,7 +5,7 @@ use super::engine::Engine;
 use super::state::{Sending, Stage, Stop};
 use crate::buffer::WriteBuf;
 use crate::buffer::chunks::BlockId;
-use crate::config::wire_field;
+use crate::config::{Settings, wire_field};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status, timeout};
@@ -27,6 +27,7 @@ impl Engine {
             }
         }
         self.tell_available();
+        self.tell_room();
         self.settle();
     }
 
@@ -79,13 +80,14 @@ impl Engine {
         let block = self.http2.pool_mut().take_kept(own_head);
         let content_type = echo.fields().next().map_or(DEFAULT_CONTENT_TYPE, |field| field);
         let encoding = encoding.map(|name| Field::new(b"grpc-encoding", name));
+        let extra = encoding.into_iter().chain(accept_encoding(&self.settings));
         let size = block.list_size()
             + STATUS_OK.list_size()
             + content_type.list_size()
-            + encoding.map_or(0, |field| field.list_size());
+            + extra.clone().map(|field| field.list_size()).sum::<usize>();
         let fits = size <= self.http2.peer_max_header_list_size() as usize;
         if fits {
-            let fields = [STATUS_OK, content_type].into_iter().chain(encoding).chain(block.fields());
+            let fields = [STATUS_OK, content_type].into_iter().chain(extra).chain(block.fields());
             self.http2.send_head(key, fields, false, output);
         }
         let pool = self.http2.pool_mut();
@@ -136,7 +138,8 @@ impl Engine {
         let (trailers, echo) = (pool.take_kept(trailers), pool.take_kept(echo));
         let content_type = echo.fields().next().unwrap_or(DEFAULT_CONTENT_TYPE);
         let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
-        let fields = [STATUS_OK, content_type].into_iter().chain(plain).chain(trailers.fields());
+        let head = [STATUS_OK, content_type].into_iter().chain(accept_encoding(&self.settings));
+        let fields = head.chain(plain).chain(trailers.fields());
         self.http2.send_head(key, fields, true, output);
         let pool = self.http2.pool_mut();
         pool.give_block(trailers);
@@ -171,6 +174,11 @@ impl Engine {
         }
         self.tell_writable(key);
     }
+}
+
+/// What a response says of the codings that the server can decode (G-099).
+fn accept_encoding(settings: &Settings) -> Option<Field<'_>> {
+    settings.accept_encoding().map(|list| Field::new(b"grpc-accept-encoding", list.as_bytes()))
 }
 
 const STATUS_OK: Field<'static> = Field::new(b":status", b"200");

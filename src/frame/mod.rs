@@ -55,6 +55,10 @@ pub const DEFAULT_MAX_FRAME_SIZE: u32 = 16_384;
 /// The longest payload, in octets, that 24 bits of length can announce (RFC 9113 §4.2).
 pub const MAX_MAX_FRAME_SIZE: u32 = 16_777_215;
 
+/// The most that padding takes of a flow-control window for one frame, in octets: the Pad Length octet and 255 more
+/// (RFC 9113 §6.1).
+pub const MAX_PADDING: u32 = 256;
+
 /// The flow-control window, in octets, that the connection and each stream start with (RFC 9113 §6.9.2).
 pub const DEFAULT_WINDOW: u32 = 65_535;
 

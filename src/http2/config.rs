@@ -24,6 +24,12 @@ pub struct Config {
     pub max_send_frame_size: u32,
     /// SETTINGS_MAX_CONCURRENT_STREAMS, announced and enforced from the first octet on.
     pub max_concurrent_streams: u32,
+    /// Streams that have ended on the wire while the layer above still holds them; `None` stands for as many as
+    /// `max_concurrent_streams`. With as many as this a server refuses streams until one is released.
+    pub max_zombie_streams: Option<u32>,
+    /// Streams that a client may open beyond `max_concurrent_streams` after it acknowledged that limit, besides as many as
+    /// the limit itself; they are refused, and one more ends the connection with PROTOCOL_ERROR.
+    pub max_streams_beyond_limit: u32,
     /// Streams that a client may have waiting for the peer's SETTINGS_MAX_CONCURRENT_STREAMS.
     pub max_waiting_streams: u32,
     /// SETTINGS_INITIAL_WINDOW_SIZE: what a peer may send on one stream before we read.
@@ -34,6 +40,10 @@ pub struct Config {
     pub max_header_list_size: u32,
     /// Fields of one list; a longer one is decoded and discarded.
     pub max_header_fields: u32,
+    /// How many times over a list may exceed `max_header_list_size` or `max_header_fields` before that ends the connection.
+    pub header_abuse: u32,
+    /// Informational (1xx) responses of one stream; one more is a stream error.
+    pub max_informational: u8,
     /// CONTINUATION frames of one header block.
     pub max_continuations: u32,
     /// Encoded octets of one header block.
@@ -56,6 +66,22 @@ pub struct Config {
     pub glitch_burst: u32,
     /// Tokens that come back each second.
     pub glitch_per_second: u32,
+    /// Of the tokens for resets and glitches: with more than so many per cent spent the connection is shut down gracefully,
+    /// so that an honest peer is rid of what it spent. 100 never does.
+    pub drain_at_percent: u8,
+    /// Tokens for DATA frames that are tiny for want of window. When they are spent, DATA waits a moment for more window.
+    pub tiny_data_burst: u32,
+    /// Tokens that come back each second.
+    pub tiny_data_per_second: u32,
+    /// How long DATA waits then.
+    pub tiny_data_hold: Duration,
+    /// How long a stream may have octets queued that the peer gives no window for. A paused reader is legal, so there is no
+    /// limit unless set.
+    pub stalled_send_timeout: Option<Duration>,
+    /// The same, while more than `crowded_queue` octets are queued on the connection; it ends where all of it takes nothing.
+    pub crowded_send_timeout: Option<Duration>,
+    /// See `crowded_send_timeout`.
+    pub crowded_queue: u32,
     /// How long the peer may take for its preface and first SETTINGS.
     pub handshake_timeout: Option<Duration>,
     /// How long the peer may take to acknowledge our SETTINGS.
@@ -75,11 +101,15 @@ impl Config {
             max_frame_size: DEFAULT_MAX_FRAME_SIZE,
             max_send_frame_size: DEFAULT_MAX_FRAME_SIZE,
             max_concurrent_streams: 100,
+            max_zombie_streams: None,
+            max_streams_beyond_limit: 100,
             max_waiting_streams: 1_000,
             stream_window: 256 * 1024,
             connection_window: 4 * 1024 * 1024,
             max_header_list_size: 16 * 1024,
             max_header_fields: 128,
+            header_abuse: 4,
+            max_informational: 8,
             max_continuations: 8,
             max_header_block: 64 * 1024,
             decoder_table_size: 4096,
@@ -91,6 +121,13 @@ impl Config {
             reset_per_second: 330,
             glitch_burst: 10_000,
             glitch_per_second: 330,
+            drain_at_percent: 75,
+            tiny_data_burst: 100,
+            tiny_data_per_second: 100,
+            tiny_data_hold: Duration::from_millis(10),
+            stalled_send_timeout: None,
+            crowded_send_timeout: Some(Duration::from_secs(60)),
+            crowded_queue: 2 * 1024 * 1024,
             handshake_timeout: Some(Duration::from_secs(10)),
             settings_ack_timeout: if server { Some(Duration::from_secs(10)) } else { None },
             header_block_timeout: Some(Duration::from_secs(10)),
@@ -105,6 +142,15 @@ impl Config {
         self.stream_window = self.stream_window.min(MAX_WINDOW);
         self.connection_window = self.connection_window.clamp(DEFAULT_WINDOW, MAX_WINDOW);
         self
+    }
+
+    /// Streams, open or not, that a server holds.
+    pub(super) const fn most_streams(&self) -> u64 {
+        let zombies = match self.max_zombie_streams {
+            Some(zombies) => zombies,
+            None => self.max_concurrent_streams,
+        };
+        self.max_concurrent_streams as u64 + zombies as u64
     }
 
     /// What must be true of a window before our SETTINGS are acknowledged: the larger of old and new (H-081).

@@ -2,6 +2,7 @@
 
 use super::closed::{Closed, ClosedStreams};
 use super::config::{Config, Side};
+use super::counters::Counters;
 use super::error::{ConnectionError, OpenError};
 use super::fields::{CLASSIFIER, Summary};
 use super::flow::{ReceiveWindow, SendWindow};
@@ -11,6 +12,7 @@ use super::links::Lane;
 use super::outgoing::Control;
 use super::reader::{Phase, Reader};
 use super::slots::{List, Slots, StreamKey};
+use super::stall::Stalls;
 use super::stream::{Ending, Receive, Send, State, Stream};
 use crate::buffer::chunks::Pool;
 use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, StreamId};
@@ -19,6 +21,9 @@ use crate::time::Instant;
 
 /// Streams that a client opens before it knows the server's limit (G-164).
 const STREAMS_BEFORE_SETTINGS: u32 = 100;
+
+/// What an idle connection may keep for the next header block, in octets.
+const SLACK: usize = 4_096;
 
 /// From this id on a client opens no more streams: three quarters of the space (G-166).
 pub(super) const LAST_USABLE_ID: u32 = (1 << 31) / 4 * 3;
@@ -55,20 +60,6 @@ pub(super) enum Exhaustion {
     Told,
 }
 
-/// Counters of one connection, for the operator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Streams refused because of a limit.
-    pub streams_refused: u64,
-    /// Streams that the peer reset.
-    pub resets_received: u64,
-    /// Streams that we had to reset because of what the peer sent.
-    pub resets_provoked: u64,
-    /// Frames received, whatever their kind.
-    pub frames_received: u64,
-}
-
 /// HTTP/2 for one connection, either side, with the state `T` of the layer above kept inside each stream.
 ///
 /// Octets go in through [`receive_step`](Self::receive_step), one frame (or a part of a DATA frame) a step; they come out
@@ -101,6 +92,9 @@ pub struct Connection<T> {
     pub(super) ready: List,
     /// Streams whose DATA waits for the connection window.
     pub(super) blocked: List,
+    /// Streams whose DATA waits a moment for a larger window of their own.
+    pub(super) held: List,
+    pub(super) stalls: Stalls,
     pub(super) credits: List,
     pub(super) notices: List,
     /// Streams that count for SETTINGS_MAX_CONCURRENT_STREAMS.
@@ -116,11 +110,11 @@ pub struct Connection<T> {
     pub(super) resets: Bucket,
     pub(super) glitches: Bucket,
     pub(super) empty_data: Bucket,
+    pub(super) beyond_limit: Bucket,
+    pub(super) tiny_data: Bucket,
     pub(super) data_since_refund: u32,
-    pub(super) settings_frames: u32,
     pub(super) shutdown: Shutdown,
     pub(super) peer_last: Option<StreamId>,
-    pub(super) peer_goaways: u32,
     /// What the peer's GOAWAY said, where it was not a graceful one: the reason once the connection ends.
     pub(super) peer_error: Option<ConnectionError>,
     pub(super) handshake_until: Option<Instant>,
@@ -137,6 +131,8 @@ impl<T> Connection<T> {
         let config = config.within_protocol();
         let first_id = StreamId::new(if side == Side::Client { 1 } else { 2 });
         let reset_burst = config.reset_burst.max(config.max_concurrent_streams.saturating_mul(20));
+        let beyond_limit = config.max_streams_beyond_limit.saturating_add(config.max_concurrent_streams);
+        let drain_at = config.drain_at_percent;
         Self {
             side,
             reader: Reader::new(side),
@@ -153,6 +149,8 @@ impl<T> Connection<T> {
             waiting_len: 0,
             ready: List::new(Lane::Send),
             blocked: List::new(Lane::Send),
+            held: List::new(Lane::Send),
+            stalls: Stalls::NONE,
             credits: List::new(Lane::Credit),
             notices: List::new(Lane::Notice),
             active: 0,
@@ -170,14 +168,14 @@ impl<T> Connection<T> {
                 max_header_list_size: u32::MAX,
             },
             control: Control::new(),
-            resets: Bucket::new(reset_burst, config.reset_per_second, now),
-            glitches: Bucket::new(config.glitch_burst, config.glitch_per_second, now),
-            empty_data: Bucket::new(config.empty_data_burst, 0, now),
+            resets: Bucket::new(reset_burst, config.reset_per_second, drain_at, now),
+            glitches: Bucket::new(config.glitch_burst, config.glitch_per_second, drain_at, now),
+            empty_data: Bucket::new(config.empty_data_burst, 0, 100, now),
+            beyond_limit: Bucket::new(beyond_limit, 0, 100, now),
+            tiny_data: Bucket::new(config.tiny_data_burst, config.tiny_data_per_second, 100, now),
             data_since_refund: 0,
-            settings_frames: 0,
             shutdown: Shutdown::No,
             peer_last: None,
-            peer_goaways: 0,
             peer_error: None,
             handshake_until: config.handshake_timeout.and_then(|timeout| now.checked_add(timeout)),
             settings_ack_until: None,
@@ -270,7 +268,7 @@ impl<T> Connection<T> {
         if stream.is_closed() {
             return;
         }
-        if !stream.id.is_zero() {
+        if !stream.id.is_zero() && !self.ended {
             self.control.resets.push_back((stream.id, code));
         }
         let window = stream.receive_window.available();
@@ -322,7 +320,13 @@ impl<T> Connection<T> {
     }
 
     pub(super) fn leave_send_lane(&mut self, key: StreamKey) {
-        let list = if self.blocked.has_at_an_end(key) { &mut self.blocked } else { &mut self.ready };
+        let list = if self.blocked.has_at_an_end(key) {
+            &mut self.blocked
+        } else if self.held.has_at_an_end(key) {
+            &mut self.held
+        } else {
+            &mut self.ready
+        };
         list.remove(&mut self.slots, key);
     }
 
@@ -517,16 +521,6 @@ impl<T> Connection<T> {
         new
     }
 
-    /// Counts of what happened so far.
-    pub fn counters(&self) -> Counters {
-        self.counters
-    }
-
-    /// Tokens spent of the reset guard and the glitch guard, in this order.
-    pub fn guards_spent(&self) -> (u64, u64) {
-        (self.resets.spent(), self.glitches.spent())
-    }
-
     /// Gives slack memory back. Call it when no stream is open; HPACK tables and windows stay as they are.
     pub fn trim(&mut self) {
         if self.slots.len() == 0 {
@@ -534,10 +528,15 @@ impl<T> Connection<T> {
             self.ids.trim();
             self.closed.trim();
             self.pool.trim();
-            self.reader.trim();
+            self.reader.trim(self.ended);
             self.control.trim();
             self.fields = FieldBlock::new();
         }
+    }
+
+    /// Whether the way of header blocks and of frames in pieces holds memory that is worth a [`trim`](Self::trim).
+    pub(crate) fn has_slack(&self) -> bool {
+        self.reader.heap_size() + self.fields.capacity() > SLACK
     }
 
     /// Bytes of heap in use, tables included and shared payloads left out.

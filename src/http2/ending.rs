@@ -10,12 +10,17 @@ impl<T> Connection<T> {
     /// Begins a graceful shutdown: a server announces it with GOAWAY and goes on until the streams in flight have
     /// arrived and ended (RFC 9113 §6.8); a client opens no more streams.
     pub fn shut_down(&mut self, now: Instant) {
+        self.shut_down_because(now, "shutting down");
+    }
+
+    /// As [`shut_down`](Self::shut_down), with the debug data of the GOAWAY.
+    pub(super) fn shut_down_because(&mut self, now: Instant, reason: &'static str) {
         if self.shutdown != Shutdown::No || self.error.is_some() {
             return;
         }
         self.shutdown = match self.side {
             Side::Server => {
-                self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, "shutting down");
+                self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, reason);
                 self.control.own_ping = true;
                 Shutdown::Announced { until: now.saturating_add(self.config.shutdown_ping_timeout) }
             }
@@ -37,14 +42,19 @@ impl<T> Connection<T> {
         self.fail(code, Origin::Application, reason);
     }
 
-    /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3).
+    /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3). Where there are none, and no frame was
+    /// cut short, that is a graceful end (L-36).
     pub fn receive_eof(&mut self) {
         if self.error.is_none() && !self.ended {
-            let reason = if self.reader.is_between_frames() { "end of input" } else { "end of input inside a frame" };
-            let transport = ConnectionError::new(ErrorCode::NO_ERROR, Origin::Transport, reason);
-            self.error = Some(self.peer_error.take().unwrap_or(transport));
+            let between_frames = self.reader.is_between_frames();
+            let spoken = self.side == Side::Server || self.reader.got_settings();
+            let reason = if between_frames { "end of input" } else { "end of input inside a frame" };
+            let broken = (!between_frames || self.slots.len() > 0 || !spoken)
+                .then(|| ConnectionError::new(ErrorCode::NO_ERROR, Origin::Transport, reason));
+            self.error = self.peer_error.take().or(broken);
         }
         self.ended = true;
+        self.control.drop_replies();
     }
 
     /// A graceful end: nothing is open any more, after a GOAWAY either way. [`release`](Self::release) does this too.
@@ -68,6 +78,7 @@ impl<T> Connection<T> {
         }
         self.error = Some(ConnectionError::new(code, origin, reason));
         self.ended = true;
+        self.control.drop_replies();
         // H-005, G-169: whoever does not speak HTTP/2 gets no GOAWAY.
         if self.reader.saw_preface() {
             // H-103: never above what an earlier GOAWAY named.
@@ -108,15 +119,22 @@ impl<T> Connection<T> {
         let shutdown = if let Shutdown::Announced { until } = self.shutdown { until } else { Instant::MAX };
         let block = self.reader.block_until(self.config.header_block_timeout).unwrap_or(Instant::MAX);
         let settings_ack = self.settings_ack_until.unwrap_or(Instant::MAX);
-        self.handshake_until.unwrap_or(Instant::MAX).min(settings_ack).min(shutdown).min(block)
+        self.handshake_until
+            .unwrap_or(Instant::MAX)
+            .min(settings_ack)
+            .min(shutdown)
+            .min(block)
+            .min(self.next_stall_timeout())
     }
 
-    /// Does what is due at `now`; afterwards [`is_ended`](Self::is_ended) may be true.
+    /// Does what is due at `now`; afterwards [`is_ended`](Self::is_ended) may be true, and
+    /// [`next_stalled`](Self::next_stalled) names streams to give up.
     pub fn handle_timeout(&mut self, now: Instant) {
         let due = |until: Option<Instant>| until.is_some_and(|until| until <= now);
         if self.ended {
             return;
         }
+        self.handle_stalls(now);
         if due(self.handshake_until) {
             self.fail(ErrorCode::SETTINGS_TIMEOUT, Origin::Local, "handshake_timeout: no preface and SETTINGS in time");
         } else if due(self.settings_ack_until) {

@@ -21,6 +21,12 @@ impl SendWindow {
         if self.0 > 0 { self.0 as usize } else { 0 }
     }
 
+    /// The same, below zero too.
+    #[cfg(feature = "testing")]
+    pub(super) const fn signed(self) -> i64 {
+        self.0 as i64
+    }
+
     /// Adds a WINDOW_UPDATE, or the difference of two initial sizes.
     #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     pub(super) fn change(&mut self, difference: i64) -> Result<(), Overflow> {

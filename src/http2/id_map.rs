@@ -94,6 +94,11 @@ impl IdMap {
         }
     }
 
+    #[cfg(feature = "testing")]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Gives the memory back when nothing is stored.
     pub(super) fn trim(&mut self) {
         if self.len == 0 {

@@ -56,9 +56,12 @@
 //! assert_eq!(status, 204);
 //! ```
 
+#[cfg(feature = "testing")]
+pub(crate) mod audit;
 mod closed;
 mod config;
 mod connection;
+mod counters;
 mod ending;
 mod error;
 mod fields;
@@ -74,12 +77,16 @@ mod receive;
 mod receive_data;
 mod receive_headers;
 mod slots;
+mod stall;
 mod step;
 mod stream;
 mod transmit;
 
+#[cfg(feature = "testing")]
+pub use audit::{StreamWindows, Windows};
 pub use config::{Config, Side};
-pub use connection::{Connection, Counters};
+pub use connection::Connection;
+pub use counters::{Counters, Guard, Guards};
 pub use error::{ConnectionError, OpenError, Origin};
 pub use input::Input;
 pub use slots::StreamKey;

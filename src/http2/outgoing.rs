@@ -30,6 +30,8 @@ pub(super) struct Control {
     pub(super) settings_acks: u32,
     /// Payloads to echo, up to `max_replies`.
     pub(super) pongs: VecDeque<[u8; 8]>,
+    /// The most of them at once.
+    pub(super) most_pongs: u32,
     /// Resets of streams: one for each stream that we opened or accepted, and up to `max_replies` for others.
     pub(super) resets: VecDeque<(StreamId, ErrorCode)>,
     pub(super) goaway: Option<GoAwayFrame>,
@@ -44,11 +46,18 @@ impl Control {
             settings: OurSettings::Unsent,
             settings_acks: 0,
             pongs: VecDeque::new(),
+            most_pongs: 0,
             resets: VecDeque::new(),
             goaway: None,
             own_ping: false,
             awaited: 0,
         }
+    }
+
+    /// A PING is to be answered.
+    pub(super) fn answer(&mut self, payload: [u8; 8]) {
+        self.pongs.push_back(payload);
+        self.most_pongs = self.most_pongs.max(self.pongs.len() as u32);
     }
 
     /// A reader waits for so many octets more.
@@ -65,12 +74,24 @@ impl Control {
 
     /// Whether a frame waits here; credit is the connection's to judge.
     pub(super) fn is_pending(&self) -> bool {
-        self.settings == OurSettings::Unsent
-            || self.settings_acks > 0
+        self.settings == OurSettings::Unsent || self.has_frames()
+    }
+
+    /// The same, the preface apart: whoever has nothing to say need not begin.
+    pub(super) fn has_frames(&self) -> bool {
+        self.settings_acks > 0
             || !self.pongs.is_empty()
             || !self.resets.is_empty()
             || self.goaway.is_some()
             || self.own_ping
+    }
+
+    /// Nothing but a GOAWAY is of use any more.
+    pub(super) fn drop_replies(&mut self) {
+        self.settings_acks = 0;
+        self.pongs.clear();
+        self.resets.clear();
+        self.own_ping = false;
     }
 
     pub(super) fn trim(&mut self) {

@@ -183,11 +183,12 @@ impl Reader {
         }
     }
 
-    pub(super) fn trim(&mut self) {
-        if self.payload.is_empty() {
+    /// Gives memory back. What has arrived of a frame and of a header block stays, unless the connection has `ended`.
+    pub(super) fn trim(&mut self, ended: bool) {
+        if ended || self.payload.is_empty() {
             self.payload = Vec::new();
         }
-        if self.block.is_none() {
+        if ended || self.block.is_none() {
             self.fragments = Vec::new();
         }
     }

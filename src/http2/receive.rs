@@ -17,7 +17,7 @@ use crate::frame::{
 use crate::time::Instant;
 
 /// SETTINGS frames that cost nothing: those of an honest start.
-const FREE_SETTINGS: u32 = 4;
+const FREE_SETTINGS: u64 = 4;
 
 /// WINDOW_UPDATEs below this, while the window is above [`AMPLE_WINDOW`], only make work (T-17).
 const SMALL_INCREMENT: u32 = 1024;
@@ -152,8 +152,8 @@ impl<T> Connection<T> {
         if settings.is_ack() {
             return self.settings_acknowledged();
         }
-        self.settings_frames = self.settings_frames.saturating_add(1);
-        if self.settings_frames > FREE_SETTINGS {
+        self.counters.settings_received += 1;
+        if self.counters.settings_received > FREE_SETTINGS {
             self.glitch(now, 8)?;
         }
         let first = !self.reader.got_settings();
@@ -183,6 +183,10 @@ impl<T> Connection<T> {
         if window != self.peer.initial_window {
             self.change_initial_window(now, window)?;
         }
+        if self.side == Side::Client && self.active > self.peer.max_concurrent_streams {
+            self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
+            self.stop_starting();
+        }
         self.control.settings_acks = self.control.settings_acks.saturating_add(1);
         Ok(if first { Step::Ready } else { Step::Nothing })
     }
@@ -192,19 +196,34 @@ impl<T> Connection<T> {
         self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
         let difference = i64::from(window) - i64::from(self.peer.initial_window);
         self.peer.initial_window = window;
-        let mut next = self.slots.key_from(0);
-        while let Some(key) = next {
-            next = self.slots.key_from(key.index() + 1);
+        for index in 0..self.slots.bound() {
+            let Some((key, stream)) = self.slots.at_mut(index) else { continue };
             // L-20: what has nothing more to send has no window to speak of.
-            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() != Send::Ended) else { continue };
+            if stream.send() == Send::Ended {
+                continue;
+            }
             stream.send_window.change(difference).map_err(|_| {
                 Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE takes a window past 2^31 - 1")
             })?;
-            if !stream.outbox.is_empty() {
-                self.schedule(key);
+            if stream.may_send() {
+                self.widened(key);
             }
         }
         Ok(())
+    }
+
+    /// H-044, L-18: streams whose HEADERS have not left wait again where the limit fell below them, in their old order.
+    fn stop_starting(&mut self) {
+        let mut next = self.ready.back(&self.slots);
+        while let Some(key) = next.filter(|_| self.active > self.peer.max_concurrent_streams) {
+            next = self.ready.before(&self.slots, key);
+            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() == Send::Head) else { continue };
+            stream.sent(Send::Waiting);
+            self.ready.remove(&mut self.slots, key);
+            self.waiting.push_front(&mut self.slots, key);
+            self.waiting_len += 1;
+            self.active -= 1;
+        }
     }
 
     fn settings_acknowledged(&mut self) -> Result<Step, Fault> {
@@ -217,10 +236,8 @@ impl<T> Connection<T> {
         // H-081: from here on a window below the protocol's default is in force.
         let difference = i64::from(self.config.stream_window) - i64::from(self.config.early_stream_window());
         if difference < 0 {
-            let mut next = self.slots.key_from(0);
-            while let Some(key) = next {
-                next = self.slots.key_from(key.index() + 1);
-                if let Some(stream) = self.slots.get_mut(key) {
+            for index in 0..self.slots.bound() {
+                if let Some((_, stream)) = self.slots.at_mut(index) {
                     stream.receive_window.adjust(difference);
                 }
             }
@@ -243,10 +260,11 @@ impl<T> Connection<T> {
             }
             return Ok(Step::Nothing);
         }
+        self.counters.pings_received += 1;
         if self.control.pongs.len() >= self.config.max_replies as usize {
             return Err(Fault::calm("max_replies: PINGs arrive faster than their answers leave"));
         }
-        self.control.pongs.push_back(ping.payload);
+        self.control.answer(ping.payload);
         Ok(Step::Nothing)
     }
 
@@ -269,9 +287,7 @@ impl<T> Connection<T> {
         let increment = i64::from(frame.increment);
         if frame.stream.is_zero() {
             let before = self.send_window.available();
-            if frame.increment < SMALL_INCREMENT && before > AMPLE_WINDOW {
-                self.glitch(now, 1)?;
-            }
+            self.judge_increment(now, frame.increment, before)?;
             self.send_window.change(increment).map_err(|_| {
                 Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "WINDOW_UPDATE takes the window past 2^31 - 1")
             })?;
@@ -288,18 +304,25 @@ impl<T> Connection<T> {
             let reason = "WINDOW_UPDATE takes a stream's window past 2^31 - 1 (RFC 9113 section 6.9.1)";
             return self.reset_by_fault(now, key, ErrorCode::FLOW_CONTROL_ERROR, reason);
         }
-        if !stream.outbox.is_empty() {
-            self.schedule(key);
+        if stream.may_send() {
+            self.widened(key);
         }
-        if frame.increment < SMALL_INCREMENT && before > AMPLE_WINDOW {
-            self.glitch(now, 1)?;
-        }
+        self.judge_increment(now, frame.increment, before)?;
         Ok(Step::Nothing)
     }
 
+    /// T-17
+    fn judge_increment(&mut self, now: Instant, increment: u32, before: usize) -> Result<(), Fault> {
+        if increment >= SMALL_INCREMENT || before <= AMPLE_WINDOW {
+            return Ok(());
+        }
+        self.counters.small_updates_received += 1;
+        self.glitch(now, 1)
+    }
+
     fn go_away(&mut self, now: Instant, frame: GoAway<'_>) -> Result<Step, Fault> {
-        self.peer_goaways = self.peer_goaways.saturating_add(1);
-        if self.peer_goaways > 2 {
+        self.counters.goaways_received += 1;
+        if self.counters.goaways_received > 2 {
             self.glitch(now, 8)?;
         }
         // H-103, G-175
@@ -347,8 +370,13 @@ impl<T> Connection<T> {
         if opened { Ok(()) } else { Err(Fault::protocol(reason)) }
     }
 
-    /// A stream error. T-03: on a server, what provokes resets ends the connection, so that a client cannot make it
-    /// open and drop work for ever; a client resets the stream.
+    /// Whether the peer's fault on one stream ends the connection. T-03: on a server it does, so that a client cannot make it
+    /// open and drop work for ever. A client spares its other calls (H-032, H-034, G-055), if there are any.
+    pub(super) fn ends_for_fault(&self) -> bool {
+        self.side == Side::Server || self.active == 0
+    }
+
+    /// A stream error, or an error of the connection where that [spares nobody](Self::ends_for_fault).
     pub(super) fn fault_on(
         &mut self,
         now: Instant,
@@ -356,7 +384,7 @@ impl<T> Connection<T> {
         code: ErrorCode,
         reason: &'static str,
     ) -> Result<Step, Fault> {
-        if self.side == Side::Server {
+        if self.ends_for_fault() {
             return Err(Fault::Connection(code, reason));
         }
         match self.find(stream) {
@@ -388,21 +416,10 @@ impl<T> Connection<T> {
     pub(super) fn reset_unknown(&mut self, now: Instant, stream: StreamId, code: ErrorCode) -> Result<Step, Fault> {
         self.counters.resets_provoked += 1;
         self.charge_reset(now)?;
-        if self.control.resets.len() >= self.config.max_replies as usize + self.slots.len() {
+        if self.control.resets.len() >= (self.config.max_replies as usize).saturating_add(self.slots.len()) {
             return Err(Fault::calm("max_replies: resets are provoked faster than they leave"));
         }
         self.control.resets.push_back((stream, code));
         Ok(Step::Nothing)
-    }
-
-    pub(super) fn charge_reset(&mut self, now: Instant) -> Result<(), Fault> {
-        if self.resets.take(now, 8) { Ok(()) } else { Err(Fault::calm("reset_burst: too many streams are reset")) }
-    }
-
-    pub(super) fn glitch(&mut self, now: Instant, eighths: u64) -> Result<(), Fault> {
-        if eighths == 0 || self.glitches.take(now, eighths) {
-            return Ok(());
-        }
-        Err(Fault::calm("glitch_burst: too many frames that make no progress"))
     }
 }

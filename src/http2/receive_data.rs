@@ -1,7 +1,6 @@
 //! Receiving DATA, RFC 9113 §6.1.
 
 use super::closed::Closed;
-use super::config::Side;
 use super::connection::{Connection, Exhaustion};
 use super::error::Fault;
 use super::input::Input;
@@ -96,6 +95,7 @@ impl<T> Connection<T> {
     fn data_on_closed(&mut self, now: Instant, head: &Head) -> Result<Option<Step>, Fault> {
         self.check_not_idle(head.stream, "DATA on an idle stream (RFC 9113 section 5.1)")?;
         let forgotten = self.closed.is_forgotten(head.stream);
+        let fatal = self.ends_for_fault();
         let Some(closed) = self.closed.get_mut(head.stream) else {
             if !forgotten {
                 return Err(Fault::protocol("DATA on a stream that was skipped (RFC 9113 section 5.1.1)"));
@@ -113,7 +113,7 @@ impl<T> Connection<T> {
                 self.glitch(now, if honest { 0 } else { 8 })?;
                 Ok(None)
             }
-            Closed::Ended if self.side == Side::Server => {
+            Closed::Ended if fatal => {
                 Err(Fault::Connection(ErrorCode::STREAM_CLOSED, "DATA on a closed stream (RFC 9113 section 5.1)"))
             }
             Closed::Ended | Closed::PeerReset => {
@@ -125,8 +125,8 @@ impl<T> Connection<T> {
 
     /// H-060, T-43: DATA without data is bounded; real data pays for it.
     fn count_data(&mut self, now: Instant, head: &Head, data: u32) -> Result<(), Fault> {
-        if data == 0 && !head.flags.contains(Flags::END_STREAM) && !self.empty_data.take(now, 8) {
-            return Err(Fault::calm("empty_data_burst: too many DATA frames without data"));
+        if data == 0 && !head.flags.contains(Flags::END_STREAM) {
+            self.charge_empty_data(now)?;
         }
         self.data_since_refund += data;
         while self.data_since_refund >= REFUND_EVERY {

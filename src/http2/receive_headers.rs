@@ -5,19 +5,14 @@ use super::config::Side;
 use super::connection::{Connection, Shutdown};
 use super::error::{Fault, Origin};
 use super::fields::{Malformed, Summary, check_request, check_response, check_trailers, class};
+use super::outgoing::OurSettings;
 use super::reader::OpenBlock;
 use super::slots::StreamKey;
 use super::step::{Part, Step};
 use super::stream::{Receive, Send, State, Stream};
 use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
-use crate::hpack::{BlockLimits, Decoded, Start};
+use crate::hpack::{BlockLimits, DecodeError, Decoded, Start};
 use crate::time::Instant;
-
-/// Informational responses that one stream may carry (T-09, G-045).
-const MAX_INFORMATIONAL: u8 = 8;
-
-/// How far past the announced limits a block may go before it ends the connection, as a factor.
-const ABUSE: u32 = 4;
 
 impl<T: Default> Connection<T> {
     /// H-024, T-30, T-31: a block is bounded by its frames, empty ones included, and by its octets, before any of them
@@ -27,6 +22,7 @@ impl<T: Default> Connection<T> {
         if head.kind == Kind::CONTINUATION
             && let Some(block) = &mut self.reader.block
         {
+            self.counters.continuations_received += 1;
             block.continuations += 1;
             if block.continuations > self.config.max_continuations {
                 return Err(Fault::calm("max_continuations: too many CONTINUATION frames in one header block"));
@@ -61,20 +57,19 @@ impl<T: Default> Connection<T> {
         let limits = BlockLimits {
             max_list_size: self.config.max_header_list_size,
             max_fields: self.config.max_header_fields,
-            abuse_list_size: self.config.max_header_list_size.saturating_mul(ABUSE),
-            abuse_fields: self.config.max_header_fields.saturating_mul(ABUSE),
+            abuse_list_size: self.config.max_header_list_size.saturating_mul(self.config.header_abuse),
+            abuse_fields: self.config.max_header_fields.saturating_mul(self.config.header_abuse),
         };
         self.fields.clear();
         let octets = whole.unwrap_or(&self.reader.fragments);
-        let decoded = self.decoder.decode(octets, &limits, &mut self.fields).map_err(|error| {
-            if error.is_abuse() {
-                Fault::calm("max_header_list_size: a header list is far beyond the limit")
-            } else {
-                Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason())
-            }
+        let decoded = self.decoder.decode(octets, &limits, &mut self.fields).map_err(|error| match error {
+            DecodeError::ListAbuse => Fault::calm("header_abuse: a header list is far beyond max_header_list_size"),
+            DecodeError::FieldAbuse => Fault::calm("header_abuse: far more fields than max_header_fields"),
+            _ => Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason()),
         })?;
         self.reader.fragments.clear();
         let oversized = decoded != Decoded::Complete;
+        self.counters.header_lists_oversized += u64::from(oversized);
         match self.find(block.stream) {
             Some(key) => self.block_on_stream(now, key, block, oversized),
             None => self.block_without_stream(now, block, oversized),
@@ -118,8 +113,9 @@ impl<T: Default> Connection<T> {
             if block.end_stream {
                 return self.malformed(now, key, Malformed("an informational response ends the stream"));
             }
-            if informational >= MAX_INFORMATIONAL {
-                return self.malformed(now, key, Malformed("more than 8 informational responses"));
+            self.counters.informational_received += 1;
+            if informational >= self.config.max_informational {
+                return self.malformed(now, key, Malformed("max_informational: too many 1xx responses"));
             }
             if let Some(stream) = self.slots.get_mut(key) {
                 stream.received(Receive::Head { informational: informational + 1 });
@@ -172,6 +168,7 @@ impl<T: Default> Connection<T> {
         // H-030, H-040
         self.check_not_idle(stream, "HEADERS on a stream that this peer cannot open (RFC 9113 section 5.1.1)")?;
         let forgotten = self.closed.is_forgotten(stream);
+        let fatal = self.ends_for_fault();
         let Some(closed) = self.closed.get_mut(stream) else {
             if !forgotten {
                 return Err(Fault::protocol("a stream id below one used before (RFC 9113 section 5.1.1)"));
@@ -186,7 +183,7 @@ impl<T: Default> Connection<T> {
                 self.glitch(now, if honest { 0 } else { 8 })?;
                 Ok(Step::Nothing)
             }
-            Closed::Ended if self.side == Side::Server => {
+            Closed::Ended if fatal => {
                 Err(Fault::Connection(ErrorCode::STREAM_CLOSED, "HEADERS on a closed stream (RFC 9113 section 5.1)"))
             }
             Closed::Ended | Closed::PeerReset => {
@@ -200,7 +197,7 @@ impl<T: Default> Connection<T> {
     fn request(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
         let id = block.stream;
         // A peer that does not read must not make us queue a reset for each of its requests (T-04, T-23).
-        if self.control.resets.len() >= self.config.max_replies as usize + self.slots.len() {
+        if self.control.resets.len() >= (self.config.max_replies as usize).saturating_add(self.slots.len()) {
             return Err(Fault::calm("max_replies: streams are opened faster than their resets leave"));
         }
         self.highest_remote = id;
@@ -225,8 +222,13 @@ impl<T: Default> Connection<T> {
             return self.reset_unknown(now, id, ErrorCode::PROTOCOL_ERROR);
         };
         // H-043, T-01: open streams count, and so do those that are closed but still held by the application.
-        let limit = self.config.max_concurrent_streams;
-        if self.active >= limit || self.slots.len() >= limit as usize * 2 {
+        if self.active >= self.config.max_concurrent_streams {
+            if self.control.settings == OurSettings::Acknowledged {
+                self.charge_beyond_limit(now)?;
+            }
+            return self.refuse(now, id);
+        }
+        if self.slots.len() as u64 >= self.config.most_streams() {
             return self.refuse(now, id);
         }
         let receive = if block.end_stream { Receive::Ended } else { Receive::Body };

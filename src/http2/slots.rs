@@ -3,6 +3,8 @@
 use super::links::{Lane, Link};
 use super::stream::Stream;
 use crate::buffer::pages::Pages;
+#[cfg(feature = "testing")]
+use alloc::vec::Vec;
 
 const NONE: u32 = u32::MAX;
 
@@ -81,6 +83,16 @@ impl<T> Slots<T> {
         (u32::try_from(index).ok()?..self.pages.bound()).find_map(|index| self.key_at(index))
     }
 
+    /// What a walk over all streams has to cover: one past the highest index in use.
+    pub(super) fn bound(&self) -> u32 {
+        self.pages.bound()
+    }
+
+    /// The stream in a slot, if that is in use, for such a walk.
+    pub(super) fn at_mut(&mut self, index: u32) -> Option<(StreamKey, &mut Stream<T>)> {
+        self.pages.get_mut(index).map(|slot| (StreamKey { index, generation: slot.generation }, &mut slot.stream))
+    }
+
     pub(super) fn trim(&mut self) {
         self.pages.trim();
     }
@@ -124,6 +136,15 @@ impl List {
         slots.key_at(self.head)
     }
 
+    pub(super) fn back<T>(&self, slots: &Slots<T>) -> Option<StreamKey> {
+        slots.key_at(self.tail)
+    }
+
+    /// The stream before this one, which must be in this list.
+    pub(super) fn before<T>(&self, slots: &Slots<T>, key: StreamKey) -> Option<StreamKey> {
+        slots.key_at(slots.get(key)?.links.get(self.lane as usize)?.prev)
+    }
+
     pub(super) fn has_at_an_end(&self, key: StreamKey) -> bool {
         self.head == key.index || self.tail == key.index
     }
@@ -143,6 +164,18 @@ impl List {
         self.tail = key.index;
     }
 
+    /// As [`List::push`], before all others.
+    pub(super) fn push_front<T>(&mut self, slots: &mut Slots<T>, key: StreamKey) {
+        let head = self.head;
+        let Some(link) = slots.link_of(key, self.lane).filter(|link| !link.linked) else { return };
+        *link = Link { prev: NONE, next: head, linked: true };
+        match slots.link(head, self.lane) {
+            Some(first) => first.prev = key.index,
+            None => self.tail = key.index,
+        }
+        self.head = key.index;
+    }
+
     /// Takes the stream out; it must be in this list or in none of its lane.
     pub(super) fn remove<T>(&mut self, slots: &mut Slots<T>, key: StreamKey) {
         let Some(link) = slots.link_of(key, self.lane) else { return };
@@ -159,5 +192,25 @@ impl List {
             Some(after) => after.prev = prev,
             None => self.tail = prev,
         }
+    }
+}
+
+#[cfg(feature = "testing")]
+impl List {
+    /// The streams in the list, in order; `None` where the links of one direction are not those of the other.
+    pub(super) fn walk<T>(&self, slots: &Slots<T>) -> Option<Vec<StreamKey>> {
+        let along = |start: u32, next: fn(&Link) -> u32| {
+            let mut found = Vec::new();
+            let mut at = start;
+            while found.len() <= slots.len() && at != NONE {
+                let link = slots.pages.get(at)?.stream.links.get(self.lane as usize)?;
+                found.extend(slots.key_at(at).filter(|_| link.linked));
+                at = next(link);
+            }
+            Some(found)
+        };
+        let (forward, mut backward) = (along(self.head, |link| link.next)?, along(self.tail, |link| link.prev)?);
+        backward.reverse();
+        Some(forward).filter(|forward| *forward == backward)
     }
 }

@@ -4,6 +4,7 @@ use super::flow::{ReceiveWindow, SendWindow};
 use super::links::{LANES, Link};
 use crate::buffer::chunks::Queue;
 use crate::frame::StreamId;
+use crate::time::Instant;
 
 /// What we still have to send on a stream.
 ///
@@ -67,6 +68,10 @@ pub(super) struct Stream<T> {
     /// Octets of `content-length` still to come.
     pub(super) content_left: Option<u64>,
     pub(super) outbox: Queue,
+    /// Since when no DATA could leave for want of window; [`Instant::MAX`] while it can.
+    pub(super) stalled_since: Instant,
+    /// It waits a moment for more window than it has.
+    pub(super) held: bool,
     /// The layer above wants to know when no more than this is queued.
     pub(super) watch: Option<u32>,
     pub(super) links: [Link; LANES],
@@ -84,6 +89,8 @@ impl<T> Stream<T> {
             receive_window: ReceiveWindow::new(receive_window),
             content_left: None,
             outbox: Queue::EMPTY,
+            stalled_since: Instant::MAX,
+            held: false,
             watch: None,
             links: [Link::OUT; LANES],
             upper,
@@ -102,6 +109,11 @@ impl<T> Stream<T> {
             State::Live { receive, .. } => receive,
             State::Closed => Receive::Ended,
         }
+    }
+
+    /// Whether its own window lets octets go that wait for it.
+    pub(super) fn may_send(&self) -> bool {
+        self.send_window.available() > 0 && !self.outbox.is_empty()
     }
 
     pub(super) fn is_closed(&self) -> bool {

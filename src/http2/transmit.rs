@@ -22,11 +22,8 @@ const WORTHWHILE_CREDIT: u32 = 1024;
 impl<T> Connection<T> {
     /// Whether [`transmit_step`](Self::transmit_step) has something to say.
     pub fn wants_transmit(&self) -> bool {
-        if self.error.is_some() {
-            return self.control.goaway.is_some();
-        }
         if self.ended {
-            return self.control.is_pending();
+            return self.control.has_frames();
         }
         self.control.is_pending()
             || self.owes_credit()
@@ -42,19 +39,18 @@ impl<T> Connection<T> {
     ///
     /// A stream's turn is its HEADERS, at most one DATA, and its end if it has drained; turns go round.
     pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
-        if self.error.is_some() {
+        if self.ended {
             // RFC 9113 §3.4: the preface goes before everything, also before an early end.
-            if self.control.goaway.is_some() && self.control.settings == OurSettings::Unsent {
-                self.write_preface(now, output);
+            if self.control.has_frames() {
+                self.write_replies(now, output);
             }
-            self.write_goaway(output);
             return Transmit::Done;
         }
         if self.control.is_pending() {
             self.write_replies(now, output);
         }
-        if self.ended {
-            return Transmit::Done;
+        if self.queued > self.config.crowded_queue as usize || self.stalls.is_crowded() {
+            self.watch_crowd(now);
         }
         self.write_credit(output);
         loop {
@@ -71,7 +67,7 @@ impl<T> Connection<T> {
                 (Send::Body, Ending::Trailers, true) => return Transmit::Trailers(key),
                 (Send::Body, Ending::Data, true) => self.write_data(key, 0, output),
                 (Send::Body, _, false) => {
-                    self.data_turn(key, output);
+                    self.data_turn(now, key, output);
                     if self.take_drained(key) {
                         return Transmit::Drained(key);
                     }
@@ -178,7 +174,7 @@ impl<T> Connection<T> {
     }
 
     fn may_unblock(&self) -> bool {
-        !self.blocked.is_empty() && self.send_window.available() > 0
+        !self.blocked.is_empty() && self.send_window.available() >= self.stalls.unblock_from.max(1)
     }
 
     /// One stream for each turn while the connection's window lasts: were it all of them, a peer that grants an octet at
@@ -187,26 +183,34 @@ impl<T> Connection<T> {
         if self.may_unblock()
             && let Some(key) = self.blocked.front(&self.slots)
         {
+            self.stalls.unblock_from = 1;
             self.blocked.remove(&mut self.slots, key);
             self.ready.push(&mut self.slots, key);
         }
     }
 
     /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn.
-    fn data_turn(&mut self, key: StreamKey, output: &mut WriteBuf) {
+    fn data_turn(&mut self, now: Instant, key: StreamKey, output: &mut WriteBuf) {
         let Some(stream) = self.slots.get(key) else { return };
         let stream_window = stream.send_window.available();
         if stream_window == 0 {
-            return self.ready.remove(&mut self.slots, key);
+            self.ready.remove(&mut self.slots, key);
+            return self.stalled(now, key);
         }
         let connection_window = self.send_window.available();
         if connection_window == 0 {
             self.ready.remove(&mut self.slots, key);
-            return self.blocked.push(&mut self.slots, key);
+            self.blocked.push(&mut self.slots, key);
+            return self.stalled(now, key);
+        }
+        let window = stream_window.min(connection_window);
+        let queued = stream.outbox.len();
+        if window < queued && window < self.worthwhile() && self.hold(now, key, stream_window <= connection_window) {
+            return;
         }
         let frame = self.peer.max_frame_size.min(self.config.max_send_frame_size) as usize;
-        let octets = stream.outbox.len().min(stream_window).min(connection_window).min(frame);
-        self.write_data(key, octets, output);
+        self.write_data(key, queued.min(window).min(frame), output);
+        self.stalls.progress(now);
         if let Some(stream) = self.slots.get(key)
             && !stream.outbox.is_empty()
         {
@@ -250,6 +254,7 @@ impl<T> Connection<T> {
             left -= piece;
         }
         stream.send_window.spend(octets);
+        stream.stalled_since = Instant::MAX;
         self.send_window.spend(octets);
         self.queued -= octets;
         if end {

@@ -6,10 +6,13 @@
 //! | to | use |
 //! |---|---|
 //! | join a client and a server | [`Pair`] |
+//! | join many, with services that call each other | [`Net`], [`Wire`] |
 //! | delay, cut, throttle, stall or kill a transport | [`FaultyLink`] |
 //! | script a side | [`Pair::on_client`], [`Pair::on_server`], [`answer`], [`echo`] |
 //! | keep what was read | [`Transcript`], [`Record`] |
-//! | have time and chance | [`Clock`], [`Rng`] |
+//! | have time and chance | [`Clock`], [`LocalClock`], [`Rng`] |
+//! | compare runs octet for octet | [`Digest`], [`Net::digest`], [`Transcript::digest`] |
+//! | check windows, slots and frames at every step | [`Pair::watch`], [`Observer`] |
 //!
 //! ```
 //! use grpc_sansio::grpc::{Code, Kind, Method, Status};
@@ -35,15 +38,24 @@
 //! ```
 
 mod clock;
+mod digest;
+mod ends;
 mod link;
+mod net;
 mod pair;
 mod record;
 mod rng;
 mod script;
+mod watch;
+mod wire;
 
-pub use clock::Clock;
-pub use link::{Cut, FaultyLink, Read};
+pub use clock::{Clock, LocalClock};
+pub use digest::Digest;
+pub use link::{Cut, Damage, FaultyLink, Read};
+pub use net::{Net, News, WireId};
 pub use pair::Pair;
 pub use record::{CallLog, Record, Recorded, Transcript};
 pub use rng::Rng;
 pub use script::{Received, answer, echo};
+pub use watch::Observer;
+pub use wire::Wire;

@@ -1,22 +1,25 @@
 //! Both ends of a connection, joined in memory.
 
 use super::clock::Clock;
-use super::link::{Cut, FaultyLink, Read};
+use super::ends::{fire, read, write};
+use super::link::{Cut, FaultyLink};
 use super::record::{Recorded, Transcript};
 use super::rng::Rng;
+use super::watch::Observer;
 use crate::buffer::WriteBuf;
 use crate::call::{Client, Role, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::connection::Connection;
 use crate::error::OpenError;
 use crate::event::{CallId, Event};
+use crate::http2::Side;
 use crate::options::OpenOptions;
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::time::Duration;
 
 /// Steps after which [`Pair::drive`] gives up: far beyond what any test needs, and still less than a second.
-const ENOUGH_STEPS: usize = 1_000_000;
+pub(super) const ENOUGH_STEPS: usize = 1_000_000;
 
 type Handler<R> = Box<dyn FnMut(Instant, &mut Connection<R>, Event)>;
 
@@ -74,6 +77,8 @@ pub struct Pair {
     rng: Rng,
     client_handler: Option<Handler<Client>>,
     server_handler: Option<Handler<Server>>,
+    /// Of the client and of the server.
+    observers: Option<Box<[Observer; 2]>>,
 }
 
 impl core::fmt::Debug for Pair {
@@ -120,7 +125,44 @@ impl Pair {
             rng,
             client_handler: None,
             server_handler: None,
+            observers: None,
         }
+    }
+
+    /// From now on every step is checked: what both sides say and hear is counted and judged by an [`Observer`] for each
+    /// of them, and each [audits](Connection::audit) itself. Slow, and to be called before anything was said.
+    ///
+    /// # Panics
+    ///
+    /// Where something was said before.
+    pub fn watch(&mut self) {
+        assert!(self.up.written() + self.down.written() == 0, "something was said before");
+        assert!(self.client_output.is_empty() && self.server_output.is_empty(), "something was said before");
+        self.observers = Some(Box::new([Observer::new(Side::Client), Observer::new(Side::Server)]));
+    }
+
+    /// The client's first stream has this id: what comes after very many calls comes at once.
+    pub fn skip_streams(&mut self, next: u32) {
+        self.client.skip_streams(next);
+        if let Some(observers) = self.observers.as_deref_mut() {
+            observers[0].skip_streams(next);
+        }
+    }
+
+    /// Checks both sides now, as a [watched](Pair::watch) pair does with every step.
+    ///
+    /// # Panics
+    ///
+    /// Where something does not add up.
+    pub fn check(&self) {
+        let observers = self.observers.as_deref();
+        check(&self.client, observers.map(|[client, _]| client));
+        check(&self.server, observers.map(|[_, server]| server));
+    }
+
+    /// The observers of the client and of the server of a [watched](Pair::watch) pair.
+    pub fn observers(&self) -> Option<&[Observer; 2]> {
+        self.observers.as_deref()
     }
 
     /// Cuts both links' reads.
@@ -232,10 +274,14 @@ impl Pair {
     pub fn step(&mut self) -> bool {
         let now = self.clock.now();
         let mut busy = fire(&mut self.client, now) | fire(&mut self.server, now);
-        busy |= write(&mut self.client, now, &mut self.client_output, &mut self.up);
-        busy |= write(&mut self.server, now, &mut self.server_output, &mut self.down);
-        busy |= read(&mut self.server, now, &mut self.up, &mut self.rng);
-        busy |= read(&mut self.client, now, &mut self.down, &mut self.rng);
+        let (mut of_client, mut of_server) = match self.observers.as_deref_mut() {
+            Some([client, server]) => (Some(client), Some(server)),
+            None => (None, None),
+        };
+        busy |= write(&mut self.client, now, &mut self.client_output, &mut self.up, now, &mut of_client);
+        busy |= write(&mut self.server, now, &mut self.server_output, &mut self.down, now, &mut of_server);
+        busy |= read(&mut self.server, now, &mut self.up, now, &mut self.rng, &mut of_server);
+        busy |= read(&mut self.client, now, &mut self.down, now, &mut self.rng, &mut of_client);
         while let Some(event) = self.client.poll_event() {
             busy = true;
             self.client_log.events.push(event);
@@ -259,42 +305,20 @@ impl Pair {
                 }
             }
         }
+        if busy && self.observers.is_some() {
+            self.check();
+        }
         busy
     }
 }
 
-fn fire<R: Role>(connection: &mut Connection<R>, now: Instant) -> bool {
-    if connection.poll_timeout().is_none_or(|due| due > now) {
-        return false;
+fn check<R: Role>(connection: &Connection<R>, observer: Option<&Observer>) {
+    if let Err(wrong) = connection.audit() {
+        panic!("{wrong}");
     }
-    connection.handle_timeout(now);
-    let next = connection.poll_timeout();
-    assert!(next.is_none_or(|due| due > now), "after handle_timeout({now:?}) poll_timeout is {next:?}");
-    true
-}
-
-fn write<R: Role>(connection: &mut Connection<R>, now: Instant, output: &mut WriteBuf, link: &mut FaultyLink) -> bool {
-    let (wanted, before) = (connection.wants_transmit(), output.len());
-    connection.transmit(now, output);
-    let added = output.len() - before;
-    assert!(wanted || added == 0, "transmit added {added} octets, but wants_transmit was false");
-    assert!(output.is_full() || !connection.wants_transmit(), "transmit left something unsaid, and room for it");
-    let taken = link.write(now, output);
-    if output.is_empty() && connection.is_finished() && !link.is_closed() {
-        link.close(now);
-        return true;
+    if let (Some(observer), Some(windows)) = (observer, connection.windows()) {
+        observer.check(&windows);
     }
-    taken > 0
-}
-
-fn read<R: Role>(connection: &mut Connection<R>, now: Instant, link: &mut FaultyLink, rng: &mut Rng) -> bool {
-    match link.read(now) {
-        Some(Read::Octets(octets)) if rng.one_in(2) => connection.receive(now, &octets),
-        Some(Read::Octets(octets)) => connection.receive_bytes(now, octets),
-        Some(Read::Eof) => connection.receive_eof(now),
-        None => return false,
-    }
-    true
 }
 
 fn collect<R: Recorded>(connection: &mut Connection<R>, log: &mut Transcript, event: Event) {

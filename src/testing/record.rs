@@ -1,5 +1,6 @@
 //! What was read, to keep.
 
+use super::digest::Digest;
 use crate::call::{Client, Item, Role, Server};
 use crate::connection::Connection;
 use crate::event::{CallId, Event};
@@ -47,6 +48,53 @@ pub enum Record {
         /// The server did not process any of it.
         unprocessed: bool,
     },
+}
+
+impl Record {
+    fn add_to(&self, digest: &mut Digest) {
+        // Each part with its length, so that no two lists of parts run together alike.
+        let mut text = |octets: &[u8]| {
+            digest.update_u64(octets.len() as u64);
+            digest.update(octets);
+        };
+        let fields = |metadata: &Metadata, text: &mut dyn FnMut(&[u8])| {
+            for (name, value, _) in metadata.iter().map(|entry| entry.field()) {
+                text(name);
+                text(value);
+            }
+        };
+        match self {
+            Self::Request { path, authority, deadline, metadata } => {
+                text(b"request");
+                text(path.as_bytes());
+                text(authority.as_bytes());
+                text(&deadline.unwrap_or(Instant::MAX).as_nanos().to_le_bytes());
+                fields(metadata, &mut text);
+            }
+            Self::Response(metadata) => {
+                text(b"response");
+                fields(metadata, &mut text);
+            }
+            Self::Message { data, compressed } => {
+                text(if *compressed { b"compressed" } else { b"message" });
+                text(data);
+            }
+            Self::HalfClose => text(b"half-close"),
+            Self::Outcome { status, trailers, origin, unprocessed } => {
+                text(b"outcome");
+                text(&[status.code().as_u8(), u8::from(*unprocessed)]);
+                text(status.message().as_bytes());
+                text(status.details());
+                text(match origin {
+                    Origin::Local => b"local",
+                    Origin::Peer => b"peer",
+                    Origin::Transport => b"transport",
+                    Origin::Application => b"application",
+                });
+                fields(trailers, &mut text);
+            }
+        }
+    }
 }
 
 /// A role whose items can be kept as [`Record`]s: both are.
@@ -174,6 +222,42 @@ impl Transcript {
     /// All calls of which something was read, in the order of their slots.
     pub fn calls(&self) -> impl Iterator<Item = (CallId, &CallLog)> {
         self.calls.iter().map(|(id, log)| (*id, log))
+    }
+
+    /// A hash of all events and of all that was read, to compare runs by.
+    ///
+    /// ```
+    /// use grpc_sansio::testing::Pair;
+    ///
+    /// let transcript = |seed| {
+    ///     let mut pair = Pair::new(seed);
+    ///     pair.drive();
+    ///     pair.client_log.digest()
+    /// };
+    /// assert_eq!(transcript(1), transcript(2), "the seed decides how octets are cut, not what they say");
+    /// ```
+    pub fn digest(&self) -> u64 {
+        let mut digest = Digest::new();
+        for event in &self.events {
+            let (kind, call) = match event {
+                Event::Ready => (1, None),
+                Event::Opened(id) => (2, Some(id)),
+                Event::Readable(id) => (3, Some(id)),
+                Event::Writable(id) => (4, Some(id)),
+                Event::Stopped(id) => (5, Some(id)),
+                Event::Available => (6, None),
+                Event::Draining => (7, None),
+                Event::WindowExhausted => (8, None),
+                Event::Closed => (9, None),
+            };
+            digest.update_u64(kind);
+            digest.update_u64(call.map_or(0, |id| id.index() as u64));
+        }
+        for (id, call) in &self.calls {
+            digest.update_u64(id.index() as u64);
+            call.items.iter().for_each(|item| item.add_to(&mut digest));
+        }
+        digest.value()
     }
 
     /// How often this event came.

@@ -133,7 +133,7 @@ fn g_079_cancel_after_the_end() {
     assert_eq!((raw.said_of_calls(), raw.it.calls()), (vec![], 0));
 }
 
-/// Complete items stay readable behind a reset, on the client too; then the end.
+/// G-154: complete items stay readable behind a reset, on the client too; then the end.
 #[test]
 fn items_stay_readable_behind_a_reset() {
     let mut raw = Raw::client();
@@ -171,4 +171,58 @@ fn a_refused_sender_is_told_when_the_call_stops() {
         assert!(events.contains(&Event::Writable(id)), "{events:?}");
         assert!(matches!(raw.it.call(id).unwrap().send(vec![0; 100]), Err(SendError::Ended(_))));
     }
+}
+
+/// G-134: what is queued goes with the call, and what left stays counted: the connection's window is not given back by a
+/// reset, so others wait for WINDOW_UPDATE.
+#[test]
+fn g_134_cancelling_gives_nothing_back() {
+    let mut raw = Raw::client();
+    let id = raw.open(&OpenOptions::new(&BIDI));
+    raw.it.call(id).unwrap().send(vec![0; 100_000]).unwrap();
+    let sent = |said: &[Seen]| -> usize {
+        said.iter().map(|seen| if let Seen::Data { data, .. } = seen { data.len() } else { 0 }).sum()
+    };
+    assert_eq!(sent(&raw.said()), 65_535);
+    raw.it.call(id).unwrap().cancel();
+    assert_eq!((raw.said_of_calls(), raw.it.queued()), (vec![Seen::Reset(1, ErrorCode::CANCEL)], 0));
+    let _next = raw.open(&OpenOptions::new(&UNARY));
+    raw.it.call(_next).unwrap().send(b"four".to_vec()).unwrap();
+    assert_eq!(sent(&raw.said()), 0);
+    for octets in [8, 1] {
+        let stream = grpc_sansio::frame::StreamId::new(0);
+        let update = grpc_sansio::frame::WindowUpdate { stream, increment: octets };
+        raw.frame(grpc_sansio::frame::Frame::WindowUpdate(update));
+        assert_eq!(sent(&raw.said()), octets as usize);
+    }
+}
+
+/// G-155: what each way of giving up says in RST_STREAM; and REFUSED_STREAM is refused for what the application has seen.
+#[test]
+fn g_155_the_codes_of_our_own_resets() {
+    // Cancelled by the client's application, and by the deadline.
+    let mut raw = Raw::client();
+    let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+    raw.it.call(id).unwrap().cancel();
+    let deadline = grpc_sansio::Instant::from_nanos(1_000_000_000);
+    let _late = raw.request(&OpenOptions::new(&UNARY).deadline(deadline), b"m");
+    raw.sleep(std::time::Duration::from_secs(1));
+    assert_eq!(raw.said_of_calls(), [1, 3].map(|stream| Seen::Reset(stream, ErrorCode::CANCEL))[1..]);
+    // Malformed in HTTP's terms.
+    let _malformed = raw.request(&OpenOptions::new(&UNARY), b"m");
+    raw.headers(5, &[("no-status", "1")], false);
+    assert_eq!(raw.said_of_calls(), [Seen::Reset(5, ErrorCode::PROTOCOL_ERROR)]);
+
+    let mut raw = Raw::server();
+    raw.request(1, &[], false);
+    let id = raw.opened();
+    assert!(raw.it.call(id).unwrap().reset(ErrorCode::REFUSED_STREAM).is_err());
+    raw.it.call(id).unwrap().release();
+    assert_eq!(raw.said_of_calls(), [Seen::Reset(1, ErrorCode::CANCEL)]);
+    // A status that cannot be sent at all.
+    raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, 1)]);
+    raw.request(3, &[], false);
+    let id = raw.opened();
+    raw.it.call(id).unwrap().finish(&Status::new(Code::Aborted, "too long"), &Metadata::new());
+    assert_eq!(raw.said_of_calls(), [Seen::Reset(3, ErrorCode::INTERNAL_ERROR)]);
 }

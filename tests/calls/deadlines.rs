@@ -4,7 +4,7 @@ use crate::raw::{OK, RESPONSE, Raw, Seen, framed};
 use crate::{BIDI, UNARY};
 use grpc_sansio::frame::{ErrorCode, SettingId};
 use grpc_sansio::grpc::{Code, Metadata, Status};
-use grpc_sansio::testing::Pair;
+use grpc_sansio::testing::{Clock, Pair, Record};
 use grpc_sansio::{Event, Instant, OpenOptions, SendError, ServerConfig, Stop};
 use std::time::Duration;
 
@@ -126,7 +126,9 @@ fn g_131_the_server_resets_by_default() {
     let mut raw = Raw::server();
     raw.request(1, &[("grpc-timeout", "5S")], false);
     let id = raw.opened();
-    raw.sleep(5 * SECOND);
+    raw.sleep(5 * SECOND - Duration::from_nanos(1));
+    assert_eq!((raw.poll(), raw.said_of_calls()), (vec![], vec![]));
+    raw.sleep(Duration::from_nanos(1));
     assert_eq!(raw.poll(), [Event::Stopped(id)]);
     assert_eq!(raw.it.call(id).unwrap().stopped(), Some(Stop::DeadlineExceeded));
     assert_eq!(raw.said_of_calls(), [Seen::Reset(1, ErrorCode::CANCEL)]);
@@ -206,5 +208,29 @@ fn g_141_many_deadlines_behind_one_timer() {
         raw.poll();
         let over = ids.iter().filter(|(_, id)| raw.log(*id).code().is_some()).count();
         assert_eq!(over as u64, second);
+    }
+}
+
+/// G-137: a server's call shows when its client stops waiting, and that it has; a call that it makes in turn, on another
+/// connection, gets the smaller of both deadlines, and is cancelled with it.
+#[test]
+fn g_137_deadlines_and_cancellation_are_handed_on() {
+    for (own, expected) in [(10, "4S"), (3, "2S")] {
+        let (mut server, mut client) = (Raw::server(), Raw::client());
+        (server.clock, client.clock) = (Clock::new(), Clock::new());
+        server.request(1, &[("grpc-timeout", "5S")], false);
+        let parent = server.opened();
+        let Some(Record::Request { deadline: Some(until), .. }) = server.log(parent).items.into_iter().next() else {
+            panic!("no deadline")
+        };
+        client.sleep(SECOND);
+        server.sleep(SECOND);
+        let child = client.open(&OpenOptions::new(&UNARY).deadline(until.min(at(own))));
+        assert_eq!(client.said_of_calls()[0].field("grpc-timeout"), Some(expected));
+        server.reset(1, ErrorCode::CANCEL);
+        assert!(server.poll().contains(&Event::Stopped(parent)));
+        assert_eq!(server.it.call(parent).unwrap().stopped(), Some(Stop::Cancelled));
+        client.it.call(child).unwrap().cancel();
+        assert_eq!(client.said_of_calls(), [Seen::Reset(1, ErrorCode::CANCEL)]);
     }
 }

@@ -88,7 +88,7 @@ fn g_136_what_each_side_is_told() {
     assert_eq!((raw.it.calls(), raw.said()), (0, vec![]));
 }
 
-/// G-174, G-175, G-176: calls above the last id, and those that wait, were not processed; the others go on.
+/// G-174, G-175, G-176, H-146: calls above the last id, and those that wait, were not processed; the others go on.
 #[test]
 fn g_174_g_175_g_176_goaway_on_the_client() {
     let mut raw = Raw::client();
@@ -176,7 +176,9 @@ fn g_180_l_11_graceful_shutdown_of_a_server() {
         if acknowledged {
             raw.frame(grpc_sansio::frame::Frame::Ping(grpc_sansio::frame::Ping { ack: true, payload }));
         } else {
-            raw.sleep(Duration::from_secs(5));
+            raw.sleep(Duration::from_nanos(4_999_999_999));
+            assert_eq!(raw.said(), []);
+            raw.sleep(Duration::from_nanos(1));
         }
         assert!(matches!(raw.said()[..], [Seen::GoAway(3, ErrorCode::NO_ERROR, _)]));
         raw.request(5, &[], false);
@@ -229,7 +231,7 @@ fn g_180_shutdown_under_load_loses_nothing() {
     }
 }
 
-/// A shutdown with a time limit cuts off what is still open then.
+/// A shutdown with a time limit cuts off what is still open then, with GOAWAY (G-179).
 #[test]
 fn shutdown_by_a_deadline() {
     let by = Instant::from_nanos(3_000_000_000);
@@ -255,7 +257,7 @@ fn shutdown_by_a_deadline() {
     assert_eq!(raw.it.call(id).unwrap().stopped(), Some(Stop::ConnectionLost));
 }
 
-/// A shutdown without calls is over at once; asking twice changes nothing.
+/// A shutdown without calls is over at once, with GOAWAY (G-179); asking twice changes nothing.
 #[test]
 fn shutdown_of_an_idle_connection() {
     let mut raw = Raw::client();
@@ -329,4 +331,49 @@ fn slow_sockets() {
     (pair.up.takes, pair.down.bandwidth) = (usize::MAX, Some(1_000));
     pair.drive();
     assert_eq!(pair.client_log.call(id).unwrap().code(), Some(Code::Ok));
+}
+
+/// G-177: without calls, open or waiting or unread, GOAWAY closes the connection; with one it does when that is gone.
+#[test]
+fn g_177_goaway_on_an_idle_client() {
+    let mut raw = Raw::client();
+    raw.goaway(0, ErrorCode::NO_ERROR, b"max_age");
+    assert_eq!(raw.poll(), [Event::Draining, Event::Closed]);
+    assert!(matches!(raw.said()[..], [Seen::GoAway(0, ErrorCode::NO_ERROR, _)]), "G-179");
+    assert!(raw.it.is_finished() && raw.it.error().is_none());
+
+    let mut raw = Raw::client();
+    let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+    raw.goaway(1, ErrorCode::NO_ERROR, b"");
+    assert_eq!(raw.poll(), [Event::Draining]);
+    raw.it.call(id).unwrap().cancel();
+    assert_eq!(raw.poll(), [Event::Closed]);
+    let said = raw.said_of_calls();
+    assert!(matches!(said[..], [Seen::Reset(1, ErrorCode::CANCEL), Seen::GoAway(0, ..)]), "{said:?}");
+}
+
+/// G-157: a server that is shutting down leaves what comes after its second GOAWAY above the id, where its client knows that
+/// nothing of it was processed.
+#[test]
+fn g_157_calls_after_the_last_goaway_are_unprocessed() {
+    let (mut client, mut server) = (Raw::client(), Raw::server());
+    let first = client.request(&OpenOptions::new(&BIDI), b"m");
+    server.request(1, &[], false);
+    server.opened();
+    server.it.shutdown(server.now(), None);
+    server.sleep(Duration::from_secs(5));
+    // The client does not know yet.
+    let late = client.request(&OpenOptions::new(&BIDI), b"m");
+    server.request(3, &[], false);
+    server.data(3, &framed(b"m"), false);
+    assert!(!server.poll().iter().any(|event| matches!(event, Event::Opened(_))));
+    for seen in server.said() {
+        match seen {
+            Seen::GoAway(last, code, debug) => client.goaway(last, code, debug.as_bytes()),
+            other => assert!(matches!(other, Seen::Ping(false, _)), "{other:?}"),
+        }
+    }
+    client.poll();
+    assert_eq!((client.log(late).code(), client.log(late).is_unprocessed()), (Some(Code::Unavailable), true));
+    assert_eq!(client.log(first).code(), None, "the one below goes on");
 }

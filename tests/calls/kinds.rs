@@ -24,6 +24,7 @@ fn whole_call(pair: &mut Pair, method: &Method, messages: &[Vec<u8>]) -> CallId 
     id
 }
 
+/// G-074: in order, however many there are in a frame or frames in one.
 #[test]
 fn each_kind_carries_its_messages_both_ways_however_the_octets_are_cut() {
     for (method, up, down) in
@@ -71,7 +72,7 @@ fn g_076_end_stream_rides_on_the_single_message() {
     }
 }
 
-/// G-075, G-197: half-close without a message left to carry it is an empty DATA, or rides on HEADERS.
+/// G-075, G-015, G-197: half-close without a message left to carry it is an empty DATA, or rides on HEADERS.
 #[test]
 fn g_075_half_close_is_end_stream() {
     let mut raw = Raw::client();
@@ -189,4 +190,103 @@ fn g_039_g_041_the_head_is_delayed() {
     raw.it.call(id).unwrap().finish(&Status::ok(), &Metadata::new());
     let said = raw.said_of_calls();
     assert_eq!((said[0].field("grpc-status"), said[0].field(":status")), (Some("0"), None));
+}
+
+/// G-016: a request of HEADERS alone is half-closed and has no message: right for a stream, a fault where one is due.
+#[test]
+fn g_016_end_stream_on_the_request_headers() {
+    for (kind, status) in [
+        (Kind::Unary, Some("12")),
+        (Kind::ServerStreaming, Some("12")),
+        (Kind::ClientStreaming, None),
+        (Kind::BidiStreaming, None),
+    ] {
+        let mut raw = Raw::server();
+        raw.request(1, &[], true);
+        let Some(Event::Opened(id)) = raw.it.poll_event() else { panic!("no call") };
+        raw.it.call(id).unwrap().expect(kind).unwrap();
+        raw.log.read(&mut raw.it, id);
+        let said = raw.said_of_calls();
+        assert_eq!(said.first().and_then(|seen| seen.field("grpc-status")), status, "{kind:?}");
+        assert_eq!((raw.log(id).messages().count(), raw.log(id).is_half_closed()), (0, true), "{kind:?}");
+        assert_eq!(raw.it.call(id).unwrap().stopped().is_some(), status.is_some(), "{kind:?}");
+    }
+}
+
+/// G-033: HEADERS with END_STREAM end a request as DATA do, with whatever fields; without END_STREAM they are malformed.
+#[test]
+fn g_033_request_trailers() {
+    for fields in [&[][..], &[("grpc-status", "5"), ("x", "y")], &[("x", &"y".repeat(17_000))]] {
+        let mut raw = Raw::server();
+        raw.request(1, &[], false);
+        let id = raw.opened();
+        raw.data(1, &framed(b"m"), false);
+        raw.headers(1, fields, true);
+        raw.poll();
+        let log = raw.log(id);
+        assert_eq!((log.messages().count(), log.is_half_closed(), log.items.len()), (1, true, 3));
+        raw.it.call(id).unwrap().finish(&Status::ok(), &Metadata::new());
+        assert_eq!(raw.said_of_calls()[0].field("grpc-status"), Some("0"));
+    }
+    let mut raw = Raw::server();
+    raw.request(1, &[], false);
+    let id = raw.opened();
+    raw.headers(1, &[("x", "y")], false);
+    assert_eq!(raw.said_of_calls(), [Seen::Reset(1, grpc_sansio::frame::ErrorCode::PROTOCOL_ERROR)]);
+    assert!(raw.poll().contains(&Event::Stopped(id)));
+}
+
+/// G-034: whatever a server's application says, and in whichever order, a response is a head, DATA and trailers, or
+/// Trailers-Only; behind them comes RST_STREAM at most.
+#[test]
+fn g_034_the_shapes_of_a_response() {
+    for choice in 0..32 {
+        let [head, messages, empty, status, open] = [0, 1, 2, 3, 4].map(|bit| choice >> bit & 1 == 1);
+        let mut raw = Raw::server();
+        raw.request(1, &[], !open);
+        let id = raw.opened();
+        let mut call = raw.it.call(id).unwrap();
+        if head {
+            call.send_head(&Metadata::new()).unwrap();
+        }
+        if empty {
+            call.send(b"".to_vec()).unwrap();
+        }
+        if messages {
+            call.send(vec![1; 10_000]).unwrap();
+            call.send(vec![2; 10_000]).unwrap();
+        }
+        call.finish(&Status::new(if status { Code::Aborted } else { Code::Ok }, ""), &Metadata::new());
+        let mut said = raw.said_of_calls();
+        assert_eq!(said.last() == Some(&Seen::Reset(1, grpc_sansio::frame::ErrorCode::NO_ERROR)), open);
+        said.truncate(said.len() - usize::from(open));
+        let end = said.pop().unwrap();
+        assert_eq!(end.field("grpc-status"), Some(if status { "10" } else { "0" }));
+        assert!(matches!(end, Seen::Headers { end: true, .. }), "{end:?}");
+        let only = !(head || messages || empty);
+        assert_eq!((said.is_empty(), end.field(":status").is_some()), (only, only), "{choice:05b}");
+        if let Some((first, body)) = said.split_first() {
+            assert_eq!((first.field(":status"), first.field("grpc-status")), (Some("200"), None));
+            assert!(body.iter().all(|seen| matches!(seen, Seen::Data { end: false, .. })), "{body:?}");
+        }
+        if open {
+            raw.data(1, &framed(b"late"), true);
+            assert_eq!(raw.said_of_calls(), []);
+        }
+    }
+}
+
+/// G-044: messages that nobody had read when OK arrived are read all the same, and the end comes behind them.
+#[test]
+fn g_044_every_message_before_ok_is_delivered() {
+    let mut raw = Raw::client();
+    let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+    raw.headers(1, &RESPONSE, false);
+    (0..100).for_each(|n| raw.data(1, &framed(&[n; 7]), false));
+    raw.headers(1, &OK, true);
+    raw.sleep(std::time::Duration::from_secs(60));
+    raw.poll();
+    assert!(raw.log(id).messages().eq((0..100).map(|n| vec![n; 7])));
+    assert!(matches!(raw.log(id).items.last(), Some(Record::Outcome { .. })));
+    assert_eq!(raw.log(id).code(), Some(Code::Ok));
 }

@@ -163,7 +163,7 @@ fn heap_size_stays_under_the_stated_bound() {
     assert!(held > 700_000 && held < bound, "{held} of {bound}");
 }
 
-/// The same conversation twice is the same, octet for octet, whatever the hash seed is.
+/// G-220: the same conversation twice is the same, octet for octet, whatever the hash seed is.
 #[test]
 fn same_inputs_same_octets() {
     let run = |seed| {

@@ -236,3 +236,127 @@ fn messages_of_every_size_arrive() {
         }
     }
 }
+
+/// G-089: nothing is compressed, or said to be, unless the call names a coding, though the config has some; and a call's
+/// coding is its own.
+#[test]
+fn g_089_no_coding_unless_the_call_names_one() {
+    static METHOD: grpc_sansio::grpc::Method = BIDI;
+    let mut raw = Raw::client_with(&gzip_client());
+    for (stream, coding) in [(1, None), (3, Some("gzip")), (5, None)] {
+        let plain = OpenOptions::new(&METHOD);
+        let id = raw.open(&coding.map_or(plain, |coding| plain.encoding(coding)));
+        let compressed = raw.it.call(id).unwrap().send(Message::compressed("z"));
+        assert_eq!(compressed.is_ok(), coding.is_some());
+        raw.it.call(id).unwrap().send(b"plain".to_vec()).unwrap();
+        let said = raw.said_of_calls();
+        assert_eq!(said[0].field("grpc-encoding"), coding);
+        let before = if coding.is_some() { COMPRESSED.to_vec() } else { vec![] };
+        assert_eq!(said[1], Seen::Data { stream, data: [before, framed(b"plain")].concat(), end: false });
+    }
+}
+
+/// G-090, G-097: under a coding each message has a flag of its own, both ways.
+#[test]
+fn g_090_a_message_may_stay_uncompressed() {
+    let mut raw = Raw::client_with(&gzip_client());
+    let id = raw.open(&OpenOptions::new(&BIDI).encoding("gzip"));
+    let mut call = raw.it.call(id).unwrap();
+    call.send(b"secret".to_vec()).unwrap();
+    call.send(Message::compressed("z")).unwrap();
+    call.send_with(6, |buffer| buffer.extend(b"secret")).unwrap();
+    let data = [framed(b"secret"), COMPRESSED.to_vec(), framed(b"secret")].concat();
+    assert_eq!(raw.said_of_calls()[1], Seen::Data { stream: 1, data: data.clone(), end: false });
+
+    let mut raw = Raw::server_with(&gzip_server());
+    raw.request(1, &[("grpc-encoding", "gzip")], false);
+    let id = raw.opened();
+    raw.data(1, &data, true);
+    raw.poll();
+    assert!(raw.log(id).messages().eq([&b"secret"[..], b"z", b"secret"]));
+    let flags = raw.log(id).items.into_iter().filter_map(|item| match item {
+        grpc_sansio::testing::Record::Message { compressed, .. } => Some(compressed),
+        _ => None,
+    });
+    assert!(flags.eq([false, true, false]));
+}
+
+/// G-091: a request in gzip may be answered in another coding that the client accepts, in the same, or in none.
+#[test]
+fn g_091_the_coding_of_the_answer_is_the_servers() {
+    let config = ServerConfig::builder().codings(Codings::new(["gzip", "zstd"]).unwrap()).build().unwrap();
+    for coding in [None, Some("gzip"), Some("zstd")] {
+        let mut raw = Raw::server_with(&config);
+        raw.request(1, &[("grpc-encoding", "gzip"), ("grpc-accept-encoding", "gzip,zstd")], false);
+        let id = raw.opened();
+        raw.data(1, &COMPRESSED, true);
+        let mut call = raw.it.call(id).unwrap();
+        if let Some(coding) = coding {
+            call.set_encoding(coding).unwrap();
+        }
+        call.send(b"plain".to_vec()).unwrap();
+        assert_eq!(call.send(Message::compressed("z")).is_ok(), coding.is_some());
+        assert_eq!(raw.said_of_calls()[0].field("grpc-encoding"), coding);
+    }
+}
+
+/// G-099, G-063: a server that knows codings lists them in each kind of response, so that a client which compressed without
+/// having been told learns that it may; one that knows none says nothing.
+#[test]
+fn g_099_the_codings_are_listed_in_responses() {
+    for (config, list) in [(gzip_server(), Some("identity,gzip")), (ServerConfig::default(), None)] {
+        let mut metadata = Metadata::new();
+        metadata.append("early", "yes").unwrap();
+        for early in [false, true] {
+            let mut raw = Raw::server_with(&config);
+            raw.request(1, &[], true);
+            let id = raw.opened();
+            let mut call = raw.it.call(id).unwrap();
+            if early {
+                call.send_head(&metadata).unwrap();
+            }
+            call.send(b"r".to_vec()).unwrap();
+            call.finish(&Status::ok(), &metadata);
+            let said = raw.said_of_calls();
+            assert_eq!(said[0].field("grpc-accept-encoding"), list);
+            assert_eq!(said[2].field("grpc-accept-encoding"), None, "trailers do not repeat it");
+            raw.request(3, &[], true);
+            let id = raw.opened();
+            raw.it.call(id).unwrap().finish(&Status::new(Code::Aborted, "only"), &metadata);
+            assert_eq!(raw.said_of_calls()[0].field("grpc-accept-encoding"), list, "Trailers-Only");
+        }
+    }
+}
+
+/// G-059, G-099: the list counts: a client that accepts just so much gets the response, and one octet less replaces it.
+#[test]
+fn g_059_g_099_the_list_of_codings_counts() {
+    let list = |name: &str, value: &str| (name.len() + value.len() + 32) as u32;
+    let head = list(":status", "200") + list("content-type", "application/grpc");
+    let whole = head + list("grpc-accept-encoding", "identity,gzip") + list("grpc-encoding", "gzip");
+    for (limit, status) in [(whole, None), (whole - 1, Some("8"))] {
+        let mut raw = Raw::server_with(&gzip_server());
+        raw.settings(&[(grpc_sansio::frame::SettingId::MAX_HEADER_LIST_SIZE, limit)]);
+        raw.request(1, &[("grpc-accept-encoding", "gzip")], true);
+        let id = raw.opened();
+        let mut call = raw.it.call(id).unwrap();
+        call.set_encoding("gzip").unwrap();
+        call.send(b"r".to_vec()).unwrap();
+        assert_eq!(raw.said_of_calls()[0].field("grpc-status"), status, "{limit}");
+    }
+}
+
+/// G-100: a server that says UNIMPLEMENTED and lists the coding of the request means the method; its status is passed on as
+/// it came, and nothing is added.
+#[test]
+fn g_100_unimplemented_is_not_blamed_on_the_coding() {
+    let mut raw = Raw::client_with(&gzip_client());
+    let id = raw.open(&OpenOptions::new(&UNARY).encoding("gzip"));
+    raw.it.call(id).unwrap().send(Message::compressed("z")).unwrap();
+    raw.said();
+    let codings = ("grpc-accept-encoding", "identity,gzip");
+    raw.headers(1, &[RESPONSE[0], RESPONSE[1], codings, ("grpc-status", "12"), ("grpc-message", "no such")], true);
+    raw.poll();
+    assert_eq!(raw.log(id).outcome(), Some(&Status::new(Code::Unimplemented, "no such")));
+    assert!(raw.log(id).trailers().unwrap().is_empty(), "the list is the protocol's, not metadata");
+}

@@ -194,3 +194,53 @@ fn held_header_lists_are_bounded() {
     assert_eq!(raw.it.calls(), 3);
     assert_eq!(raw.it.counters().streams_refused, 1);
 }
+
+fn list_size(seen: &Seen) -> u32 {
+    let Seen::Headers { fields, .. } = seen else { panic!("{seen:?}") };
+    fields.iter().map(|(name, value)| (name.len() + value.len() + 32) as u32).sum()
+}
+
+/// G-120, G-059: metadata counts for the peer's limit, to the octet, in a request, a response head and trailers.
+#[test]
+fn g_120_metadata_and_the_peers_limit_to_the_octet() {
+    let request = |limit: u32| {
+        let mut raw = Raw::client();
+        raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, limit)]);
+        let id = raw.request(&OpenOptions::new(&UNARY).metadata(&large(500)), b"m");
+        raw.poll();
+        raw.log(id).code()
+    };
+    let mut raw = Raw::client();
+    let _id = raw.open(&OpenOptions::new(&UNARY).metadata(&large(500)));
+    let whole = list_size(&raw.said_of_calls()[0]);
+    assert_eq!((request(whole), request(whole - 1)), (None, Some(Code::ResourceExhausted)));
+
+    let response = |limit: u32| {
+        let mut raw = Raw::server();
+        raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, limit)]);
+        raw.request(1, &[], true);
+        let id = raw.opened();
+        let mut call = raw.it.call(id).unwrap();
+        call.send_head(&large(500)).unwrap();
+        call.finish(&Status::ok(), &large(300));
+        raw.said_of_calls()
+    };
+    let whole = response(u32::MAX);
+    let (head, trailers) = (list_size(&whole[0]), list_size(&whole[1]));
+    assert!(trailers < head);
+    assert_eq!(response(head), whole);
+    assert_eq!(response(head - 1)[0].field("grpc-status"), Some("8"));
+
+    // Trailers alone.
+    let only = |limit: u32| {
+        let mut raw = Raw::server();
+        raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, limit)]);
+        raw.request(1, &[], true);
+        let id = raw.opened();
+        raw.it.call(id).unwrap().finish(&Status::ok(), &large(500));
+        raw.said_of_calls().remove(0)
+    };
+    let whole = list_size(&only(u32::MAX));
+    assert!(only(whole).field("large").is_some() && only(whole - 1).field("large").is_none());
+    assert_eq!(only(whole - 1).field("grpc-status"), Some("0"));
+}

@@ -2,7 +2,7 @@
 
 use crate::raw::{OK, RESPONSE, Raw, Seen, client_config, framed, limits, server_config};
 use crate::{BIDI, UNARY};
-use grpc_sansio::frame::{ErrorCode, SettingId};
+use grpc_sansio::frame::{ErrorCode, Frame, SettingId, StreamId, WindowUpdate};
 use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Status};
 use grpc_sansio::testing::{Cut, Pair, answer};
 use grpc_sansio::{CallId, Event, Limits, OpenError, OpenOptions, SendError, WriteBuf};
@@ -84,6 +84,73 @@ fn the_queues_of_all_calls_are_bounded_together() {
         events.push(event);
     }
     assert_eq!(events, [Event::Writable(ids[3])]);
+}
+
+/// L-07: a call that was refused for the total of all calls is told when the total falls, though its own queue waits for a
+/// window that never opens.
+#[test]
+fn writable_when_the_total_falls() {
+    let config = client_config(limits(|limits| {
+        (limits.send_queue_per_call, limits.send_queue_per_connection) = (1_000, 3_000);
+    }));
+    let mut raw = Raw::client_with(&config);
+    raw.settings(&[(SettingId::INITIAL_WINDOW_SIZE, 0)]);
+    let ids: Vec<_> = (0..4).map(|_| raw.open(&OpenOptions::new(&BIDI))).collect();
+    for id in &ids[..3] {
+        raw.it.call(*id).unwrap().send(vec![0; 990]).unwrap();
+    }
+    let mut call = raw.it.call(ids[3]).unwrap();
+    call.send(vec![0; 100]).unwrap();
+    for _ in 0..100 {
+        assert!(matches!(call.send(vec![0; 100]), Err(SendError::Full(_))));
+    }
+    raw.said();
+    assert_eq!(raw.it.poll_event(), None);
+    // One of the others is cancelled: not yet half. Then a window opens.
+    raw.it.call(ids[0]).unwrap().cancel();
+    raw.said();
+    assert_eq!(raw.it.poll_event(), None);
+    raw.frame(Frame::WindowUpdate(WindowUpdate { stream: StreamId::new(3), increment: 600 }));
+    raw.said();
+    assert_eq!(raw.it.poll_event(), Some(Event::Writable(ids[3])));
+    assert_eq!(raw.it.poll_event(), None);
+    raw.it.call(ids[3]).unwrap().send(vec![0; 100]).unwrap();
+}
+
+/// T-45: a paused reader costs its call nothing by default. Where a time is set, the call ends with RESOURCE_EXHAUSTED on
+/// a client and stops on a server.
+#[test]
+fn t_45_stalled_send_timeout() {
+    let minute = std::time::Duration::from_secs(60);
+    for timeout in [None, Some(minute)] {
+        let limits = limits(|limits| limits.stalled_send_timeout = timeout);
+        let mut raw = Raw::client_with(&client_config(limits.clone()));
+        raw.settings(&[(SettingId::INITIAL_WINDOW_SIZE, 0)]);
+        let id = raw.request(&OpenOptions::new(&BIDI), b"hello");
+        raw.sleep(minute);
+        raw.poll();
+        let stalled = timeout.is_some();
+        assert_eq!(raw.log(id).code(), stalled.then_some(Code::ResourceExhausted));
+        let said = if stalled { vec![Seen::Reset(1, ErrorCode::CANCEL)] } else { vec![] };
+        assert_eq!(raw.said_of_calls(), said);
+
+        let mut raw = Raw::server_with(&server_config(limits));
+        raw.settings(&[(SettingId::INITIAL_WINDOW_SIZE, 0)]);
+        raw.request(1, &[], true);
+        let finished = raw.opened();
+        raw.request(3, &[], true);
+        let held = raw.opened();
+        let mut call = raw.it.call(finished).unwrap();
+        call.send(b"hello".to_vec()).unwrap();
+        call.finish(&Status::ok(), &Metadata::new());
+        raw.it.call(held).unwrap().send(b"hello".to_vec()).unwrap();
+        raw.said();
+        raw.sleep(minute);
+        assert_eq!(raw.poll(), if stalled { vec![Event::Stopped(held)] } else { vec![] });
+        let said = [Seen::Reset(1, ErrorCode::CANCEL), Seen::Reset(3, ErrorCode::CANCEL)];
+        assert_eq!(raw.said_of_calls(), if stalled { &said[..] } else { &[] });
+        assert_eq!(raw.it.queued(), if stalled { 0 } else { 20 });
+    }
 }
 
 /// G-163, L-18: calls over the server's limit wait, and start in order; a limit lowered below what is open cancels

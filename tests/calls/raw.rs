@@ -1,10 +1,12 @@
 //! A peer that says whatever a test wants, frame by frame.
+#![allow(dead_code, reason = "several test programs share it, and none needs all of it")]
 
 use bytes::Buf;
 use grpc_sansio::frame::{Data, ErrorCode, Frame, GoAway, HEAD_LEN, Head, Headers, PREFACE, RstStream};
-use grpc_sansio::frame::{Setting, SettingId, Settings, StreamId};
+use grpc_sansio::frame::{Setting, SettingId, Settings, StreamId, WindowUpdate};
 use grpc_sansio::hpack::{BlockLimits, Classifier, Decoder, Encoder, Field, FieldBlock};
-use grpc_sansio::testing::{CallLog, Clock, Recorded, Transcript};
+use grpc_sansio::http2::Side;
+use grpc_sansio::testing::{CallLog, Clock, Observer, Recorded, Transcript};
 use grpc_sansio::{
     CallId, Client, ClientConfig, Connection, Event, Instant, Limits, OpenOptions, Role, Server, ServerConfig, WriteBuf,
 };
@@ -35,25 +37,29 @@ pub(crate) struct Raw<R: Role> {
     pub(crate) it: Connection<R>,
     pub(crate) clock: Clock,
     pub(crate) log: Transcript,
-    encoder: Encoder,
+    pub(crate) encoder: Encoder,
     decoder: Decoder,
-    wire: Vec<u8>,
     output: WriteBuf,
+    /// What is not fed yet, while it is collected.
+    collected: Option<Vec<u8>>,
+    /// Counts and judges what it says and hears (L-01 to L-06, L-25, L-40).
+    observer: Observer,
 }
 
 pub(crate) const LIMITS: BlockLimits =
     BlockLimits { max_list_size: 1 << 20, max_fields: 10_000, abuse_list_size: 1 << 21, abuse_fields: 20_000 };
 
 impl<R: Recorded> Raw<R> {
-    fn new(it: Connection<R>) -> Self {
+    fn new(it: Connection<R>, side: Side) -> Self {
         Self {
             it,
             clock: Clock::new(),
             log: Transcript::new(),
             encoder: Encoder::new(4096, 1),
             decoder: Decoder::new(4096, Classifier::NONE),
-            wire: Vec::new(),
             output: WriteBuf::with_target(usize::MAX),
+            collected: None,
+            observer: Observer::new(side),
         }
     }
 
@@ -67,7 +73,29 @@ impl<R: Recorded> Raw<R> {
     }
 
     pub(crate) fn feed(&mut self, octets: &[u8]) {
+        if let Some(collected) = &mut self.collected {
+            return collected.extend_from_slice(octets);
+        }
+        self.observer.hears(octets);
         self.it.receive(self.clock.now(), octets);
+        self.check();
+    }
+
+    /// From now on frames are collected instead of fed, until [`Raw::collected`] hands them out.
+    pub(crate) fn collect(&mut self) {
+        self.collected = Some(Vec::new());
+    }
+
+    pub(crate) fn collected(&mut self) -> Vec<u8> {
+        self.collected.take().unwrap_or_default()
+    }
+
+    /// What it believes is what its wire shows, and what it counts is there.
+    fn check(&self) {
+        assert_eq!(self.it.audit(), Ok(()));
+        if let Some(windows) = self.it.windows() {
+            self.observer.check(&windows);
+        }
     }
 
     pub(crate) fn frame<'a>(&mut self, frame: impl Into<Frame<'a>>) {
@@ -107,6 +135,10 @@ impl<R: Recorded> Raw<R> {
         self.frame(Frame::RstStream(RstStream { stream: StreamId::new(stream), code }));
     }
 
+    pub(crate) fn window(&mut self, stream: u32, increment: u32) {
+        self.frame(Frame::WindowUpdate(WindowUpdate { stream: StreamId::new(stream), increment }));
+    }
+
     pub(crate) fn goaway(&mut self, last: u32, code: ErrorCode, debug_data: &[u8]) {
         self.frame(Frame::GoAway(GoAway { last_stream: StreamId::new(last), code, debug_data }));
     }
@@ -118,12 +150,17 @@ impl<R: Recorded> Raw<R> {
         self.feed(&wire);
     }
 
+    /// From now on what is said at once ends near so many octets.
+    pub(crate) fn output_target(&mut self, octets: usize) {
+        self.output = WriteBuf::with_target(octets);
+    }
+
     /// All that it says now.
     pub(crate) fn said(&mut self) -> Vec<Seen> {
         self.it.transmit(self.clock.now(), &mut self.output);
-        let len = self.output.len();
-        self.wire.extend_from_slice(&self.output.copy_to_bytes(len));
-        let mut wire = core::mem::take(&mut self.wire);
+        let wire = self.output.copy_to_bytes(self.output.len());
+        self.observer.says(&wire);
+        self.check();
         let mut rest = &wire[..];
         rest = rest.strip_prefix(PREFACE).unwrap_or(rest);
         let (mut seen, mut block) = (Vec::new(), Vec::new());
@@ -162,7 +199,6 @@ impl<R: Recorded> Raw<R> {
             }
         }
         assert!(rest.is_empty(), "whole frames only");
-        wire.clear();
         seen
     }
 
@@ -192,6 +228,7 @@ impl<R: Recorded> Raw<R> {
                 self.log.read(&mut self.it, id);
             }
         }
+        self.check();
         events
     }
 
@@ -221,7 +258,7 @@ impl Raw<Client> {
     }
 
     pub(crate) fn client_with(config: &ClientConfig) -> Self {
-        let mut raw = Self::new(Connection::<Client>::new(config, Clock::new().now()));
+        let mut raw = Self::new(Connection::<Client>::new(config, Clock::new().now()), Side::Client);
         raw.said();
         raw.settings(&[]);
         raw.frame(Frame::Settings(Settings::ACK));
@@ -232,7 +269,7 @@ impl Raw<Client> {
 
     /// A client that has heard nothing yet.
     pub(crate) fn fresh_client(config: &ClientConfig) -> Self {
-        Self::new(Connection::<Client>::new(config, Clock::new().now()))
+        Self::new(Connection::<Client>::new(config, Clock::new().now()), Side::Client)
     }
 
     pub(crate) fn open(&mut self, options: &OpenOptions<'_>) -> CallId {
@@ -257,14 +294,24 @@ impl Raw<Server> {
         Self::server_with(&ServerConfig::default())
     }
 
+    /// A server that has heard nothing yet.
+    pub(crate) fn fresh_server(config: &ServerConfig) -> Self {
+        Self::new(Connection::<Server>::new(config, Clock::new().now()))
+    }
+
     pub(crate) fn server_with(config: &ServerConfig) -> Self {
-        let mut raw = Self::new(Connection::<Server>::new(config, Clock::new().now()));
+        let mut raw = Self::fresh_server(config);
         raw.feed(PREFACE);
         raw.settings(&[]);
         raw.said();
         raw.frame(Frame::Settings(Settings::ACK));
         assert_eq!(raw.it.poll_event(), Some(Event::Ready));
         raw
+    }
+
+    /// A server that has heard nothing yet.
+    pub(crate) fn fresh_server(config: &ServerConfig) -> Self {
+        Self::new(Connection::<Server>::new(config, Clock::new().now()), Side::Server)
     }
 
     /// A request's head, with `more` fields.

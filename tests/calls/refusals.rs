@@ -49,7 +49,9 @@ fn g_018_the_answer_waits_for_the_request() {
     assert_eq!((said.len(), &said[2]), (3, &Seen::Reset(1, ErrorCode::NO_ERROR)));
 
     let (mut raw, _) = refused(&get, false);
-    raw.sleep(Duration::from_secs(10));
+    raw.sleep(Duration::from_nanos(9_999_999_999));
+    assert_eq!(raw.said_of_calls(), []);
+    raw.sleep(Duration::from_nanos(1));
     assert_eq!(raw.said_of_calls().len(), 3);
     assert_eq!((raw.it.calls(), raw.poll()), (0, vec![]));
 }
@@ -152,4 +154,53 @@ fn g_023_g_026_g_036_what_the_application_sees() {
     assert_eq!((path.as_str(), authority.as_str()), ("/a/b/c?d=%20e", "h"));
     raw.it.call(id).unwrap().send(b"r".to_vec()).unwrap();
     assert_eq!(raw.said_of_calls()[0].field("content-type"), Some("application/grpc+json"));
+}
+
+/// G-028: what is malformed in HTTP's own terms is a stream error, with no response and no status, whatever gRPC would say of
+/// the rest.
+#[test]
+fn g_028_a_connection_specific_header() {
+    for name in ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"] {
+        for more in [("x", "y"), ("content-type", "text/plain"), (":method", "GET")] {
+            let (raw, said) = refused(&[(name, "x"), more], false);
+            assert_eq!(said, [Seen::Reset(1, ErrorCode::PROTOCOL_ERROR)], "{name}");
+            assert_eq!(raw.it.calls(), 0);
+        }
+    }
+}
+
+/// The size of a header list, with 32 for each field.
+fn size(fields: &[(&str, &str)]) -> usize {
+    fields.iter().map(|(name, value)| name.len() + value.len() + 32).sum()
+}
+
+/// G-031, G-032: 16 KiB and 128 fields, announced, and exact: the limit is served, one octet or field more is 431.
+#[test]
+fn g_031_g_032_the_limit_to_the_octet() {
+    let mut raw = Raw::fresh_server(&grpc_sansio::ServerConfig::default());
+    let said = raw.said();
+    let Seen::Settings(values) = &said[0] else { panic!("{said:?}") };
+    assert!(values.contains(&(6, 16_384)), "SETTINGS_MAX_HEADER_LIST_SIZE in {values:?}");
+
+    // What `Raw::request` says by itself.
+    let usual = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/test.Service/Method"),
+        (":authority", "localhost"),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ];
+    let room = 16_384 - size(&usual) - size(&[("long", "")]);
+    let names: Vec<String> = (0..123).map(|n| format!("f{n}")).collect();
+    let fields: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+    for more in [0, 1] {
+        let mut raw = Raw::server();
+        raw.request(1, &[("long", &"x".repeat(room + more))], true);
+        raw.request(3, &fields[..122 + more], true);
+        let statuses: Vec<_> =
+            raw.said_of_calls().iter().filter_map(|seen| seen.field(":status").map(String::from)).collect();
+        assert_eq!(statuses, if more == 0 { vec![] } else { vec!["431"; 2] });
+        assert_eq!(raw.poll().len(), if more == 0 { 4 } else { 0 });
+    }
 }

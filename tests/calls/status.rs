@@ -131,7 +131,7 @@ fn g_048_a_foreign_body_that_breaks_off() {
     assert_eq!(broken(|raw| raw.headers(1, &[("some", "trailer")], true)), Code::Unimplemented);
 }
 
-/// Table 21.3 (G-150 to G-153, G-184).
+/// Table 21.3 (G-150 to G-154, G-184).
 #[test]
 fn table_21_3_reset_codes() {
     let table = [
@@ -335,4 +335,28 @@ fn g_156_a_connection_error_is_unavailable_for_all() {
     }
     assert!(matches!(raw.said()[..], [Seen::GoAway(0, ErrorCode::PROTOCOL_ERROR, _)]));
     assert!(raw.it.is_finished());
+}
+
+/// G-160, G-150: one status, behind all messages, and none of what comes later, from either side, makes another.
+#[test]
+fn g_160_one_status_whatever_comes_later() {
+    for read_first in [false, true] {
+        let mut raw = Raw::client();
+        let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+        raw.headers(1, &RESPONSE, false);
+        raw.data(1, &framed(b"r"), false);
+        raw.headers(1, &[("grpc-status", "9")], true);
+        if read_first {
+            raw.poll();
+        }
+        raw.reset(1, ErrorCode::INTERNAL_ERROR);
+        raw.headers(1, &OK, true);
+        raw.goaway(0, ErrorCode::INTERNAL_ERROR, b"");
+        raw.sleep(std::time::Duration::from_secs(60));
+        raw.it.receive_eof(raw.now());
+        raw.poll();
+        let log = raw.log(id);
+        assert_eq!((log.code(), log.items.len()), (Some(Code::FailedPrecondition), 3), "{log:?}");
+        assert!(raw.it.call(id).is_none() && raw.poll().is_empty());
+    }
 }

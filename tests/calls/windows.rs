@@ -452,6 +452,35 @@ fn no_window_update_for_each_octet() {
     assert!(raw.it.call(waiting).unwrap().read().is_some());
 }
 
+/// G-188, G-189: with no window at all heads and trailers leave; behind a message they wait for it, to the octet.
+#[test]
+fn g_188_g_189_header_blocks_and_windows() {
+    use grpc_sansio::frame::{SettingId, WindowUpdate};
+    let mut raw = Raw::server();
+    raw.settings(&[(SettingId::INITIAL_WINDOW_SIZE, 0)]);
+    let mut respond = |stream: u32, message: Option<&[u8]>| {
+        raw.request(stream, &[], true);
+        let id = raw.opened();
+        let mut call = raw.it.call(id).unwrap();
+        call.send_head(&Metadata::new()).unwrap();
+        if let Some(message) = message {
+            call.send(message.to_vec()).unwrap();
+        }
+        call.finish(&Status::ok(), &Metadata::new());
+        raw.said_of_calls()
+    };
+    let said = respond(1, None);
+    assert!(matches!(said[..], [Seen::Headers { end: false, .. }, Seen::Headers { end: true, .. }]), "{said:?}");
+    let said = respond(3, Some(b"four"));
+    assert!(matches!(said[..], [Seen::Headers { stream: 3, end: false, .. }]), "{said:?}");
+    for (octets, data, trailers) in [(8, &framed(b"four")[..8], false), (1, b"r", true)] {
+        raw.frame(Frame::WindowUpdate(WindowUpdate { stream: StreamId::new(3), increment: octets }));
+        let said = raw.said_of_calls();
+        assert_eq!(said[0], Seen::Data { stream: 3, data: data.to_vec(), end: false });
+        assert_eq!(said.get(1).and_then(|seen| seen.field("grpc-status")).is_some(), trailers);
+    }
+}
+
 /// Fills a call's window with whole messages, lets the reader have them, and returns what the call is given back.
 fn round(raw: &mut Raw<grpc_sansio::Server>, ledger: &mut Ledger, stream: u32, window: u32) -> u32 {
     let mut left = window as usize;

@@ -106,6 +106,9 @@ fn h007_first_settings_is_no_acknowledgement() {
     let mut server = Peer::new(Side::Server, Config::new(Side::Server));
     server.say();
     server.fails(&[&PREFACE[..], &ack()].concat(), ErrorCode::PROTOCOL_ERROR);
+    let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+    client.say();
+    assert_eq!(client.hear(&ack()), ["closed PROTOCOL_ERROR"]);
 }
 
 /// G-170: the message says what is wrong.
@@ -130,15 +133,26 @@ fn handshake_has_ten_seconds() {
     }
 }
 
-/// H-083, T-16: on by default for the server only.
+/// H-083, G-216, T-16: on by default for the server only.
 #[test]
 fn h083_settings_not_acknowledged_in_time() {
     let mut server = Peer::new(Side::Server, Config::new(Side::Server));
     server.say();
     server.hear(&[&PREFACE[..], &settings(&[])].concat());
-    server.wait(Duration::from_secs(10));
+    server.wait(Duration::from_nanos(9_999_999_999));
+    assert!(!server.http2.is_ended());
+    server.wait(Duration::from_nanos(1));
     assert_eq!(server.http2.error().unwrap().code(), ErrorCode::SETTINGS_TIMEOUT);
     assert_eq!(server.say().last().unwrap(), "GOAWAY 0 SETTINGS_TIMEOUT");
+
+    // In time.
+    let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+    server.say();
+    server.hear(&[&PREFACE[..], &settings(&[])].concat());
+    server.wait(Duration::from_nanos(9_999_999_999));
+    server.hear(&ack());
+    server.wait(Duration::from_secs(3600));
+    assert!(!server.http2.is_ended() && server.http2.poll_timeout().is_none());
 
     let mut client = Peer::new(Side::Client, Config::new(Side::Client));
     client.say();

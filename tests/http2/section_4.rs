@@ -5,6 +5,26 @@ use grpc_sansio::frame::{ErrorCode, Flags, Kind};
 use grpc_sansio::http2::{Config, Side};
 use std::time::Duration;
 
+/// H-010: nine octets, each where it belongs, big endian; the length is the payload's alone. Both ways.
+#[test]
+fn h010_the_head_of_a_frame() {
+    use bytes::Buf;
+    let mut server = Peer::server();
+    server.hear(&headers(0x0102_0305, GET, false));
+    // Length 0x000102, DATA, no flags, stream 0x01020305.
+    let frame = [&[0, 1, 2, 0, 0, 1, 2, 3, 5][..], &[7; 0x102]].concat();
+    assert_eq!(server.hear(&frame), ["data 16909061 258"]);
+    server.respond(0x0102_0305, 0x304);
+    let mut output = grpc_sansio::WriteBuf::new();
+    server.transmit(&mut output);
+    let len = output.len();
+    let wire = output.copy_to_bytes(len);
+    // `:status 200` is one octet.
+    assert_eq!(wire[..10], [0, 0, 1, 1, 4, 1, 2, 3, 5, 0x88]);
+    assert_eq!(wire[10..19], [0, 3, 4, 0, 1, 1, 2, 3, 5]);
+    assert_eq!(len, 10 + 9 + 0x304);
+}
+
 /// H-011, H-012
 #[test]
 fn h011_reserved_bit_and_undefined_flags_are_ignored() {
@@ -56,7 +76,7 @@ fn h018_longest_frame_and_one_octet_more() {
     assert_eq!(server.hear(&data(1, 20_000, true)), ["data 1 20000", "end 1"]);
 }
 
-/// H-015: the peer's limit, and no more than we want to send at once.
+/// H-015, H-088: the peer's limit, which is 16,384 at first, and no more than we want to send at once.
 #[test]
 fn h015_frames_we_send_fit_the_peer() {
     use grpc_sansio::frame::SettingId;
@@ -65,6 +85,11 @@ fn h015_frames_we_send_fit_the_peer() {
     server.hear(&headers(1, GET, true));
     server.respond(1, 30_000);
     assert_eq!(server.say(), ["HEADERS 1", "DATA 1 20000", "DATA 1 10000 END"]);
+    let config = Config { max_send_frame_size: 1 << 20, ..Config::new(Side::Server) };
+    let mut server = Peer::started(Side::Server, config, &[]);
+    server.hear(&headers(1, GET, true));
+    server.respond(1, 16_385);
+    assert_eq!(server.say(), ["HEADERS 1", "DATA 1 16384", "DATA 1 1 END"]);
 }
 
 /// H-020, H-124
@@ -178,13 +203,15 @@ fn h025_empty_fragments_and_end_stream_on_the_first() {
 /// H-027: 16 KiB of list, then discarded, and past four times as much the connection ends.
 #[test]
 fn h027_header_list_over_the_limit() {
-    // 16,384 octets: three pseudo-headers of 7+3, 7+4, 5+1 and 32 each, and one field of 63 + 32 a time.
+    // Three pseudo-headers of 7+3, 7+4, 5+1 and a field of 1+1, with 32 each.
     let config = Config { max_header_list_size: 42 + 43 + 38 + 34, ..Config::new(Side::Server) };
     let mut server = Peer::started(Side::Server, config, &[]);
     assert_eq!(server.hear(&headers(1, &[GET, FIELD].concat(), true)), ["request 1 END"]);
     assert_eq!(server.hear(&headers(3, &get_with(&[(b"a", b"bc")]), true)), ["request 3 END OVERSIZED"]);
-    let abuse: Vec<u8> = FIELD.repeat(20);
-    server.fails(&headers(5, &[GET, &abuse].concat(), true), ErrorCode::ENHANCE_YOUR_CALM);
+    // 34 octets each, on top of 123: four times 157 are 628.
+    let list = |fields: usize| [GET, &FIELD.repeat(fields)].concat();
+    assert_eq!(server.hear(&headers(5, &list(14), true)), ["request 5 END OVERSIZED"]);
+    server.fails(&headers(7, &list(15), true), ErrorCode::ENHANCE_YOUR_CALM);
 }
 
 /// H-150: 128 fields.
@@ -194,8 +221,57 @@ fn h150_header_count() {
     let block = |count: usize| [GET, &FIELD.repeat(count - 3)].concat();
     assert_eq!(server.hear(&headers(1, &block(128), true)), ["request 1 END"]);
     assert_eq!(server.hear(&headers(3, &block(129), true)), ["request 3 END OVERSIZED"]);
-    assert_eq!(server.hear(&headers(5, &block(480), true)), ["request 5 END OVERSIZED"]);
+    // Of 34 octets each, so that the count is what is over.
+    let config = Config { max_header_list_size: 1 << 20, ..Config::new(Side::Server) };
+    let mut server = Peer::started(Side::Server, config, &[]);
+    assert_eq!(server.hear(&headers(5, &block(512), true)), ["request 5 END OVERSIZED"]);
     server.fails(&headers(7, &block(513), true), ErrorCode::ENHANCE_YOUR_CALM);
+}
+
+/// H-152: a block of few octets that unfolds into many is stopped while it unfolds: references to one large entry of the
+/// table count with its full size each, and what is over is not kept.
+#[test]
+fn h152_limits_apply_while_a_block_unfolds() {
+    let config = Config { max_header_list_size: 16 * 1024, ..Config::new(Side::Server) };
+    let mut server = Peer::started(Side::Server, config, &[]);
+    // One entry of 3,032 octets, in the table from now on.
+    let insert = [GET, &[0x40, 1, b'x', 0x7f, 0xb8, 0x16], &[b'v'; 2_999]].concat();
+    assert_eq!(server.hear(&headers(1, &insert, true)), ["request 1 END"]);
+    let before = server.http2.heap_size();
+    // 123 for the three pseudo-headers: five entries more fit 16,384, six do not, and 22 are four times as much.
+    let bomb = |count: usize| [GET, &vec![0xbe; count][..]].concat();
+    assert_eq!(server.hear(&headers(3, &bomb(5), true)), ["request 3 END"]);
+    assert_eq!(server.hear(&headers(5, &bomb(6), true)), ["request 5 END OVERSIZED"]);
+    assert_eq!(server.hear(&headers(7, &bomb(21), true)), ["request 7 END OVERSIZED"]);
+    assert!(server.http2.heap_size() < before + 24 * 1024, "{} from {before}", server.http2.heap_size());
+    server.fails(&headers(9, &bomb(16_000), true), ErrorCode::ENHANCE_YOUR_CALM);
+    assert!(server.http2.heap_size() < before + 24 * 1024);
+}
+
+/// H-153, G-119, P-037: a field that its sender marked goes out as never indexed, each time, and enters no table.
+#[test]
+fn h153_secrets_enter_no_table() {
+    use bytes::Buf;
+    use grpc_sansio::hpack::Field;
+    use grpc_sansio::http2::Transmit;
+    for sensitive in [true, false] {
+        let mut client = Peer::client();
+        let mut sizes = Vec::new();
+        for _ in 0..5 {
+            client.http2.open(()).unwrap();
+            let mut output = grpc_sansio::WriteBuf::new();
+            let Transmit::Head(key) = client.http2.transmit_step(client.now, &mut output) else { panic!("no head") };
+            let secret = Field { sensitive, ..Field::new(b"authorization", b"Bearer 12345678") };
+            client.http2.send_head(key, [secret], false, &mut output);
+            client.transmit(&mut output);
+            let len = output.len();
+            let wire = output.copy_to_bytes(len);
+            // Never indexed: 0001, and the index of the name, 23, which does not fit four bits.
+            assert_eq!(wire[9..].starts_with(&[0x1f, 8]), sensitive, "{:x?}", &wire[9..]);
+            sizes.push(len);
+        }
+        assert_eq!(sizes.iter().all(|size| *size == sizes[0]), sensitive, "{sizes:?}");
+    }
 }
 
 /// `header_block_timeout` of the limits.

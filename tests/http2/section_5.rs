@@ -32,6 +32,7 @@ fn table(make: &dyn Fn() -> Peer, expected: &[(&str, &str)]) {
 const IGNORED: &str = "";
 const CLOSED: &str = "closed STREAM_CLOSED, GOAWAY 1 STREAM_CLOSED";
 const PROTOCOL: &str = "closed PROTOCOL_ERROR, GOAWAY 1 PROTOCOL_ERROR";
+const CLOSED_0: &str = "closed STREAM_CLOSED, GOAWAY 0 STREAM_CLOSED";
 const PROTOCOL_0: &str = "closed PROTOCOL_ERROR, GOAWAY 0 PROTOCOL_ERROR";
 
 fn server_with(octets: &[Vec<u8>]) -> Peer {
@@ -270,12 +271,25 @@ fn h032_client_half_closed_remote() {
     );
 }
 
-/// T4, H-034, H-050: one reset, then silence.
+/// T4, H-034, H-050: one reset, then silence, as long as other streams are open; else the connection ends.
 #[test]
 fn h034_client_closed_by_both() {
-    let make = || {
+    let alone = || {
         let mut client = client_half_closed_local();
         assert_eq!(client.hear(&headers(1, OK, true)), ["response 1 200 END"]);
+        client
+    };
+    for (name, reaction) in
+        [("DATA", CLOSED_0), ("HEADERS", CLOSED_0), ("PRIORITY", IGNORED), ("WINDOW_UPDATE", IGNORED)]
+    {
+        let mut client = alone();
+        let mut seen = client.hear(&frame(name, 1));
+        seen.extend(client.say());
+        assert_eq!(seen.join(", "), reaction, "{name}");
+    }
+    let make = || {
+        let mut client = alone();
+        client.request();
         client
     };
     table(
@@ -301,7 +315,7 @@ fn h034_client_closed_by_both() {
     assert_eq!(client.say(), ["RST 1 STREAM_CLOSED"]);
 }
 
-/// T4, H-035, H-072
+/// T4, H-035, H-072, G-185
 #[test]
 fn h035_client_closed_by_a_reset_of_either_side() {
     let mut client = client_open();
@@ -485,7 +499,7 @@ fn h052_transport_ends() {
     assert!(client.say().is_empty() && client.http2.is_finished());
 }
 
-/// H-048, H-107: the application ends it.
+/// H-048, H-107, H-009: the application ends it, as for a transport that is not secure enough.
 #[test]
 fn h048_abort_says_goaway_once() {
     let mut server = server_with(&[headers(1, GET, true)]);

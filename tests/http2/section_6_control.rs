@@ -5,7 +5,7 @@ use grpc_sansio::frame::{ErrorCode, Flags, Kind, SettingId};
 use grpc_sansio::http2::{Config, OpenError, Side};
 use std::time::Duration;
 
-/// H-061, H-062 are in `section_4`. H-063: padding that fills the frame, and one octet more.
+/// H-063: padding that fills the frame, and one octet more.
 #[test]
 fn h063_padding_and_priority_of_headers() {
     let padded = |pad: u8, rest: &[u8]| [&[pad], rest].concat();
@@ -21,12 +21,31 @@ fn h063_padding_and_priority_of_headers() {
     Peer::server().fails(&raw(Kind::HEADERS, all, 1, &[0, 0, 0, 0, 0]), ErrorCode::FRAME_SIZE_ERROR);
 }
 
+/// H-061, H-062: HEADERS on no stream; without END_HEADERS nothing happens before CONTINUATION of the same stream, and with
+/// it no CONTINUATION is due.
+#[test]
+fn h061_h062_headers_and_their_continuation() {
+    Peer::server().fails(&headers(0, GET, true), ErrorCode::PROTOCOL_ERROR);
+    Peer::client().fails(&headers(0, OK, true), ErrorCode::PROTOCOL_ERROR);
+    let mut server = Peer::server();
+    assert!(server.hear(&part_of_headers(1, GET, false, false)).is_empty());
+    assert_eq!(server.hear(&continuation(1, FIELD, true)), ["request 1"]);
+    assert_eq!(server.hear(&part_of_headers(3, GET, false, true)), ["request 3"]);
+    server.hear(&part_of_headers(5, GET, false, false));
+    server.fails(&continuation(3, FIELD, true), ErrorCode::PROTOCOL_ERROR);
+}
+
 /// H-064: a stream that depends on itself.
 #[test]
 fn h064_self_dependency() {
     let block = [&[0x80, 0, 0, 1, 0][..], GET].concat();
     Peer::server().fails(&raw(Kind::HEADERS, Flags(0x25), 1, &block), ErrorCode::PROTOCOL_ERROR);
     Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 7, &[0, 0, 0, 7, 0]), ErrorCode::PROTOCOL_ERROR);
+    // On any other it is taken: exclusively, with any weight.
+    let block = [&[0x80, 0, 0, 3, 255][..], GET].concat();
+    let mut server = Peer::server();
+    assert_eq!(server.hear(&raw(Kind::HEADERS, Flags(0x25), 1, &block)), ["request 1 END"]);
+    assert!(server.hear(&raw(Kind::PRIORITY, Flags::NONE, 7, &[0x80, 0, 0, 5, 0])).is_empty());
 }
 
 /// H-065, H-066, T-03 c
@@ -36,6 +55,7 @@ fn h066_length_of_priority() {
     Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 4]), ErrorCode::FRAME_SIZE_ERROR);
     let mut client = Peer::client();
     client.request();
+    client.request();
     assert_eq!(client.hear(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6])), ["reset 1 FRAME_SIZE_ERROR Local"]);
     assert_eq!(client.say(), ["RST 1 FRAME_SIZE_ERROR"]);
     // L-40: once.
@@ -43,6 +63,9 @@ fn h066_length_of_priority() {
     // H-071: one that nobody opened cannot be reset.
     client.fails(&raw(Kind::PRIORITY, Flags::NONE, 9, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
     assert!(client.say().is_empty());
+    // Once no other stream is open, it is the connection's.
+    client.hear(&reset(3, ErrorCode::CANCEL));
+    client.fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
 }
 
 /// H-069, H-070
@@ -52,6 +75,9 @@ fn h070_shape_of_rst_stream() {
     let mut server = Peer::server();
     server.hear(&headers(1, GET, true));
     server.fails(&raw(Kind::RST_STREAM, Flags::NONE, 1, &[0; 5]), ErrorCode::FRAME_SIZE_ERROR);
+    let mut client = Peer::client();
+    client.request();
+    client.fails(&raw(Kind::RST_STREAM, Flags::NONE, 1, &[0; 3]), ErrorCode::FRAME_SIZE_ERROR);
 }
 
 /// H-074, H-075, H-076
@@ -59,7 +85,31 @@ fn h070_shape_of_rst_stream() {
 fn h074_shape_of_settings() {
     Peer::server().fails(&raw(Kind::SETTINGS, Flags::NONE, 1, &[]), ErrorCode::PROTOCOL_ERROR);
     Peer::server().fails(&raw(Kind::SETTINGS, Flags::NONE, 0, &[0; 7]), ErrorCode::FRAME_SIZE_ERROR);
+    Peer::server().fails(&raw(Kind::SETTINGS, Flags::NONE, 0, &[0; 5]), ErrorCode::FRAME_SIZE_ERROR);
     Peer::server().fails(&raw(Kind::SETTINGS, Flags::ACK, 0, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
+    Peer::server().fails(&raw(Kind::SETTINGS, Flags::ACK, 0, &[0]), ErrorCode::FRAME_SIZE_ERROR);
+    // None, one and two of them, of values without effect.
+    for count in 0..3 {
+        let mut server = Peer::server();
+        assert!(server.hear(&raw(Kind::SETTINGS, Flags::NONE, 0, &[0; 6].repeat(count))).is_empty());
+        assert_eq!(server.say(), ["SETTINGS ACK"]);
+    }
+}
+
+/// H-077: what the first entries say is no use if a later one is wrong: nothing is acknowledged; and SETTINGS that the
+/// transport cuts short are truncated input.
+#[test]
+fn h077_settings_badly_formed_or_incomplete() {
+    let mixed = settings(&[(SettingId::INITIAL_WINDOW_SIZE, 9), (SettingId::ENABLE_PUSH, 7)]);
+    let mut server = Peer::server();
+    assert_eq!(server.hear(&mixed), ["closed PROTOCOL_ERROR"]);
+    assert_eq!(server.say(), ["GOAWAY 0 PROTOCOL_ERROR"]);
+    for cut in 1..mixed.len() {
+        let mut server = Peer::server();
+        assert!(server.hear(&mixed[..cut]).is_empty() && server.say().is_empty());
+        server.http2.receive_eof();
+        assert!(server.http2.error().unwrap().reason().contains("inside"));
+    }
 }
 
 /// H-078, H-090, H-068
@@ -144,10 +194,17 @@ fn h092_push_promise() {
 #[test]
 fn h096_shape_of_ping() {
     Peer::server().fails(&raw(Kind::PING, Flags::NONE, 1, &[0; 8]), ErrorCode::PROTOCOL_ERROR);
-    Peer::server().fails(&raw(Kind::PING, Flags::NONE, 0, &[0; 7]), ErrorCode::FRAME_SIZE_ERROR);
+    for flags in [Flags::NONE, Flags::ACK] {
+        Peer::server().fails(&raw(Kind::PING, flags, 0, &[0; 7]), ErrorCode::FRAME_SIZE_ERROR);
+        Peer::server().fails(&raw(Kind::PING, flags, 0, &[0; 9]), ErrorCode::FRAME_SIZE_ERROR);
+        Peer::server().fails(&raw(Kind::PING, flags, 3, &[0; 8]), ErrorCode::PROTOCOL_ERROR);
+    }
+    let mut server = Peer::server();
+    server.hear(&raw(Kind::PING, Flags::NONE, 0, &[0; 8]));
+    assert_eq!(server.say(), ["PING ACK"]);
 }
 
-/// H-097: with its payload, before other frames.
+/// H-097, G-182: with its payload, before other frames.
 #[test]
 fn h097_ping_is_answered_first() {
     use bytes::Buf;
@@ -176,6 +233,9 @@ fn h100_shape_of_goaway() {
     Peer::client().fails(&raw(Kind::GOAWAY, Flags::NONE, 1, &[0; 8]), ErrorCode::PROTOCOL_ERROR);
     Peer::client().fails(&raw(Kind::GOAWAY, Flags::NONE, 0, &[0; 7]), ErrorCode::FRAME_SIZE_ERROR);
     Peer::client().fails(&goaway(2, ErrorCode::NO_ERROR), ErrorCode::PROTOCOL_ERROR);
+    // Eight octets are enough, and a server may hear of even streams.
+    assert_eq!(Peer::server().hear(&raw(Kind::GOAWAY, Flags::NONE, 0, &[0; 8])), ["goaway 0 NO_ERROR"]);
+    assert_eq!(Peer::server().hear(&goaway(2, ErrorCode::NO_ERROR)), ["goaway 2 NO_ERROR"]);
 }
 
 /// H-102, H-106, L-10: what is above the id is closed without a word, what is not goes on to its end.

@@ -25,6 +25,95 @@ fn h055_data_on_stream_0() {
     Peer::server().fails(&data(0, 1, false), ErrorCode::PROTOCOL_ERROR);
 }
 
+/// H-056: on streams that are not open for it: STREAM_CLOSED, of the stream or (T-03) the connection; on an idle one a
+/// connection error of another kind, and each octet of it counts.
+#[test]
+fn h056_data_where_none_may_be() {
+    Peer::server().fails(&data(1, 1, false), ErrorCode::PROTOCOL_ERROR);
+    Peer::client().fails(&data(1, 1, false), ErrorCode::PROTOCOL_ERROR);
+    let mut server = server_open();
+    assert_eq!(server.hear(&data(1, 1, true)), ["data 1 1", "end 1"]);
+    server.fails(&data(1, 1, false), ErrorCode::STREAM_CLOSED);
+    let config = Config { stream_window: 65_535, connection_window: 65_535, ..Config::new(Side::Client) };
+    let mut client = Peer::started(Side::Client, config, &[]);
+    client.request();
+    client.hear(&headers(1, OK, true));
+    assert_eq!(client.hear(&data(1, 16_384, false)), ["reset 1 STREAM_CLOSED Local"]);
+    assert!(client.hear(&data(1, 16_384, false).repeat(2)).is_empty());
+    assert!(client.hear(&data(1, 16_383, false)).is_empty());
+    client.fails(&data(1, 1, false), ErrorCode::FLOW_CONTROL_ERROR);
+    // Half-closed (local) is fine.
+    let mut client = Peer::client();
+    let key = client.request();
+    client.http2.end(key, false);
+    client.say();
+    assert_eq!(client.hear(&[headers(1, OK, false), data(1, 1, true)].concat()).len(), 3);
+}
+
+/// H-108: four octets, no fewer and no more, on the connection and on a stream.
+#[test]
+fn h108_length_of_window_update() {
+    for stream in [0, 1] {
+        for length in [0, 3, 5, 8] {
+            let payload = [0, 0, 0, 1, 0, 0, 0, 1];
+            server_open()
+                .fails(&raw(Kind::WINDOW_UPDATE, Flags::NONE, stream, &payload[..length]), ErrorCode::FRAME_SIZE_ERROR);
+        }
+        assert!(server_open().hear(&raw(Kind::WINDOW_UPDATE, Flags::NONE, stream, &[0, 0, 0, 1])).is_empty());
+    }
+}
+
+/// H-110: a connection error on an idle stream, on either side; none on one that the peer has ended, or that is closed.
+#[test]
+fn h110_window_update_and_the_state_of_its_stream() {
+    for stream in [1, 2, 0x7fff_ffff] {
+        Peer::server().fails(&window(stream, 1), ErrorCode::PROTOCOL_ERROR);
+        Peer::client().fails(&window(stream, 1), ErrorCode::PROTOCOL_ERROR);
+    }
+    let mut server = sending(1, 10);
+    assert_eq!(server.say(), ["HEADERS 1", "DATA 1 1"]);
+    server.hear(&window(1, 2));
+    assert_eq!(server.say(), ["DATA 1 2"], "half-closed (remote): it still counts");
+    server.hear(&reset(1, ErrorCode::CANCEL));
+    assert!(server.hear(&window(1, 0x7fff_ffff).repeat(3)).is_empty() && server.say().is_empty());
+    let mut client = Peer::client();
+    let key = client.request();
+    client.http2.end(key, false);
+    client.say();
+    client.hear(&headers(1, OK, true));
+    assert!(client.hear(&window(1, 0x7fff_ffff).repeat(3)).is_empty() && client.say().is_empty());
+}
+
+/// H-154: whatever is sent, by copy or by reference, in small pieces or at a window's edge: no frame is padded.
+#[test]
+fn h154_nothing_is_padded() {
+    use bytes::Buf;
+    use grpc_sansio::frame::{HEAD_LEN, Head};
+    let mut server = sending(70_000, 0);
+    server.hear(&headers(3, GET, false));
+    let key = server.key(3);
+    server.http2.begin(key);
+    server.http2.send_shared(key, vec![1; 20_000].into());
+    server.queue(key, 100_001);
+    server.http2.end(key, true);
+    let (mut wire, mut output) = (Vec::new(), grpc_sansio::WriteBuf::new());
+    for _ in 0..3 {
+        server.transmit(&mut output);
+        let len = output.len();
+        wire.extend_from_slice(&output.copy_to_bytes(len));
+        server.hear(&[window(0, 30_000), window(3, 30_000)].concat());
+    }
+    let mut data = 0;
+    let mut rest = &wire[..];
+    while let Some((head, after)) = rest.split_first_chunk::<HEAD_LEN>() {
+        let head = Head::parse(head);
+        rest = &after[head.length as usize..];
+        assert!(!head.flags.contains(Flags::PADDED) || matches!(head.kind, Kind::SETTINGS | Kind::PING), "{head:?}");
+        data += if head.kind == Kind::DATA { head.length } else { 0 };
+    }
+    assert_eq!(data, 120_001, "to the octet");
+}
+
 /// H-057, H-058
 #[test]
 fn h057_padding_up_to_the_whole_payload() {
@@ -215,9 +304,18 @@ fn h116_window_below_zero() {
     assert_eq!(client.say(), ["SETTINGS ACK", "HEADERS 1", "DATA 1 7"]);
 }
 
-/// H-112: SETTINGS leave the connection's window alone.
+/// H-112, H-087: both windows start at 65,535, and SETTINGS leave the connection's alone.
 #[test]
 fn h112_connection_window_is_not_set_by_settings() {
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, true));
+    server.respond(1, 65_536);
+    assert_eq!(server.say().last().unwrap(), "DATA 1 16383");
+    server.hear(&window(0, 1));
+    assert!(server.say().is_empty(), "the stream's");
+    server.hear(&window(1, 1));
+    assert_eq!(server.say(), ["DATA 1 1 END"]);
+
     let mut server = sending(1 << 20, 100_000);
     let sent: usize = server.say().iter().filter_map(|word| word.strip_prefix("DATA 1 ")?.parse::<usize>().ok()).sum();
     assert_eq!(sent, 65_535);
@@ -284,7 +382,7 @@ fn t17_octets_of_window_go_round() {
     assert_eq!(sorted, ["DATA 1 1", "DATA 3 1", "DATA 5 1"]);
 }
 
-/// H-113: credit is given once half a window is owed, and never for a stream that is done.
+/// H-113, G-194: credit is given once half a window is owed, and never for a stream that is done.
 #[test]
 fn h113_credit() {
     let mut server = server_open();
@@ -339,7 +437,7 @@ fn largest_windows_cannot_be_passed() {
     assert!(!server.http2.wants_transmit());
 }
 
-/// H-121, H-122: nothing but DATA waits for a window.
+/// H-121, H-122, G-188, G-189: nothing but DATA waits for a window.
 #[test]
 fn h121_trailers_wait_for_their_data_only() {
     let mut server = sending(5, 0);

@@ -56,6 +56,83 @@ fn data_before_the_response() {
     assert_eq!(client(&data(1, 1, false)), ["reset 1 PROTOCOL_ERROR Local"]);
 }
 
+/// H-129: each kind of malformed message is a stream error on both sides; nothing of it is shown, the connection and the
+/// table of header compression go on, and a server is told by the code alone.
+#[test]
+fn h129_malformed_messages_are_stream_errors() {
+    // Each inserts a field into the table before it goes wrong.
+    let insert = |last: u8| [0x40, 1, b'x', 1, last];
+    let wrong: [&[u8]; 4] = [&literal(b"Upper", b"v"), &literal(b"te", b"gzip"), &literal(b":new", b"v"), &[0x88]];
+    let (mut server, mut id) = (Peer::server(), 1);
+    for block in wrong {
+        assert!(server.hear(&headers(id, &[GET, &insert(b'1'), block].concat(), true)).is_empty());
+        assert_eq!(server.say(), [format!("RST {id} PROTOCOL_ERROR")]);
+        id += 2;
+    }
+    assert_eq!(server.hear(&headers(id, &[GET, &[0xbe, 0xc1]].concat(), true)), [format!("request {id} END")]);
+    assert_eq!(server.http2.fields().fields().filter(|field| field.name == b"x").count(), 2);
+
+    let mut client = Peer::client();
+    for block in wrong.iter().map(|block| [OK, &insert(b'1'), block].concat()) {
+        let key = client.request();
+        let id = client.http2.stream_id(key).unwrap().get();
+        assert_eq!(client.hear(&headers(id, &block, false)), [format!("reset {id} PROTOCOL_ERROR Local")]);
+        assert_eq!(client.say(), [format!("RST {id} PROTOCOL_ERROR")]);
+    }
+    client.request();
+    assert_eq!(client.hear(&headers(9, &[OK, &[0xbe, 0xc1]].concat(), true)), ["response 9 200 END"]);
+}
+
+/// H-138: crumbs come through as they are, in order, between other fields.
+#[test]
+fn h138_cookies_in_several_fields() {
+    let mut server = Peer::server();
+    let crumbs = get_with(&[(b"cookie", b"a=b"), (b"x", b"y"), (b"cookie", b"c=d"), (b"cookie", b"")]);
+    assert_eq!(server.hear(&headers(1, &crumbs, true)), ["request 1 END"]);
+    let fields = server.http2.fields().fields();
+    let cookies: Vec<_> = fields.filter(|field| field.name == b"cookie").map(|field| field.value.to_vec()).collect();
+    assert_eq!(cookies, [&b"a=b"[..], b"c=d", b""]);
+}
+
+/// H-145, H-101: REFUSED_STREAM only for what was never shown, and a GOAWAY's id covers all that was.
+#[test]
+fn h145_nothing_that_was_shown_is_called_unprocessed() {
+    use grpc_sansio::http2::{Config, Side};
+    let config = Config { max_concurrent_streams: 1, ..Config::new(Side::Server) };
+    let mut server = Peer::started(Side::Server, config, &[]);
+    assert_eq!(server.hear(&headers(1, GET, false)), ["request 1"]);
+    // Refused without having been shown, and below the id of the GOAWAY all the same: it was answered.
+    assert!(server.hear(&headers(3, GET, false)).is_empty());
+    let key = server.key(1);
+    server.http2.release(key);
+    assert_eq!(server.say(), ["RST 3 REFUSED_STREAM", "RST 1 CANCEL"]);
+    assert_eq!(server.hear(&headers(5, GET, true)), ["request 5 END"]);
+    server.http2.abort(ErrorCode::INTERNAL_ERROR, "bug");
+    assert_eq!(server.say(), ["GOAWAY 5 INTERNAL_ERROR"]);
+    let mut idle = Peer::server();
+    idle.http2.abort(ErrorCode::INTERNAL_ERROR, "bug");
+    assert_eq!(idle.say(), ["GOAWAY 0 INTERNAL_ERROR"]);
+}
+
+/// H-147: in trailers `content-length` says nothing about the DATA before, `host` nothing about the target; what frames a
+/// connection is malformed there as anywhere.
+#[test]
+fn h147_trailers_are_not_merged_into_headers() {
+    let body = [headers(1, OK, false), data(1, 3, false)].concat();
+    let trailers = |name: &[u8], value: &[u8]| [&body[..], &headers(1, &literal(name, value), true)].concat();
+    for (name, value) in [(&b"content-length"[..], &b"99"[..]), (b"host", b"elsewhere"), (b"content-type", b"x")] {
+        assert_eq!(client(&trailers(name, value)), ["response 1 200", "data 1 3", "trailers 1 END"]);
+    }
+    for name in [&b"transfer-encoding"[..], b"connection", b"te"] {
+        assert_eq!(client(&trailers(name, b"trailers")).last().unwrap(), "reset 1 PROTOCOL_ERROR Local");
+    }
+    // The length that counts is that of the headers.
+    let with_length =
+        [headers(1, &[OK, &literal(b"content-length", b"3")].concat(), false), data(1, 2, false)].concat();
+    let short = [with_length, headers(1, &literal(b"content-length", b"2"), true)].concat();
+    assert_eq!(client(&short).last().unwrap(), "reset 1 PROTOCOL_ERROR Local");
+}
+
 /// H-130: at each kind of end, and as soon as there is more (L-48).
 #[test]
 fn h130_content_length() {
@@ -76,6 +153,12 @@ fn h130_content_length() {
     assert!(is_request(&[(b"content-length", b"0"), (b"content-length", b"0")]));
     assert!(!is_request(&[(b"content-length", b"1")]));
     assert!(!is_request(&[(b"content-length", b"0"), (b"content-length", b"00x")]));
+    assert!(!is_request(&[(b"content-length", b"0"), (b"content-length", b"1")]));
+    // The largest number, and one more.
+    let mut server = Peer::server();
+    assert_eq!(server.hear(&headers(1, &length(b"18446744073709551615"), false)), ["request 1"]);
+    assert!(server.hear(&headers(3, &length(b"18446744073709551616"), false)).is_empty());
+    assert_eq!(server.say(), ["RST 3 PROTOCOL_ERROR"]);
 }
 
 /// H-131
@@ -109,11 +192,15 @@ fn h133_names_and_values() {
     assert!(is_request(&[(b"x", b"")]));
 }
 
-/// H-136, H-137
+/// H-136, H-137: in requests, responses and trailers alike, but for `te`, which is for requests.
 #[test]
 fn h136_connection_specific_fields() {
     for name in ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"] {
         assert!(!is_request(&[(name.as_bytes(), b"x")]), "{name}");
+        let field = literal(name.as_bytes(), b"x");
+        assert_eq!(client(&headers(1, &[OK, &field].concat(), false)), ["reset 1 PROTOCOL_ERROR Local"]);
+        let in_trailers = [headers(1, OK, false), headers(1, &field, true)].concat();
+        assert_eq!(client(&in_trailers).last().unwrap(), "reset 1 PROTOCOL_ERROR Local", "{name}");
     }
     assert!(is_request(&[(b"te", b"trailers")]) && is_request(&[(b"te", b"TRAILERS")]));
     assert!(!is_request(&[(b"te", b"gzip")]));

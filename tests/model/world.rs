@@ -1,7 +1,6 @@
 //! Both ends under test, and the models of their calls.
 
-use crate::call::Call;
-use crate::{Doing, Finale};
+use super::call::Call;
 use bytes::Bytes;
 use grpc_sansio::frame::ErrorCode;
 use grpc_sansio::grpc::{Code, Kind, Metadata, Method, Status};
@@ -17,6 +16,33 @@ static METHODS: [Method; 4] = [
     Method::from_static("/model/Download", Kind::ServerStreaming),
     Method::from_static("/model/Bidi", Kind::BidiStreaming),
 ];
+
+/// What is done next. Calls are picked by number, modulo how many there are.
+#[derive(Clone, Debug)]
+pub(crate) enum Doing {
+    Open { kind: u8, deadline: Option<u16> },
+    ClientSend { call: u8, size: u32 },
+    HalfClose(u8),
+    Cancel(u8),
+    ClientRead { call: u8, items: u8 },
+    ServerSend { call: u8, size: u32 },
+    Finish { call: u8, code: u8 },
+    Reset(u8),
+    ServerRead { call: u8, items: u8 },
+    Steps(u8),
+    Sleep(u16),
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finale {
+    /// Both sides say the rest and read it.
+    Regular,
+    /// The transport is lost at once.
+    Lost,
+    /// As regular, after a graceful shutdown by the server has begun.
+    Shutdown,
+}
 
 pub(crate) struct World {
     pair: Pair,
@@ -42,6 +68,7 @@ impl World {
         let mut pair = Pair::with(&client, &server, seed);
         pair.cut(Cut::Random);
         pair.delay(Duration::from_millis(delay));
+        pair.watch();
         // Before the server's SETTINGS a client opens more than this server takes (G-164).
         pair.drive();
         let shown = Rc::new(RefCell::new(Vec::new()));
@@ -80,6 +107,7 @@ impl World {
             Doing::Steps(steps) => (0..*steps).for_each(|_| _ = self.pair.step()),
             Doing::Sleep(millis) => self.pair.sleep(Duration::from_millis(u64::from(*millis))),
         }
+        self.pair.check();
     }
 
     fn message(&mut self, size: u32) -> Vec<u8> {

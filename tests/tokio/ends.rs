@@ -114,6 +114,7 @@ async fn a_sender_that_waits_learns_that_its_call_was_cancelled() {
     assert_eq!((outcome.status.code(), outcome.origin), (Code::Cancelled, Origin::Application));
 }
 
+/// G-062
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_drops_its_call_or_panics_answers_unknown() {
     let handler = |mut call: ServerCall| async move {

@@ -1,0 +1,179 @@
+//! A recount by brute force of what a connection counts as it goes. Walks over everything, so it is for tests only.
+
+use super::connection::Connection;
+use super::reader::Phase;
+use super::slots::StreamKey;
+use super::stream::{Ending, Receive, Send, Stream};
+use crate::frame::{MAX_WINDOW, StreamId};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// The windows as one end believes them to be, to be held against those counted on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// What it may send on the connection, in octets.
+    pub send: i64,
+    /// What the peer may send on the connection: announced, and not used yet.
+    pub receive: i64,
+    /// What was read and is not announced yet. Negative while octets that were lent are outstanding.
+    pub owed: i64,
+    /// Streams that are open on the wire.
+    pub streams: Vec<StreamWindows>,
+}
+
+/// The windows of one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamWindows {
+    /// The stream's id.
+    pub stream: u32,
+    /// What may be sent on it; `None` once our half has ended.
+    pub send: Option<i64>,
+    /// What the peer may send; `None` once its half has ended.
+    pub receive: Option<i64>,
+}
+
+/// `Err` with what is wrong, unless the rule holds.
+pub(crate) fn must(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(wrong()) }
+}
+
+impl<T> Connection<T> {
+    /// Recounts what this connection counts as it goes, and checks that each stream with something to say is in the list
+    /// that gives it a turn (L-04, L-05, L-17, L-40).
+    ///
+    /// # Errors
+    ///
+    /// What does not add up.
+    pub fn audit(&self) -> Result<(), String> {
+        let keys = self.keys();
+        let all = || keys.iter().filter_map(|key| self.slots.get(*key));
+        let count = |is: fn(&Stream<T>) -> bool| all().filter(|stream| is(stream)).count();
+        let equal = |name: &str, kept: usize, counted: usize| {
+            must(kept == counted, || format!("{name}: {kept} kept, {counted} counted"))
+        };
+        equal("slots", self.slots.len(), keys.len())?;
+        equal("active streams", self.active as usize, count(|s| !s.is_closed() && s.send() != Send::Waiting))?;
+        equal("waiting streams", self.waiting_len as usize, count(|s| !s.is_closed() && s.send() == Send::Waiting))?;
+        equal("queued octets", self.queued, all().map(|stream| stream.outbox.recount(&self.pool)).sum())?;
+        equal("stream ids", self.ids.len(), count(|s| !s.is_closed() && !s.id.is_zero()))?;
+        must(self.send_window.signed() <= i64::from(MAX_WINDOW), || format!("{:?}", self.send_window))?;
+        for (at, (stream, _)) in self.control.resets.iter().enumerate() {
+            let again = self.control.resets.iter().skip(at + 1).any(|other| other.0 == *stream);
+            must(!again, || format!("two RST_STREAMs wait for {stream:?} (L-40)"))?;
+        }
+        let lists = [&self.waiting, &self.ready, &self.blocked, &self.credits, &self.notices];
+        let mut members = Vec::new();
+        for list in lists {
+            members.push(list.walk(&self.slots).ok_or_else(|| format!("a broken list: {list:?}"))?);
+        }
+        let [waiting, ready, blocked, credits, notices] = &members[..] else { return Ok(()) };
+        for key in keys {
+            let Some(stream) = self.slots.get(key) else { continue };
+            let places = [waiting, ready, blocked].iter().filter(|list| list.contains(&key)).count();
+            let linked = [places == 1, credits.contains(&key), notices.contains(&key)];
+            must(places <= 1 && linked == stream.links.map(|link| link.linked), || format!("lists of {key:?}"))?;
+            self.audit_stream(key, stream, waiting, [ready, blocked], credits)
+                .map_err(|wrong| format!("stream {:?} in {:?}: {wrong}", stream.id, stream.state))?;
+        }
+        Ok(())
+    }
+
+    fn audit_stream(
+        &self,
+        key: StreamKey,
+        stream: &Stream<T>,
+        waiting: &[StreamKey],
+        [ready, blocked]: [&[StreamKey]; 2],
+        credits: &[StreamKey],
+    ) -> Result<(), String> {
+        let fact = |holds: bool, wrong: &str| must(holds, || String::from(wrong));
+        let queued = stream.outbox.len();
+        if stream.is_closed() {
+            fact(!ready.contains(&key) && !blocked.contains(&key) && !credits.contains(&key), "closed, in a list")?;
+            fact(queued == 0, "closed, with octets queued (L-06)")?;
+            return fact(self.ids.get(stream.id.get()).is_none(), "closed, with its id in use");
+        }
+        let id = Some(key.index() as u32).filter(|_| !stream.id.is_zero());
+        fact(self.ids.get(stream.id.get()) == id, "its id leads elsewhere")?;
+        fact(waiting.contains(&key) == (stream.send() == Send::Waiting), "the list of those that wait")?;
+        fact(!blocked.contains(&key) || queued > 0, "blocked by a window with nothing to send (L-05)")?;
+        let may_speak = match stream.send() {
+            Send::Waiting | Send::Ended => false,
+            Send::Head => stream.head_wanted || self.side == super::Side::Client,
+            Send::Body if queued > 0 => stream.send_window.available() > 0,
+            Send::Body => stream.head_wanted || stream.ending != Ending::Open,
+        };
+        fact(!may_speak || ready.contains(&key) || blocked.contains(&key), "may speak, and has no turn (L-07)")?;
+        let window = stream.receive_window;
+        let listens = stream.receive() != Receive::Ended;
+        let owes = window.owed() >= i64::from((self.config.stream_window / 2).max(1)) && window.announceable() > 0;
+        fact(!(listens && owes) || credits.contains(&key), "owes a WINDOW_UPDATE, and will not send it")
+    }
+
+    /// The windows as this end believes them to be; `None` once the connection has ended, and they count no more.
+    pub fn windows(&self) -> Option<Windows> {
+        if self.ended {
+            return None;
+        }
+        let keys = self.keys();
+        let streams = keys.iter().filter_map(|key| self.slots.get(*key)).filter(|s| !s.is_closed() && !s.id.is_zero());
+        let windows = |stream: &Stream<T>| StreamWindows {
+            stream: stream.id.get(),
+            send: Some(stream.send_window.signed()).filter(|_| stream.send() != Send::Ended),
+            receive: Some(stream.receive_window.available()).filter(|_| stream.receive() != Receive::Ended),
+        };
+        Some(Windows {
+            send: self.send_window.signed(),
+            receive: self.receive_window.available(),
+            owed: self.receive_window.owed(),
+            streams: streams.map(windows).collect(),
+        })
+    }
+
+    /// Goes on with this id, as if all those before it had been used; for a client that has opened nothing.
+    pub fn skip_to(&mut self, stream: StreamId) {
+        if self.side == super::Side::Client && self.next_id < stream && stream.is_client() {
+            self.next_id = stream;
+        }
+    }
+
+    /// What of the window of a stream is with the peer or owed to it; `None` once the peer's half has ended.
+    pub(crate) fn window_at_large(&self, key: StreamKey) -> Option<i64> {
+        let stream = self.slots.get(key).filter(|stream| stream.receive() != Receive::Ended)?;
+        Some(stream.receive_window.available() + stream.receive_window.owed() + self.in_hand(Some(key)))
+    }
+
+    /// As [`Connection::window_at_large`], for the connection.
+    pub(crate) fn connection_window_at_large(&self) -> i64 {
+        self.receive_window.available() + self.receive_window.owed() + self.in_hand(None)
+    }
+
+    /// Octets of the DATA frame at hand that have left the window, and did not arrive yet; of any stream for `None`.
+    fn in_hand(&self, key: Option<StreamKey>) -> i64 {
+        match self.reader.phase {
+            Phase::Data(frame) if key.is_none() || frame.stream == key => {
+                i64::from(if frame.pad_length_next { frame.head.length } else { frame.data })
+            }
+            _ => 0,
+        }
+    }
+
+    /// What a stream's window, and the connection's, were announced as.
+    pub(crate) fn announced_windows(&self) -> (i64, i64) {
+        (i64::from(self.starting_window()), i64::from(self.config.connection_window))
+    }
+
+    /// Whether the layer above is to be told when the stream's queue has drained.
+    pub(crate) fn is_watched(&self, key: StreamKey) -> bool {
+        self.slots.get(key).is_some_and(|stream| stream.watch.is_some())
+    }
+
+    fn keys(&self) -> Vec<StreamKey> {
+        let mut keys = Vec::new();
+        while let Some(key) = self.slots.key_from(keys.last().map_or(0, |key: &StreamKey| key.index() + 1)) {
+            keys.push(key);
+        }
+        keys
+    }
+}

@@ -1,0 +1,23 @@
+//! Liveness and data loss: the L rows, a property or a table each, named after their numbers. `docs/liveness.md` has a
+//! verdict for each row, and names the tests that are elsewhere.
+#![cfg(feature = "testing")]
+
+#[path = "calls/raw.rs"]
+mod raw;
+
+#[path = "liveness/busy.rs"]
+mod busy;
+#[path = "liveness/long.rs"]
+mod long;
+#[path = "liveness/responses.rs"]
+mod responses;
+#[path = "liveness/settings.rs"]
+mod settings;
+#[path = "liveness/states.rs"]
+mod states;
+#[path = "liveness/traffic.rs"]
+mod traffic;
+#[path = "liveness/whole.rs"]
+mod whole;
+#[path = "liveness/windows.rs"]
+mod windows;
