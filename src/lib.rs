@@ -61,7 +61,13 @@ mod octets;
 mod options;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
-#[allow(clippy::panic, clippy::expect_used, clippy::unwrap_used, reason = "a test that fails panics")]
+#[allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
 pub mod testing;
 pub mod time;
 
