@@ -51,6 +51,10 @@ fn h064_self_dependency() {
 /// H-065, H-066, T-03 c
 #[test]
 fn h066_length_of_priority() {
+    // H-071: one that nobody opened cannot be reset.
+    let mut client = Peer::client();
+    client.request();
+    client.fails(&raw(Kind::PRIORITY, Flags::NONE, 9, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
     Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 0, &[0; 5]), ErrorCode::PROTOCOL_ERROR);
     Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 4]), ErrorCode::FRAME_SIZE_ERROR);
     let mut client = Peer::client();
@@ -60,8 +64,6 @@ fn h066_length_of_priority() {
     assert_eq!(client.say(), ["RST 1 FRAME_SIZE_ERROR"]);
     // L-40: once.
     assert!(client.hear(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6])).is_empty());
-    // H-071: one that nobody opened cannot be reset.
-    client.fails(&raw(Kind::PRIORITY, Flags::NONE, 9, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
     assert!(client.say().is_empty());
     // Once no other stream is open, it is the connection's.
     client.hear(&reset(3, ErrorCode::CANCEL));
