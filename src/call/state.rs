@@ -215,11 +215,10 @@ impl CallState {
         matches!(self.stage, Stage::Open | Stage::Foreign { .. } | Stage::Stopped(_))
     }
 
-    /// Messages that have arrived, or have begun to. A second one need not be whole to be one too many: behind the first,
-    /// which is held back, it may never fit the window. It counts from the whole of its prefix on, since a part of that
-    /// says nothing, and depends on the cuts.
+    /// Messages that have at least begun to arrive. A second one need not be whole to be one too many: behind the first,
+    /// which is held back, it may never fit the window.
     pub(super) fn begun(&self) -> u32 {
-        self.received.saturating_add(u32::from(self.inbox.missing() > 0))
+        self.received.saturating_add(u32::from(self.inbox.is_inside_message()))
     }
 
     pub(super) fn has_ended(&self) -> bool {
