@@ -238,3 +238,21 @@ fn g_155_held_header_lists_to_the_octet() {
         assert_eq!(raw.said_of_calls(), refused[..more]);
     }
 }
+
+/// `held_headers` on a client: what every response has, 512 octets, does not count; past the limit the call ends.
+#[test]
+fn held_responses_to_the_octet() {
+    let mut limits = grpc_sansio::Limits::default();
+    limits.held_headers = 16_384;
+    let mut raw = Raw::client_with(&crate::raw::client_config(limits));
+    let usual = crate::raw::RESPONSE;
+    let mut respond = |stream: u32, total: usize| {
+        let id = raw.request(&grpc_sansio::OpenOptions::new(&crate::BIDI), b"m");
+        let long = "x".repeat(total - size(&usual) - size(&[("long", "")]));
+        raw.headers(stream, &[usual[0], usual[1], ("long", &long)], false);
+        raw.it.call(id).unwrap().stopped().is_none()
+    };
+    // 15,872 and 512 of them fill it; 512 more are free, and 513 are one too many.
+    assert!(respond(1, 16_384) && respond(3, 1_024) && respond(5, 512));
+    assert!(!respond(7, 513));
+}
