@@ -51,6 +51,10 @@ fn h064_self_dependency() {
 /// H-065, H-066, T-03 c
 #[test]
 fn h066_length_of_priority() {
+    // H-071: one that nobody opened cannot be reset.
+    let mut client = Peer::client();
+    client.request();
+    client.fails(&raw(Kind::PRIORITY, Flags::NONE, 9, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
     Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 0, &[0; 5]), ErrorCode::PROTOCOL_ERROR);
     Peer::server().fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 4]), ErrorCode::FRAME_SIZE_ERROR);
     let mut client = Peer::client();
