@@ -9,6 +9,8 @@ mod raw;
 mod busy;
 #[path = "liveness/long.rs"]
 mod long;
+#[path = "liveness/page.rs"]
+mod page;
 #[path = "liveness/responses.rs"]
 mod responses;
 #[path = "liveness/settings.rs"]

@@ -296,7 +296,7 @@ impl Raw<Server> {
 
     /// A server that has heard nothing yet.
     pub(crate) fn fresh_server(config: &ServerConfig) -> Self {
-        Self::new(Connection::<Server>::new(config, Clock::new().now()))
+        Self::new(Connection::<Server>::new(config, Clock::new().now()), Side::Server)
     }
 
     pub(crate) fn server_with(config: &ServerConfig) -> Self {
@@ -307,11 +307,6 @@ impl Raw<Server> {
         raw.frame(Frame::Settings(Settings::ACK));
         assert_eq!(raw.it.poll_event(), Some(Event::Ready));
         raw
-    }
-
-    /// A server that has heard nothing yet.
-    pub(crate) fn fresh_server(config: &ServerConfig) -> Self {
-        Self::new(Connection::<Server>::new(config, Clock::new().now()), Side::Server)
     }
 
     /// A request's head, with `more` fields.
