@@ -204,7 +204,7 @@ impl Limits {
             + u64::from(self.assembly_budget)
             + u64::from(self.window_growth)
             + u64::from(self.max_concurrent_calls) * u64::from(self.call_window);
-        BASE_BYTES
+        let fixed = BASE_BYTES
             + calls * CALL_BYTES
             + 2 * u64::from(self.max_concurrent_calls) * ORDINARY_HEADERS as u64
             + u64::from(self.max_header_block)
@@ -212,8 +212,8 @@ impl Limits {
             + 8 * u64::from(self.max_replies)
             + 2 * u64::from(self.decoder_table)
             + 4 * u64::from(self.encoder_table)
-            + windows * 5 / 4
-            + 4096
+            + 4096;
+        fixed.saturating_add(windows).saturating_add(windows / 4)
     }
 
     fn check(&self) -> Result<(), ConfigError> {

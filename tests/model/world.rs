@@ -1,6 +1,6 @@
 //! Both ends under test, and the models of their calls.
 
-use super::call::Call;
+use super::call::{Call, Causes};
 use bytes::Bytes;
 use grpc_sansio::frame::ErrorCode;
 use grpc_sansio::grpc::{Code, Kind, Metadata, Method, Status};
@@ -131,7 +131,7 @@ impl World {
         self.pair.check();
     }
 
-    fn message(&mut self, size: u32) -> Vec<u8> {
+    fn message(&mut self, size: u32) -> Bytes {
         let first = self.rng.next_u64() as usize;
         (0..size as usize).map(|at| (first + at * 31) as u8).collect()
     }
@@ -190,6 +190,7 @@ impl World {
     fn client_reads(&mut self, at: usize, items: u8) -> bool {
         let model = &mut self.calls[at];
         let now = self.pair.now();
+        let causes = Causes { lost: self.lost, ..Causes::default() };
         for done in 0..items {
             let Some(mut call) = self.pair.client.call(model.client) else {
                 assert!(model.cancelled || model.outcome.is_some());
@@ -200,7 +201,7 @@ impl World {
                 None => return done > 0,
                 Some(Item::Head(_)) => assert_eq!(model.down_read, 0),
                 Some(Item::Message(message)) => model.client_reads(&message),
-                Some(Item::End(outcome)) => model.client_ends(outcome.status(), outcome.unprocessed(), now, self.lost),
+                Some(Item::End(outcome)) => model.client_ends(outcome.status(), outcome.unprocessed(), now, causes),
             }
         }
         true
@@ -258,7 +259,7 @@ impl World {
         let Some(id) = self.served(at) else { return };
         let Some(call) = self.pair.server.call(id) else { return };
         call.reset(ErrorCode::INTERNAL_ERROR).unwrap();
-        self.calls[at].reset = true;
+        self.calls[at].reset = Some(Code::Internal);
     }
 
     fn server_reads(&mut self, at: usize, items: u8) -> bool {
