@@ -80,7 +80,7 @@ fn l_15_a_response_cut_at_any_octet() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(200))]
 
     /// L-44, T-09: up to eight informational responses, with fields of any sort, before any kind of response, cut anyhow:
     /// the response is what it would have been without them.
