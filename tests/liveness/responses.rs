@@ -79,6 +79,25 @@ fn l_15_a_response_cut_at_any_octet() {
     }
 }
 
+/// L-15, G-061, G-081: trailers that say OK are believed only behind whole messages, and as many as are due.
+#[test]
+fn l_15_trailers_inside_a_message() {
+    for (method, kind) in METHODS.iter().map(Method::kind).enumerate() {
+        let wire = [framed(b"first"), framed(b"second")].concat();
+        for part in 0..=wire.len() {
+            let mut raw = Raw::client();
+            let id = call(&mut raw, method);
+            raw.headers(1, &RESPONSE, false);
+            raw.data(1, &wire[..part], false);
+            raw.headers(1, &OK, true);
+            raw.poll();
+            let first = framed(b"first").len();
+            let whole = if kind.server_streams() { [0, first, wire.len()].contains(&part) } else { part == first };
+            assert_eq!(raw.log(id).code() == Some(Code::Ok), whole, "{method}: {part} octets of {}", wire.len());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(crate::cases(200))]
 
