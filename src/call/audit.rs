@@ -96,6 +96,7 @@ impl Engine {
         let refusing = self.http2.is_watched(key) && self.http2.queued(key) > 0 && call.is_open();
         fact(!call.write_armed || !call.is_shown() || refusing, "Writable is not told")?;
         fact(!call.wants_loan || self.loan_queue.contains(&key), "wants a loan, and does not stand in line")?;
+        fact(!call.wants_loan || call.is_open(), "has stopped, and wants a loan")?;
         let waits = call.deadline != Instant::MAX && call.is_open() && !call.has_ended();
         fact(!waits || self.poll_timeout().is_some_and(|next| next <= call.deadline), "no timer for its deadline")
     }
