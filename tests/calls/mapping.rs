@@ -232,7 +232,7 @@ fn g_187_a_guard_says_which_it_is() {
             let kind = if count == 0 { Kind::HEADERS } else { Kind::CONTINUATION };
             raw.feed(&raw_frame(kind, Flags::NONE, 1, b""));
         }),
-        ("max_header_list_size", |raw, count| raw.request(2 * count + 1, &[("x", &"y".repeat(70_000))], true)),
+        ("header_abuse", |raw, count| raw.request(2 * count + 1, &[("x", &"y".repeat(70_000))], true)),
         ("max_settings_entries", |raw, _| raw.settings(&[(SettingId::HEADER_TABLE_SIZE, 1); 33])),
         ("max_replies", |raw, _| raw.frame(Frame::Ping(Ping { ack: false, payload: [0; 8] }))),
         ("empty_data", |raw, count| {
