@@ -138,6 +138,15 @@ fn t_22_no_streams_allowed() {
     outcome.stays_flat();
 }
 
+/// What lies above the limit is looked through, and that is charged by its number: a glitch and a sixteenth for each.
+#[test]
+fn t_22_limit_swings() {
+    let outcome = check("t_22_limit_swings");
+    outcome.ends(ErrorCode::ENHANCE_YOUR_CALM, "glitch_burst");
+    let turns = outcome.report.turns;
+    assert!((1_300..1_500).contains(&turns), "{turns}");
+}
+
 /// CVE-2019-9511 to -9517 in one: 10 MB are offered, and the connection ends long before.
 #[test]
 fn t_23_replies_that_nobody_reads() {
