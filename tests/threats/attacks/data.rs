@@ -192,7 +192,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     // connection's behind 64 such calls.
     Attack {
         app: App::Holds,
-        turn: |n, wire| if n < 4 { fill(n, wire) } else { wire.data(1, b"\0", NONE) },
+        start: |wire| (0..4).for_each(|n| fill(n, wire)),
+        turn: |_, wire| wire.data(1, b"\0", NONE),
         octets: 65_630,
         heap: 256 * 1024,
         after: After::Serves,
