@@ -170,7 +170,8 @@ impl Speaker {
         let heard = pair.server_log.call(id).into_iter().flat_map(CallLog::messages);
         assert!(heard.eq(exchange.requests.iter().map(|message| &message.data[..])), "the server read something else");
         let Some(mut call) = pair.server.call(id) else { return false };
-        if !self.head_said && !(exchange.head.is_empty() && exchange.responses.is_empty()) {
+        let headless = exchange.head.is_empty() && exchange.responses.is_empty();
+        if !self.head_said && !headless {
             call.send_head(&exchange.head).expect("metadata of a response");
             self.head_said = true;
         }
