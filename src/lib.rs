@@ -27,12 +27,25 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
+// Nothing that a peer sends may panic: what could is not written, or says why it cannot (docs/design.md).
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice
+    )
+)]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
 #[cfg(any(feature = "tokio", feature = "mio"))]
+#[allow(clippy::indexing_slicing, reason = "indices of its own buffers, which no peer chooses")]
 pub mod adapter;
 pub mod buffer;
 mod call;
@@ -48,6 +61,13 @@ mod octets;
 mod options;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+#[allow(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that fails panics"
+)]
 pub mod testing;
 pub mod time;
 

@@ -324,3 +324,10 @@ mod finders {
         assert_eq!(too_long(&[Source::new("a.rs", &format!("{tests}{long}\nfn f() {{}}\n"))]).len(), 1);
     }
 }
+
+/// Overflow is a failure in every build that tests, `--release` included: the reasoning in docs/design.md relies on it.
+#[test]
+fn arithmetic_is_checked() {
+    let one = std::hint::black_box(1);
+    assert!(std::panic::catch_unwind(|| u8::MAX + one).is_err());
+}

@@ -64,7 +64,7 @@ impl<V> Pages<V> {
     }
 
     pub(crate) fn get(&self, index: u32) -> Option<&V> {
-        match &self.pages.get(index as usize / PAGE)?[index as usize % PAGE] {
+        match self.pages.get(index as usize / PAGE)?.get(index as usize % PAGE)? {
             Entry::Used(value) => Some(value),
             Entry::Free { .. } => None,
         }
@@ -113,7 +113,7 @@ impl<V> Pages<V> {
     }
 
     fn entry_mut(&mut self, index: u32) -> Option<&mut Entry<V>> {
-        Some(&mut self.pages.get_mut(index as usize / PAGE)?[index as usize % PAGE])
+        self.pages.get_mut(index as usize / PAGE)?.get_mut(index as usize % PAGE)
     }
 }
 

@@ -39,6 +39,7 @@ impl<'a> Unknown<'a> {
     }
 
     /// Octets that [`encode`](Self::encode) appends, head included.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn encoded_len(&self) -> usize {
         HEAD_LEN + self.payload.len()
     }

@@ -62,6 +62,7 @@ impl<'a> Headers<'a> {
     }
 
     /// The head of this frame.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn head(&self) -> Head {
         Head {
             length: length(self.encoded_len() - HEAD_LEN),
@@ -75,6 +76,7 @@ impl<'a> Headers<'a> {
     }
 
     /// Octets that [`encode`](Self::encode) appends, head included.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn encoded_len(&self) -> usize {
         let priority = if self.priority.is_some() { Dependency::LEN } else { 0 };
         HEAD_LEN + padding_len(self.padding) + priority + self.fragment.len()
@@ -142,6 +144,7 @@ impl<'a> PushPromise<'a> {
     }
 
     /// The head of this frame.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn head(&self) -> Head {
         Head {
             length: length(self.encoded_len() - HEAD_LEN),
@@ -152,6 +155,7 @@ impl<'a> PushPromise<'a> {
     }
 
     /// Octets that [`encode`](Self::encode) appends, head included.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn encoded_len(&self) -> usize {
         HEAD_LEN + padding_len(self.padding) + size_of::<u32>() + self.fragment.len()
     }
@@ -207,6 +211,7 @@ impl<'a> Continuation<'a> {
     }
 
     /// Octets that [`encode`](Self::encode) appends, head included.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn encoded_len(&self) -> usize {
         HEAD_LEN + self.fragment.len()
     }

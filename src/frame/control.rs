@@ -130,6 +130,7 @@ impl<'a> GoAway<'a> {
     }
 
     /// The head of this frame.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn head(&self) -> Head {
         Head {
             length: length(self.encoded_len() - HEAD_LEN),
@@ -140,6 +141,7 @@ impl<'a> GoAway<'a> {
     }
 
     /// Octets that [`encode`](Self::encode) appends, head included.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn encoded_len(&self) -> usize {
         HEAD_LEN + 8 + self.debug_data.len()
     }

@@ -46,6 +46,7 @@ impl<'a> Data<'a> {
     }
 
     /// The head of this frame.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn head(&self) -> Head {
         Head {
             length: length(padding_len(self.padding) + self.data.len()),
@@ -56,6 +57,7 @@ impl<'a> Data<'a> {
     }
 
     /// Octets that [`encode`](Self::encode) appends, head included.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn encoded_len(&self) -> usize {
         HEAD_LEN + padding_len(self.padding) + self.data.len()
     }

@@ -111,6 +111,7 @@ impl Head {
     }
 
     /// Whether the length is one that the type and the flags allow, and the words for one that is not.
+    #[expect(clippy::arithmetic_side_effects, reason = "small constants")]
     fn length_rule(&self) -> (bool, &'static str) {
         let padded = u32::from(self.flags.contains(Flags::PADDED));
         let priority = if self.flags.contains(Flags::PRIORITY) { 5 } else { 0 };

@@ -20,6 +20,7 @@
 //! assert_eq!(Frame::parse(head, payload)?, Frame::Ping(Ping { ack: false, payload: *b"12345678" }));
 //! # Ok::<(), grpc_sansio::frame::FrameError>(())
 //! ```
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod any;
 mod block;

@@ -55,6 +55,7 @@ pub(super) fn padding_len(pad_length: Option<u8>) -> usize {
 }
 
 /// Appends the padding itself, zeros (RFC 9113 §6.1).
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 pub(super) fn put_padding(pad_length: Option<u8>, out: &mut Vec<u8>) {
     out.resize(out.len() + usize::from(pad_length.unwrap_or(0)), 0);
 }

@@ -160,6 +160,7 @@ impl<'a> Settings<'a> {
     }
 
     /// Octets that [`encode`](Self::encode) appends, head included.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn encoded_len(&self) -> usize {
         HEAD_LEN + self.entries.len()
     }
@@ -171,6 +172,7 @@ impl<'a> Settings<'a> {
     }
 
     /// Appends a SETTINGS frame without ACK that holds these settings.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn encode_from(settings: &[Setting], out: &mut Vec<u8>) {
         out.extend_from_slice(&Self::head_of(false, settings.len() * Setting::LEN).encode());
         for setting in settings {

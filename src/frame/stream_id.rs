@@ -53,7 +53,10 @@ impl StreamId {
     /// The identifier that the same side uses next, two above; `None` when the connection has no more
     /// (RFC 9113 §5.1.1: then a new connection is needed).
     pub const fn next(self) -> Option<Self> {
-        if self.0 <= Self::MAX.0 - 2 { Some(Self(self.0 + 2)) } else { None }
+        match self.0.checked_add(2) {
+            Some(next) if next <= Self::MAX.0 => Some(Self(next)),
+            _ => None,
+        }
     }
 }
 

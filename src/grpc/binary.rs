@@ -30,8 +30,14 @@ pub const fn is_binary(name: &[u8]) -> bool {
 }
 
 /// How many octets [`encode_into`] appends for a value of `len` octets.
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 pub const fn encoded_len(len: usize) -> usize {
-    len / 3 * 4 + [0, 2, 3][len % 3]
+    let rest = match len % 3 {
+        0 => 0,
+        1 => 2,
+        _ => 3,
+    };
+    len / 3 * 4 + rest
 }
 
 /// Appends the base64 form of `value`, without padding (G-108).
@@ -41,6 +47,7 @@ pub const fn encoded_len(len: usize) -> usize {
 /// grpc_sansio::grpc::binary::encode_into(b"\x00\xff", &mut out);
 /// assert_eq!(out, b"AP8");
 /// ```
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 pub fn encode_into(value: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + encoded_len(value.len()), 0);
@@ -96,6 +103,7 @@ impl Values<'_> {
 impl Iterator for Values<'_> {
     type Item = Result<Vec<u8>, InvalidBinary>;
 
+    #[expect(clippy::arithmetic_side_effects, reason = "a place in a slice, and 1")]
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.rest?;
         let element = match rest.iter().position(|&octet| octet == b',') {

@@ -78,6 +78,7 @@ impl Code {
     ];
 
     /// The code of that number, or `None` above 16. A sender replaces `None` by [`Code::Unknown`] (G-060).
+    #[expect(clippy::indexing_slicing, reason = "compared with the length")]
     pub const fn from_u32(number: u32) -> Option<Self> {
         if number < Self::ALL.len() as u32 { Some(Self::ALL[number as usize]) } else { None }
     }

@@ -60,6 +60,7 @@ pub struct AcceptEncoding<'a> {
 }
 
 impl<'a> AcceptEncoding<'a> {
+    #[expect(clippy::arithmetic_side_effects, reason = "there is a place, so it is below the number of places")]
     pub(super) fn add(&mut self, line: &'a [u8]) {
         if let Some(slot) = self.lines.get_mut(self.len) {
             *slot = line;

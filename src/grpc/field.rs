@@ -15,6 +15,7 @@ pub const FIELD_OVERHEAD: usize = 32;
 ///
 /// assert_eq!(list_size([(&b"te"[..], &b"trailers"[..], false)]), 42);
 /// ```
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 pub fn list_size<'a>(fields: impl IntoIterator<Item = Field<'a>>) -> usize {
     fields.into_iter().map(|(name, value, _)| name.len() + value.len() + FIELD_OVERHEAD).fold(0, usize::saturating_add)
 }

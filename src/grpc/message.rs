@@ -113,6 +113,7 @@ impl PrefixReader {
     /// # Errors
     ///
     /// [`InvalidFlag`], once all five octets are there.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most the five octets of a prefix")]
     pub fn push(&mut self, input: &mut &[u8]) -> Option<Result<Prefix, InvalidFlag>> {
         let missing = self.octets.get_mut(usize::from(self.filled)..).unwrap_or_default();
         let taken = missing.len().min(input.len());
@@ -235,6 +236,7 @@ impl MessageReader {
     /// # Errors
     ///
     /// [`MessageError`] for reserved flags or a message over the limit, and again at each later call.
+    #[expect(clippy::arithmetic_side_effects, reason = "`rest` is the end of `input`")]
     pub fn read(&mut self, input: &mut Bytes) -> Result<Option<Message>, MessageError> {
         loop {
             match &mut self.state {

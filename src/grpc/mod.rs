@@ -38,6 +38,7 @@
 //! assert_eq!(outcome::from_trailers(summary, &TrailersParts::parse(trailers.fields())), status);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod code;
 mod field;

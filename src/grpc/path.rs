@@ -42,6 +42,7 @@ impl<'a> Path<'a> {
     /// # Errors
     ///
     /// [`PathError`] where it is empty, has no leading slash, or has an octet that is not visible ASCII.
+    #[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "below the length")]
     pub const fn parse(value: &'a [u8]) -> Result<Self, PathError> {
         match value {
             [] => return Err(PathError::Empty),

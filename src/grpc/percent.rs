@@ -1,4 +1,5 @@
 //! The percent-encoding of `grpc-message` (G-145 to G-149).
+#![expect(clippy::arithmetic_side_effects, reason = "places in a string, and three octets for each of its own")]
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;

@@ -132,6 +132,7 @@ fn malformed(rule: impl core::fmt::Display) -> Status {
 }
 
 /// Three digits, the first of which is not zero (RFC 9110 §15).
+#[expect(clippy::arithmetic_side_effects, reason = "three digits")]
 fn parse_http_status(value: &[u8]) -> Option<u16> {
     match value {
         [hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {

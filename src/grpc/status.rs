@@ -163,6 +163,7 @@ pub struct MalformedStatus;
 /// assert_eq!(parse_code(b"17").map(ParsedCode::code), Ok(Code::Unknown));
 /// assert!(parse_code(b"05").is_err());
 /// ```
+#[expect(clippy::arithmetic_side_effects, reason = "digits are not below `0`")]
 pub fn parse_code(value: &[u8]) -> Result<ParsedCode, MalformedStatus> {
     let well_formed = match value {
         [] => false,

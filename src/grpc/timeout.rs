@@ -64,6 +64,7 @@ pub enum TimeoutError {
 /// assert_eq!(parse(b"250m"), Ok(Duration::from_millis(250)));
 /// assert!(parse(b"1 S").is_err());
 /// ```
+#[expect(clippy::arithmetic_side_effects, reason = "eight digits of hours at most, which 64 bits of seconds hold")]
 pub fn parse(value: &[u8]) -> Result<Duration, TimeoutError> {
     let (&unit, digits) = value.split_last().ok_or(TimeoutError::NoDigits)?;
     let &(_, nanos) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(TimeoutError::UnknownUnit)?;
@@ -97,6 +98,7 @@ pub fn parse(value: &[u8]) -> Result<Duration, TimeoutError> {
 /// assert_eq!(encode(remaining, Precision::ThreeDigits).as_bytes(), b"1240m");
 /// assert_eq!(encode(remaining, Precision::Exact).as_bytes(), b"1234567u");
 /// ```
+#[expect(clippy::arithmetic_side_effects, reason = "a 3600th of a u64, and 1")]
 pub fn encode(remaining: Duration, precision: Precision) -> Timeout {
     // 64 bits of nanoseconds hold 584 years, and beyond 190 years only hours fit into eight digits.
     let Ok(nanos) = u64::try_from(remaining.as_nanos()) else {
@@ -109,6 +111,7 @@ pub fn encode(remaining: Duration, precision: Precision) -> Timeout {
 }
 
 /// The shortest spelling of the rounded value; the coarser unit where two are as short: `1S`, not `1000m`.
+#[expect(clippy::arithmetic_side_effects, reason = "the lengths of units are not zero")]
 fn shortest(nanos: u64, precision: Precision) -> Option<Timeout> {
     if precision == Precision::Exact {
         return None;
@@ -150,6 +153,7 @@ pub struct Timeout {
 
 impl Timeout {
     /// `value` is at most [`MAX_VALUE`].
+    #[expect(clippy::arithmetic_side_effects, reason = "a digit is below 10")]
     fn new(value: u64, unit: u8) -> Self {
         let mut text = [unit; MAX_DIGITS + 1];
         let mut rest = value;

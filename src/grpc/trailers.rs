@@ -1,4 +1,5 @@
 //! The last header block of a response: the status, and metadata.
+#![expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory, and a few octets")]
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;

@@ -3,6 +3,10 @@
 //! Fields lie back to back as records: a head of 8 octets, the name, the value. The dynamic table keeps the same
 //! records, so an indexed field costs one copy, and 8 octets of head stay under the 32 that RFC 7541 §4.1 accounts:
 //! a list never takes more memory than its accounted size.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "records in one buffer: their number and lengths cannot exceed its own"
+)]
 
 use alloc::vec::Vec;
 use core::fmt;

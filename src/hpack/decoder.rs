@@ -147,6 +147,7 @@ impl Decoder {
     }
 
     /// Octets of memory allocated for the table.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn heap_size(&self) -> usize {
         self.table.heap_size() + self.memo.heap_size()
     }
@@ -181,6 +182,7 @@ impl Decoder {
 
     /// Decodes an indexed field and notes it; anything else ends the run that is being learnt, and is left.
     #[cold]
+    #[expect(clippy::arithmetic_side_effects, reason = "`rest` is the end of `input`")]
     fn learn<'i>(&mut self, input: &'i [u8], list: &mut List<'_>) -> Result<&'i [u8], DecodeError> {
         if input.first().is_none_or(|first| *first < 0x80) {
             self.memo.learn(None);
@@ -196,6 +198,7 @@ impl Decoder {
     }
 
     /// RFC 7541 §4.2, §6.3: the size updates at the start of a block.
+    #[expect(clippy::arithmetic_side_effects, reason = "below `MAX_SIZE_UPDATES`")]
     fn size_updates(&mut self, input: &mut &[u8]) -> Result<(), DecodeError> {
         let mut updates = 0;
         while let Some(0x20..0x40) = input.first() {
@@ -219,6 +222,7 @@ impl Decoder {
 
     /// Decodes an index; returns what follows it.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     fn indexed<'i>(&self, mut input: &'i [u8], list: &mut List<'_>) -> Result<&'i [u8], DecodeError> {
         let index = integer::decode(&mut input, 7)? as usize;
         if let Some(newer) = index.checked_sub(static_table::LEN + 1) {
@@ -242,6 +246,7 @@ impl Decoder {
 
     /// Decodes a literal straight into a record at the end of the block, which is also what the table takes: the
     /// name may come from an entry that the insertion evicts (RFC 7541 §4.4; P-008). Returns what follows it.
+    #[expect(clippy::arithmetic_side_effects, reason = "`name_len` was the length before more was added")]
     fn literal<'i>(
         &mut self,
         mut input: &'i [u8],
@@ -335,6 +340,7 @@ impl<'a> List<'a> {
     /// Counts a field with `len` octets of name and value. False if the list is over its limits and discarded: the
     /// count goes on, up to the point where it is abuse.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits: a peer cannot send so many octets")]
     fn admit(&mut self, len: usize) -> Result<bool, DecodeError> {
         self.count += 1;
         self.size += (len + FIELD_OVERHEAD) as u64;
@@ -344,6 +350,7 @@ impl<'a> List<'a> {
 
     /// Adds a run of fields, as [`admit`](Self::admit) would one by one; false, with nothing done, where that takes a
     /// closer look.
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits: a peer cannot send so many octets")]
     fn admit_run(&mut self, count: usize, records: &[u8]) -> bool {
         let size = self.size + (records.len() + count * (FIELD_OVERHEAD - HEAD_LEN)) as u64;
         let fits = size <= self.easy_size && self.count + count as u64 <= self.easy_count;
@@ -371,6 +378,7 @@ impl<'a> List<'a> {
     }
 
     /// Octets of name and value that the next field may have without being abuse.
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits: a peer cannot send so many octets")]
     fn room(&self) -> u64 {
         u64::from(self.limits.abuse_list_size).saturating_sub(self.size + FIELD_OVERHEAD as u64)
     }

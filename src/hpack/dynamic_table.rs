@@ -3,6 +3,10 @@
 //! Entries are the records of [`FieldBlock`](super::FieldBlock), so an indexed field is one copy. They lie in one
 //! buffer, oldest first and each in one piece; evicting moves the start forward, and the dead part is reclaimed once
 //! it is at least as long as the living one, so an octet is moved at most once for each octet inserted.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "places and lengths in one buffer, which the size of the table bounds"
+)]
 
 use alloc::vec::Vec;
 

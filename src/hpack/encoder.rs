@@ -3,6 +3,7 @@
 //! What is indexed (P-038): a field goes into the table when it is seen for the second time within a short memory, so
 //! values that never repeat stay out. A name that no table has goes in at first sight, with whatever value it has, or
 //! it would be spelled out for ever.
+#![expect(clippy::arithmetic_side_effects, reason = "lengths and places of our own fields, in memory")]
 
 mod hash;
 mod index;

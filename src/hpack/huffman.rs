@@ -8,6 +8,7 @@ use super::error::DecodeError;
 use table::{CODES, EOS, LENGTH_BITS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
 
 /// Octets that `bytes` take when encoded.
+#[expect(clippy::indexing_slicing, reason = "256 entries, one for each octet")]
 pub(super) fn encoded_len(bytes: &[u8]) -> usize {
     let bits: u64 = bytes.iter().map(|&octet| CODES[usize::from(octet)] & LENGTH_MASK).sum();
     bits.div_ceil(8) as usize
@@ -16,6 +17,11 @@ pub(super) fn encoded_len(bytes: &[u8]) -> usize {
 const LENGTH_MASK: u64 = (1 << LENGTH_BITS) - 1;
 
 /// Adds the code of `bytes` to `out`, padded with ones (P-029).
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "256 entries, one for each octet; 31 bits and 30 fit into 64"
+)]
 pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     // The lower `pending` bits of `bits` wait for their octets; bits above them are stale.
     let (mut bits, mut pending) = (0u64, 0u32);
@@ -42,6 +48,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
 const STORE: usize = size_of::<u64>();
 
 /// The least octets that `input` can stand for: all codes as long as the longest.
+#[expect(clippy::arithmetic_side_effects, reason = "a length in memory, in 64 bits")]
 pub(super) fn min_decoded_len(input: &[u8]) -> u64 {
     input.len() as u64 * 8 / u64::from(LONGEST_CODE)
 }
@@ -50,6 +57,7 @@ pub(super) fn min_decoded_len(input: &[u8]) -> u64 {
 ///
 /// The work is linear: a look into the window takes at least 5 bits, a long code at least 13 (P-030). The output is at
 /// most 8/5 of the input, and room for it is taken from the input's true length. On an error `out` holds a part.
+#[expect(clippy::arithmetic_side_effects, reason = "at most eight symbols a round")]
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     out.reserve(input.len().saturating_mul(8) / 5 + STORE);
     let mut bits = Bits { word: 0, len: 0 };
@@ -120,6 +128,7 @@ struct Bits {
 impl Bits {
     /// Fills up from the next octets of the input; returns how many of them are used up. At least 56 bits are there
     /// afterwards. The octets in part below `len` are read again next time, to the same place.
+    #[expect(clippy::arithmetic_side_effects, reason = "fewer than 64 bits are there")]
     fn refill(&mut self, chunk: [u8; 8]) -> usize {
         self.word |= u64::from_be_bytes(chunk) >> self.len;
         let octets = (63 - self.len) / 8;
@@ -128,11 +137,13 @@ impl Bits {
     }
 
     /// Adds one octet; at most 56 bits may be there.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 56 bits are there")]
     fn push(&mut self, octet: u8) {
         self.word |= u64::from(octet) << (56 - self.len);
         self.len += 8;
     }
 
+    #[expect(clippy::indexing_slicing, reason = "an entry for each value of 12 bits")]
     fn window(self) -> Window {
         WINDOWS[(self.word >> (64 - WINDOW_BITS)) as usize]
     }
@@ -140,6 +151,7 @@ impl Bits {
     /// The symbol of a code longer than the window, and its length. The length may be more than there is.
     ///
     /// Counting the lengths that come no later in code order takes no branch, so no input is slow (P-030, T-37).
+    #[expect(clippy::arithmetic_side_effects, reason = "the class is the last whose first code is not above")]
     fn long_code(self) -> Option<(u16, u32)> {
         let head = (self.word >> 32) as u32;
         let class = LONG.get(LONG.iter().filter(|class| class.first <= head).count().checked_sub(1)?)?;
@@ -147,6 +159,7 @@ impl Bits {
         Some((*SORTED.get(class.place + offset as usize)?, class.length))
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "as many as were looked at")]
     fn skip(&mut self, count: u32) {
         self.word <<= count;
         self.len -= count;

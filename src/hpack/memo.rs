@@ -53,6 +53,7 @@ impl Memo {
 
     /// Asked at the start of each block.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn recall(&mut self, block: &[u8], generation: u64) -> Option<Run<'_>> {
         self.learning = false;
         if self.count > 0 && self.generation == generation && block.starts_with(&self.given) {
@@ -74,6 +75,7 @@ impl Memo {
     }
 
     /// Notes the next field of the block; `None` where it was not indexed, which ends the run.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn learn(&mut self, field: Option<(&[u8], &[u8])>) {
         let fits =
             |more: &(&[u8], &[u8])| (self.given.len() + more.0.len()).max(self.made.len() + more.1.len()) <= MAX_LEN;
@@ -95,6 +97,7 @@ impl Memo {
     }
 
     /// Octets allocated.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn heap_size(&self) -> usize {
         self.given.capacity() + self.made.capacity()
     }

@@ -29,6 +29,7 @@
 //! assert_eq!(decoder.decode(&wire, &limits, &mut block), Ok(Decoded::Complete));
 //! assert!(block.fields().eq([Field::new(b":method", b"POST"), Field::new(b"te", b"trailers")]));
 //! ```
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod block;
 mod decoder;

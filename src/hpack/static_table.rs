@@ -20,6 +20,7 @@ pub(super) enum Match {
 }
 
 /// Looks up a field, by wire index.
+#[expect(clippy::arithmetic_side_effects, reason = "a place in the table")]
 pub(super) fn find(name: &[u8], value: &[u8]) -> Option<Match> {
     let first = usize::from(*SLOTS.get(slot(name))?);
     let same_name = ENTRIES.get(first.checked_sub(1)?..)?.iter().take_while(|entry| entry.0 == name);
@@ -35,6 +36,11 @@ pub(super) fn find(name: &[u8], value: &[u8]) -> Option<Match> {
 
 /// A hash without collisions among the 52 names. The keys are fixed, so it needs no seed: whatever a peer asks for,
 /// one slot is looked at.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "below the length; small factors of octets"
+)]
 const fn slot(name: &[u8]) -> usize {
     let (Some(first), Some(last)) = (name.first(), name.last()) else { return 0 };
     let middle = name[name.len() / 2];
@@ -45,6 +51,7 @@ const fn slot(name: &[u8]) -> usize {
 const SLOT_COUNT: usize = 128;
 
 /// The wire index of the first entry with the name that hashes to a slot, 0 where there is none.
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
 static SLOTS: [u8; SLOT_COUNT] = {
     let mut slots = [0; SLOT_COUNT];
     let mut index = LEN;

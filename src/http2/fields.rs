@@ -28,6 +28,7 @@ pub(crate) mod class {
 pub(crate) const CLASSIFIER: Classifier = Classifier { classify, static_classes: &STATIC_CLASSES };
 
 /// Classes of the static table (RFC 7541 appendix A), by position.
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
 static STATIC_CLASSES: [u8; 61] = {
     let mut classes = [class::REGULAR; 61];
     classes[0] = class::AUTHORITY;
@@ -49,6 +50,7 @@ static STATIC_CLASSES: [u8; 61] = {
 };
 
 /// RFC 9110 §5.6.2 `token` without upper case, which RFC 9113 §8.2 forbids.
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
 const NAME_OCTET: [bool; 256] = {
     let mut table = [false; 256];
     let allowed = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
@@ -90,6 +92,7 @@ fn classify(name: &[u8], value: &[u8]) -> u8 {
 }
 
 /// H-133, H-134: a non-empty lower-case token.
+#[expect(clippy::indexing_slicing, reason = "256 entries, one for each octet")]
 pub(crate) fn is_valid_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|&octet| NAME_OCTET[usize::from(octet)])
 }
@@ -213,8 +216,10 @@ pub(super) fn check_request(fields: &FieldBlock) -> Result<Summary, Malformed> {
             return Err(Malformed("a request without a valid :path (RFC 9113 section 8.3.1)"));
         }
     }
-    if seen.authority.or(seen.host).is_some_and(|authority| !octets::all(authority, |octet| octet != b'@')) {
-        return Err(Malformed("userinfo in the authority (RFC 9113 section 8.3.1)"));
+    // H-141, T-63: nor anything else that the next hop might cut the name at.
+    let in_a_name = |octet: u8| octet.is_ascii_graphic() && octet != b'@';
+    if seen.authority.or(seen.host).is_some_and(|authority| !octets::all(authority, in_a_name)) {
+        return Err(Malformed("userinfo or a foreign octet in the authority (RFC 9113 section 8.3.1)"));
     }
     if let (Some(authority), Some(host)) = (seen.authority, seen.host)
         && !authority.eq_ignore_ascii_case(host)
@@ -261,6 +266,7 @@ pub(super) fn check_trailers(fields: &FieldBlock) -> Result<(), Malformed> {
     Ok(())
 }
 
+#[expect(clippy::indexing_slicing, reason = "256 entries, one for each octet")]
 fn is_token(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(|octet| NAME_OCTET[usize::from(octet.to_ascii_lowercase())])
 }
@@ -307,6 +313,7 @@ mod tests {
         }
     }
 
+    /// H-133, H-134, H-135
     #[test]
     fn every_octet_in_a_name_and_a_value() {
         for octet in 0..=255u8 {

@@ -1,4 +1,5 @@
 //! Flow-control windows, RFC 9113 §5.2 and §6.9.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use crate::frame::MAX_WINDOW;
 
@@ -27,6 +28,7 @@ impl SendWindow {
     }
 
     /// Adds a WINDOW_UPDATE, or the difference of two initial sizes.
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     pub(super) fn change(&mut self, difference: i64) -> Result<(), Overflow> {
         let changed = i64::from(self.0) + difference;
         if changed > i64::from(MAX_WINDOW) {
@@ -52,6 +54,7 @@ pub(super) struct ReceiveWindow {
     owed: i64,
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "32 bits at a time in 64: no connection lives that long")]
 impl ReceiveWindow {
     pub(super) const fn new(size: u32) -> Self {
         Self { available: size as i64, owed: 0 }

@@ -33,8 +33,10 @@ pub(super) enum Level {
 pub(super) const EIGHTHS: u64 = 8;
 const SECOND: u64 = 1_000_000_000;
 
+#[cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 impl Bucket {
     /// It is low once more than `low_percent` of it is spent.
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits, 4 and 8")]
     pub(super) const fn new(burst: u32, per_second: u32, low_percent: u8, now: Instant) -> Self {
         let burst = burst as u64 * EIGHTHS;
         Self {
@@ -87,6 +89,7 @@ impl Bucket {
         Guard { spent: self.spent(), most: self.most.div_ceil(EIGHTHS), limit: self.burst / EIGHTHS }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "47 bits of nanoseconds by 36, in 128; a second is not zero")]
     fn refill(&mut self, now: Instant) {
         let elapsed = now.as_nanos().saturating_sub(self.refilled.as_nanos());
         // A clock that steps back must not let the same time count twice.

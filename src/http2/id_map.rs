@@ -81,11 +81,17 @@ impl IdMap {
             }
             let distance = at.wrapping_sub(self.start(entry.0)) & mask;
             if distance >= (at.wrapping_sub(hole) & mask) {
-                self.entries[hole] = entry;
+                self.put(hole, entry);
                 hole = at;
             }
         }
-        self.entries[hole] = (EMPTY, 0);
+        self.put(hole, (EMPTY, 0));
+    }
+
+    fn put(&mut self, at: usize, entry: (u32, u32)) {
+        if let Some(place) = self.entries.get_mut(at) {
+            *place = entry;
+        }
     }
 
     #[cfg(feature = "testing")]

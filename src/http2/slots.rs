@@ -102,11 +102,13 @@ impl<T> Slots<T> {
     }
 
     /// The link of a stream that the layer above named, maybe after it was let go.
+    #[expect(clippy::indexing_slicing, reason = "a lane is one of `LANES`")]
     fn link_of(&mut self, key: StreamKey, lane: Lane) -> Option<&mut Link> {
         self.get_mut(key).map(|stream| &mut stream.links[lane as usize])
     }
 
     /// The link of a neighbour in a list.
+    #[expect(clippy::indexing_slicing, reason = "a lane is one of `LANES`")]
     fn link(&mut self, index: u32, lane: Lane) -> Option<&mut Link> {
         self.pages.get_mut(index).map(|slot| &mut slot.stream.links[lane as usize])
     }

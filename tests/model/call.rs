@@ -33,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) finished: Option<Code>,
     /// How its RST_STREAM reads, where it ended the call by one.
     pub(crate) reset: Option<Code>,
+    /// The server was told the kind of the method.
+    pub(crate) expected: bool,
     /// How many messages each side has read.
     pub(crate) up_read: usize,
     pub(crate) down_read: usize,
@@ -50,6 +52,7 @@ impl fmt::Debug for Call {
             .field("up", &(self.up_read, lengths(&self.up)))
             .field("down", &(self.down_read, lengths(&self.down)))
             .field("half_closed", &(self.half_closed, self.saw_half_close))
+            .field("expected", &self.expected)
             .field("ended", &(self.cancelled, self.finished, self.reset, self.outcome))
             .finish()
     }
@@ -69,11 +72,17 @@ impl Call {
             cancelled: false,
             finished: None,
             reset: None,
+            expected: false,
             up_read: 0,
             down_read: 0,
             saw_half_close: false,
             outcome: None,
         }
+    }
+
+    /// The server answers with one message.
+    pub(crate) fn is_single(&self) -> bool {
+        matches!(self.kind, Kind::Unary | Kind::ClientStreaming)
     }
 
     pub(crate) fn server_reads(&mut self, message: &[u8]) {
@@ -106,7 +115,7 @@ impl Call {
             // Refused, as the server's application is slow to let go of other calls, or never sent.
             return assert_eq!((code, self.server), (Code::Unavailable, None));
         }
-        let single = matches!(self.kind, Kind::Unary | Kind::ClientStreaming);
+        let single = self.is_single();
         if code == Code::DeadlineExceeded && self.deadline.is_some_and(|deadline| deadline <= now) {
             return;
         }

@@ -234,10 +234,14 @@ impl Model {
         Ok(())
     }
 
-    /// Choice (T-03): on a server it ends the connection, where the standard would reset the stream.
+    /// Choice (T-03): a stream error ends the connection on a server, and on a client that has no other call to spare.
+    fn ends_for_fault(&self) -> bool {
+        !self.client || self.active() == 0
+    }
+
     fn stream_error(&mut self, id: u32, code: u32, notes: &mut Notes) -> Outcome {
         match self.state(id) {
-            _ if !self.client => Err(code),
+            _ if self.ends_for_fault() => Err(code),
             Live(..) => self.reset(id, code, notes),
             // A closed stream is not reset again.
             _ => Ok(()),
@@ -264,7 +268,7 @@ impl Model {
     /// HEADERS or DATA on a stream that was closed.
     fn late(&mut self, id: u32, notes: &mut Notes) -> Outcome {
         match self.state(id) {
-            Ended if !self.client => Err(STREAM_CLOSED),
+            Ended if self.ends_for_fault() => Err(STREAM_CLOSED),
             // Once: from then on it is one that we reset (H-050).
             Ended | PeerReset => self.reset_untold(id, STREAM_CLOSED, notes),
             _ => Ok(()),

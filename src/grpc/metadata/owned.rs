@@ -1,4 +1,8 @@
 //! Metadata that owns its entries.
+#![expect(
+    clippy::arithmetic_side_effects,
+    reason = "records in one buffer: their number and lengths cannot exceed its own"
+)]
 
 use alloc::vec::Vec;
 use core::fmt;

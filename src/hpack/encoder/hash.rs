@@ -46,6 +46,7 @@ impl Hasher {
     }
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "64 by 64 bits fit into 128")]
 const fn fold(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
     product as u64 ^ (product >> 64) as u64

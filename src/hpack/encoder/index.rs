@@ -7,6 +7,7 @@
 //! Entries go by their serial number, the count of insertions when they came in, modulo 2^32; 0 ends a chain. When
 //! the count wraps around, a stale number may name a living entry: every hit is compared in full by the caller, and
 //! a chain only ever leads to older entries, so the worst that comes of it is a missed hit.
+#![expect(clippy::arithmetic_side_effects, reason = "lengths and places in tables of our own")]
 
 use alloc::collections::VecDeque;
 use alloc::vec;

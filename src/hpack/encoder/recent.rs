@@ -39,6 +39,7 @@ impl Recent {
     }
 
     /// Octets allocated.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn heap_size(&self) -> usize {
         self.tags.capacity() * size_of::<u32>()
     }

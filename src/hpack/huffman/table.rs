@@ -2,6 +2,11 @@
 //!
 //! The code of RFC 7541 Appendix B is canonical: sorted by (length, symbol), each code is the one before plus one,
 //! shifted to its length. So the 257 lengths are all that is written down here.
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "tables made by the compiler, where a panic is an error of the build"
+)]
 
 /// The symbol that ends nothing: it may only appear, cut short, as padding (RFC 7541 §5.2).
 pub(super) const EOS: u16 = 256;
