@@ -294,11 +294,6 @@ impl Raw<Server> {
         Self::server_with(&ServerConfig::default())
     }
 
-    /// A server that has heard nothing yet.
-    pub(crate) fn fresh_server(config: &ServerConfig) -> Self {
-        Self::new(Connection::<Server>::new(config, Clock::new().now()))
-    }
-
     pub(crate) fn server_with(config: &ServerConfig) -> Self {
         let mut raw = Self::fresh_server(config);
         raw.feed(PREFACE);
