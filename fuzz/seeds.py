@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the seeds of corpus/ from those of other projects: seeds.py SOURCE
 
-SOURCE holds the folders that corpus/README.md names. Wire seeds get the two octets appended that steer a run (see
+SOURCE holds the folders that corpus/README.md names, and `recorded/` what tap.py wrote. Wire seeds get the two octets appended that steer a run (see
 src/control.rs), drawn from the seed's own hash; texts are taken as they are.
 """
 
@@ -43,6 +43,9 @@ for folder, target, prefix in [
 ]:
     for path in files(folder):
         put(target, prefix + path.name[-20:], steered(path.read_bytes()))
+for path in files("recorded"):
+    target = "server" if path.suffix == ".up" else "client"
+    put(target, "recorded-" + path.stem.removesuffix("-0"), steered(path.read_bytes()))
 for folder in ["percent_decode", "percent_encode"]:
     for path in files("grpc/" + folder):
         put("grpc_fields", folder + "-" + path.name[-20:], path.read_bytes())

@@ -76,7 +76,8 @@ pub struct Limits {
     /// CONTINUATION frames of one header block. 8.
     pub max_continuations: u32,
     /// Decoded header lists that are held until the application reads them. 256 KiB; then a server refuses new calls, and
-    /// a client's call ends with RESOURCE_EXHAUSTED. On a client the first 512 octets of each list do not count.
+    /// a client's call ends with RESOURCE_EXHAUSTED. The first 512 octets of each list do not count, so that as many
+    /// ordinary requests as there may be calls can arrive in one read.
     pub held_headers: u32,
     /// The largest frame payload accepted (SETTINGS_MAX_FRAME_SIZE). 16,384.
     pub max_frame: u32,
@@ -185,6 +186,9 @@ impl Default for Limits {
 /// What one open call costs beyond its queues: its slot, its place in the id map, and its timer.
 const CALL_BYTES: u64 = 1024;
 
+/// Octets of each held header list that do not count for `held_headers`: more than an ordinary one has.
+pub(crate) const ORDINARY_HEADERS: usize = 512;
+
 /// What a connection costs before anything is open, with the large buffers that it keeps for reuse.
 const BASE_BYTES: u64 = 16 * 1024 + crate::buffer::chunks::KEEP_LARGE as u64;
 
@@ -200,15 +204,16 @@ impl Limits {
             + u64::from(self.assembly_budget)
             + u64::from(self.window_growth)
             + u64::from(self.max_concurrent_calls) * u64::from(self.call_window);
-        BASE_BYTES
+        let fixed = BASE_BYTES
             + calls * CALL_BYTES
+            + 2 * u64::from(self.max_concurrent_calls) * ORDINARY_HEADERS as u64
             + u64::from(self.max_header_block)
             + u64::from(self.held_headers)
             + 8 * u64::from(self.max_replies)
             + 2 * u64::from(self.decoder_table)
             + 4 * u64::from(self.encoder_table)
-            + windows * 5 / 4
-            + 4096
+            + 4096;
+        fixed.saturating_add(windows).saturating_add(windows / 4)
     }
 
     fn check(&self) -> Result<(), ConfigError> {

@@ -25,6 +25,7 @@ fn doing() -> impl Strategy<Value = Doing> {
         3 => (any::<u8>(), 0..17u8).prop_map(|(call, code)| Doing::Finish { call, code }),
         1 => any::<u8>().prop_map(Doing::Reset),
         4 => (any::<u8>(), 1..6u8).prop_map(|(call, items)| Doing::ServerRead { call, items }),
+        2 => any::<u8>().prop_map(Doing::Expect),
         6 => (1..40u8).prop_map(Doing::Steps),
         1 => (1..1_500u16).prop_map(Doing::Sleep),
     ]

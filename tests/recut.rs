@@ -6,6 +6,7 @@
 
 use bytes::{Buf, Bytes};
 use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method, Status};
+use grpc_sansio::http2::Side;
 use grpc_sansio::testing::{CallLog, Record, Recorded, Rng, Transcript};
 use grpc_sansio::{
     CallId, Client, ClientConfig, Connection, Event, Instant, Limits, OpenOptions, Server, ServerConfig, WriteBuf,
@@ -20,6 +21,8 @@ static METHOD: Method = Method::from_static("/test.Service/Recut", Kind::BidiStr
 struct Turn {
     now: Instant,
     read: Bytes,
+    /// The transport ends behind what was read.
+    eof: bool,
     events: Vec<Event>,
     written: Bytes,
 }
@@ -42,8 +45,9 @@ struct State {
 }
 
 impl<R: Recorded> Player<R> {
-    /// A turn: reads in `pieces`, polls after each where `eager`, else once at the end, and transmits once.
-    fn turn(&mut self, now: Instant, pieces: &[Bytes], eager: bool) -> (Vec<Event>, Bytes) {
+    /// A turn: reads in `pieces`, and then maybe the end of the transport, polls after each where `eager`, else once at the
+    /// end, and transmits once.
+    fn turn(&mut self, now: Instant, pieces: &[Bytes], eof: bool, eager: bool) -> (Vec<Event>, Bytes) {
         let mut events = Vec::new();
         for (at, piece) in pieces.iter().enumerate() {
             if at % 2 == 0 {
@@ -54,6 +58,9 @@ impl<R: Recorded> Player<R> {
             if eager {
                 self.poll(now, &mut events);
             }
+        }
+        if eof {
+            self.connection.receive_eof(now);
         }
         self.poll(now, &mut events);
         (self.act)(&mut self.connection, &mut self.log, &mut self.state, now, None);
@@ -170,18 +177,49 @@ fn limits() -> Limits {
     limits
 }
 
+/// What happens to a conversation besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    GoesOn,
+    /// One side hears a frame that breaks a rule, and more behind it.
+    Breaks(Side),
+    /// The transport ends for one side, maybe inside a frame.
+    Ends(Side),
+}
+
+const FATES: [Fate; 5] = [
+    Fate::GoesOn,
+    Fate::Breaks(Side::Client),
+    Fate::Breaks(Side::Server),
+    Fate::Ends(Side::Client),
+    Fate::Ends(Side::Server),
+];
+
+/// When its fate meets a conversation that does not go on.
+const FATEFUL_TURN: u64 = 30;
+
+/// SETTINGS of a length that there is not (RFC 9113 section 6.5), and a PING behind them.
+const BROKEN: [u8; 31] = [0, 0, 5, 4, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 0, 0, 8, 6, 0, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9];
+
 /// Lets the two talk; returns what each of them read, and what came of it.
-fn record(seed: u64) -> (Vec<Turn>, Vec<Turn>) {
+fn record(seed: u64, fate: Fate) -> (Vec<Turn>, Vec<Turn>) {
     let (mut client, mut server) = (client(seed), server(seed));
     let (mut client_turns, mut server_turns) = (Vec::new(), Vec::new());
     let mut rng = Rng::new(seed);
     let (mut up, mut down) = (Vec::new(), Vec::new());
     for turn in 0..200u64 {
         let now = Instant::from_nanos(turn * 1_000_000);
-        client_turns.push(take_turn(&mut client, now, &mut down, &mut up, &mut rng));
-        server_turns.push(take_turn(&mut server, now, &mut up, &mut down, &mut rng));
+        let fates = |side| (turn == FATEFUL_TURN + seed, fate == Fate::Breaks(side), fate == Fate::Ends(side));
+        client_turns.push(take_turn(&mut client, now, &mut down, &mut up, &mut rng, fates(Side::Client)));
+        server_turns.push(take_turn(&mut server, now, &mut up, &mut down, &mut rng, fates(Side::Server)));
     }
-    assert!(client.connection.error().is_none() && server.connection.error().is_none());
+    let broken = (client.connection.error().is_some(), server.connection.error().is_some());
+    match fate {
+        Fate::GoesOn => assert_eq!(broken, (false, false)),
+        // The other one hears a GOAWAY, and waits for its transport to end.
+        Fate::Breaks(Side::Client) | Fate::Ends(Side::Client) => assert!(broken.0),
+        Fate::Breaks(Side::Server) | Fate::Ends(Side::Server) => assert!(broken.1),
+    }
     (client_turns, server_turns)
 }
 
@@ -191,12 +229,19 @@ fn take_turn<R: Recorded>(
     from: &mut Vec<u8>,
     to: &mut Vec<u8>,
     rng: &mut Rng,
+    (fateful, breaks, ends): (bool, bool, bool),
 ) -> Turn {
     let len = if rng.one_in(3) { rng.below(from.len() + 1) } else { from.len() };
-    let read: Bytes = from.drain(..len).collect();
-    let (events, written) = side.turn(now, std::slice::from_ref(&read), false);
+    // What breaks a rule comes behind whole frames.
+    let len = if fateful && breaks { from.len() } else { len };
+    let mut read: Vec<u8> = from.drain(..len).collect();
+    if fateful && breaks {
+        read.extend(BROKEN);
+    }
+    let (read, eof) = (Bytes::from(read), fateful && ends);
+    let (events, written) = side.turn(now, std::slice::from_ref(&read), eof, false);
     to.extend_from_slice(&written);
-    Turn { now, read, events, written }
+    Turn { now, read, eof, events, written }
 }
 
 fn cut(read: &Bytes, rng: &mut Rng) -> Vec<Bytes> {
@@ -217,8 +262,8 @@ fn cut(read: &Bytes, rng: &mut Rng) -> Vec<Bytes> {
 fn replay<R: Recorded>(turns: &[Turn], whole: Player<R>, mut again: Player<R>, rng: &mut Rng) {
     let mut whole = whole;
     for turn in turns {
-        whole.turn(turn.now, std::slice::from_ref(&turn.read), false);
-        let (events, written) = again.turn(turn.now, &cut(&turn.read, rng), false);
+        whole.turn(turn.now, std::slice::from_ref(&turn.read), turn.eof, false);
+        let (events, written) = again.turn(turn.now, &cut(&turn.read, rng), turn.eof, false);
         assert_eq!(events, turn.events, "at {:?}", turn.now);
         assert!(written == turn.written, "other octets at {:?}", turn.now);
     }
@@ -228,8 +273,8 @@ fn replay<R: Recorded>(turns: &[Turn], whole: Player<R>, mut again: Player<R>, r
 
 #[test]
 fn polled_at_the_same_points_everything_is_the_same() {
-    for seed in 0..12 {
-        let (client_turns, server_turns) = record(seed);
+    for (seed, fate) in (0..15).zip(FATES.into_iter().cycle()) {
+        let (client_turns, server_turns) = record(seed, fate);
         let mut rng = Rng::new(!seed);
         for _ in 0..3 {
             replay(&client_turns, client(seed), client(seed), &mut rng);
@@ -242,14 +287,14 @@ fn polled_at_the_same_points_everything_is_the_same() {
 /// went within one read are left out.
 #[test]
 fn polled_after_every_cut_each_call_reads_the_same() {
-    for seed in 0..12 {
-        let (client_turns, server_turns) = record(seed);
+    for (seed, fate) in (0..15).zip(FATES.into_iter().cycle()) {
+        let (client_turns, server_turns) = record(seed, fate);
         let mut rng = Rng::new(seed << 8);
         let mut calls = 0;
         let (mut whole, mut again) = (client(seed), client(seed));
         for turn in &client_turns {
-            whole.turn(turn.now, std::slice::from_ref(&turn.read), false);
-            again.turn(turn.now, &cut(&turn.read, &mut rng), true);
+            whole.turn(turn.now, std::slice::from_ref(&turn.read), turn.eof, false);
+            again.turn(turn.now, &cut(&turn.read, &mut rng), turn.eof, true);
         }
         // Slots are freed in another order, so calls are told apart by the order of their opening.
         assert_eq!(whole.state.opened.len(), again.state.opened.len());
@@ -259,8 +304,8 @@ fn polled_after_every_cut_each_call_reads_the_same() {
         }
         let (mut whole, mut again) = (server(seed), server(seed));
         for turn in &server_turns {
-            whole.turn(turn.now, std::slice::from_ref(&turn.read), false);
-            again.turn(turn.now, &cut(&turn.read, &mut rng), true);
+            whole.turn(turn.now, std::slice::from_ref(&turn.read), turn.eof, false);
+            again.turn(turn.now, &cut(&turn.read, &mut rng), turn.eof, true);
         }
         // A call that is shown more often has other keys behind it: calls are told apart by their metadata.
         let by_head = |player: &Player<Server>| -> BTreeMap<String, Vec<Record>> {

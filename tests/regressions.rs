@@ -738,6 +738,42 @@ fn an_idle_transport_ends_gracefully() {
     assert!(ended(&calm, false).is_some_and(|error| error.contains("ENHANCE_YOUR_CALM")));
 }
 
+/// A server that gives credit for each small message, to the stream and to the connection, spent the glitch guard.
+#[test]
+fn small_window_updates_that_answer_data_are_free() {
+    let mut peer = RawServer::new(Limits::default());
+    let update = |stream, octets: u32| frame(WINDOW_UPDATE, 0, stream, &octets.to_be_bytes());
+    peer.client.receive(T0, &frame(SETTINGS, 0, 0, &[0, 4, 0, 16, 0, 0]));
+    peer.client.receive(T0, &update(0, 1 << 20));
+    let id = peer.client.open(T0, &OpenOptions::new(&BIDI)).unwrap();
+    let before = peer.client.guards().glitches.most;
+    for _ in 0..1_000 {
+        peer.client.call(id).unwrap().send(vec![1; 95]).unwrap();
+        drain(&mut peer.client, T0);
+        peer.client.receive(T0, &[update(0, 100), update(1, 100)].concat());
+    }
+    assert_eq!((peer.client.guards().glitches.most, peer.client.counters().small_updates_received), (before, 2_000));
+    // What answers nothing costs what it did.
+    (0..80).for_each(|_| peer.client.receive(T0, &update(0, 1)));
+    assert_eq!(peer.client.guards().glitches.most, before + 10);
+}
+
+/// Ordinary requests, as many as there may be calls, arrived in one read, and a third of them was refused.
+#[test]
+fn a_thousand_requests_in_one_read() {
+    let mut limits = Limits::default();
+    limits.max_concurrent_calls = 1_000;
+    let config = ServerConfig::builder().limits(limits.clone()).build().unwrap();
+    let mut server = Connection::<Server>::new(&config, T0);
+    let mut client = Connection::<Client>::new(&ClientConfig::builder("a").build().unwrap(), T0);
+    client.receive(T0, &drain(&mut server, T0));
+    (0..1_000).for_each(|_| drop(client.open(T0, &OpenOptions::new(&BIDI)).unwrap()));
+    server.receive(T0, &drain(&mut client, T0));
+    assert_eq!((server.calls(), server.counters().streams_refused), (1_000, 0));
+    let (used, bound) = (server.heap_size() as u64, config.connection_bytes());
+    assert!(used <= bound, "{used} of {bound}");
+}
+
 /// The trailers of a call that was cancelled meanwhile are decoded for the table's sake (H-021), into memory that only the
 /// end of a call gave back: an idle connection kept more than 100 KiB for ever.
 #[test]

@@ -111,8 +111,11 @@ impl Pool {
         FieldBlock::from_cleared(self.take_buffer(0))
     }
 
+    /// Keeps the buffer for another block; a large one, which [`Pool::take_block`] would not hand out, is let go.
     pub(crate) fn give_block(&mut self, block: FieldBlock) {
-        self.give_buffer(block.into_bytes());
+        if block.capacity() <= KEEP {
+            self.give_buffer(block.into_bytes());
+        }
     }
 
     /// Keeps a block under a number; [`BlockId::NONE`] for an empty one, whose buffer goes back at once.

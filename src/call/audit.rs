@@ -60,7 +60,7 @@ impl Engine {
 
     fn count(&self, call: &CallState, sums: &mut Sums) {
         let pool = self.http2.pool();
-        let size = |block: BlockId| pool.block(block).map_or(0, |block| held_size(self.side, block));
+        let size = |block: BlockId| pool.block(block).map_or(0, |block| held_size(block));
         if let Head::Held(block) = call.head {
             sums.held_headers += size(block);
         }

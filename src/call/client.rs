@@ -107,7 +107,7 @@ impl Engine {
 
     /// Keeps a received header list until it is read, within `held_headers`; past that its call ends.
     fn hold(&mut self, key: StreamKey, block: FieldBlock) -> Option<BlockId> {
-        let size = held_size(self.side, &block);
+        let size = held_size(&block);
         if self.held_headers + size > self.settings.limits.held_headers as usize {
             self.http2.pool_mut().give_block(block);
             let rule = "held_headers: too many header lists wait to be read";

@@ -6,7 +6,7 @@ use super::server::Reading;
 use super::state::{CallState, End, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::chunks::{BlockId, Chunk};
-use crate::config::Settings;
+use crate::config::{ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::{self, Input, Part, Side, Step, StreamKey};
@@ -416,7 +416,7 @@ impl Engine {
         let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
         let mut blocks = [call.own_head, call.content_type, call.own_trailers, BlockId::NONE, BlockId::NONE];
         if let Head::Held(block) = call.head {
-            self.held_headers -= pool.block(block).map_or(0, |block| held_size(self.side, block));
+            self.held_headers -= pool.block(block).map_or(0, |block| held_size(block));
             blocks[3] = block;
         }
         match &call.end {
@@ -424,7 +424,7 @@ impl Engine {
             End::Local(local) => blocks[4] = local.trailers,
             _ => {}
         }
-        self.held_headers -= pool.block(blocks[4]).map_or(0, |block| held_size(self.side, block));
+        self.held_headers -= pool.block(blocks[4]).map_or(0, |block| held_size(block));
         for block in blocks {
             pool.drop_block(block);
         }
@@ -483,17 +483,11 @@ impl Engine {
     }
 }
 
-/// What a kept header list counts for `held_headers`. A client chose how many calls it opened, so what every response
-/// has is not counted there.
-pub(super) fn held_size(side: Side, block: &FieldBlock) -> usize {
-    match side {
-        Side::Server => block.list_size(),
-        Side::Client => block.list_size().saturating_sub(ORDINARY_RESPONSE),
-    }
+/// What a kept header list counts for `held_headers`. What every request and response has does not count: how many there
+/// are is bounded otherwise.
+pub(super) fn held_size(block: &FieldBlock) -> usize {
+    block.list_size().saturating_sub(ORDINARY_HEADERS)
 }
-
-/// More than the header list of a response without metadata.
-const ORDINARY_RESPONSE: usize = 512;
 
 /// Octets of a foreign response that go into the status message (G-048).
 const FOREIGN_BODY: usize = 256;

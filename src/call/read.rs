@@ -74,7 +74,7 @@ impl Engine {
             }
             call.head = Head::Read;
         }
-        self.held_headers -= held_size(self.side, &block);
+        self.held_headers -= held_size(&block);
         (self.lent_block.insert(block), deadline)
     }
 
@@ -121,7 +121,7 @@ impl Engine {
             },
         };
         let block = self.http2.pool_mut().take_kept(local.trailers);
-        self.held_headers -= held_size(self.side, &block);
+        self.held_headers -= held_size(&block);
         self.drop_call(key);
         let trailers = self.lent_block.insert(block);
         Ended { status: local.status, origin: local.origin, unprocessed: local.unprocessed, trailers }

@@ -1,7 +1,7 @@
 //! A server's calls: what requests mean, and how they are answered without the application.
 
 use super::client::grpc_fields;
-use super::engine::{Engine, REJECTION_PATIENCE};
+use super::engine::{Engine, REJECTION_PATIENCE, held_size};
 use super::inbox::Encoding;
 use super::state::{CallState, End, Events, Head, Sending, Stage, Stop};
 use crate::buffer::chunks::BlockId;
@@ -61,7 +61,7 @@ impl Engine {
         self.trim_at = None;
         let spare = self.http2.pool_mut().take_block();
         let block = self.http2.swap_fields(spare);
-        if self.held_headers + block.list_size() > self.settings.limits.held_headers as usize {
+        if self.held_headers + held_size(&block) > self.settings.limits.held_headers as usize {
             // Nothing of it was processed, so the client may try again (G-155).
             self.http2.refuse_stream(self.now, key);
             self.http2.pool_mut().give_block(block);
@@ -83,7 +83,7 @@ impl Engine {
             block.fields().filter(|field| field.name == b"content-type").take(1).for_each(|field| echo.push(field));
             pool.keep_block(echo)
         };
-        self.held_headers += block.list_size();
+        self.held_headers += held_size(&block);
         let head = Head::Held(self.http2.pool_mut().keep_block(block));
         if let Some(call) = self.http2.get_mut(key) {
             call.head = head;

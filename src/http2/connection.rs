@@ -113,7 +113,11 @@ pub struct Connection<T> {
     pub(super) beyond_limit: Bucket,
     pub(super) tiny_data: Bucket,
     pub(super) data_since_refund: u32,
+    /// WINDOW_UPDATEs that our DATA frames may be answered by, however small.
+    pub(super) updates_due: u32,
     pub(super) shutdown: Shutdown,
+    /// What the GOAWAYs of a graceful shutdown say.
+    pub(super) shutdown_reason: &'static str,
     pub(super) peer_last: Option<StreamId>,
     /// What the peer's GOAWAY said, where it was not a graceful one: the reason once the connection ends.
     pub(super) peer_error: Option<ConnectionError>,
@@ -174,7 +178,9 @@ impl<T> Connection<T> {
             beyond_limit: Bucket::new(beyond_limit, 0, 100, now),
             tiny_data: Bucket::new(config.tiny_data_burst, config.tiny_data_per_second, 100, now),
             data_since_refund: 0,
+            updates_due: 0,
             shutdown: Shutdown::No,
+            shutdown_reason: "",
             peer_last: None,
             peer_error: None,
             handshake_until: config.handshake_timeout.and_then(|timeout| now.checked_add(timeout)),
@@ -356,10 +362,10 @@ impl<T> Connection<T> {
     }
 
     /// Lets the peer send `octets` more on this stream from now on, beyond the window it began with; `false` where it will
-    /// send no more.
+    /// send no more, or does not know of the stream yet (H-113).
     pub fn widen(&mut self, key: StreamKey, octets: u32) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
-        if stream.receive() == Receive::Ended {
+        if stream.receive() == Receive::Ended || stream.id.is_zero() {
             return false;
         }
         stream.receive_window.owe(octets);

@@ -18,6 +18,7 @@ impl<T> Connection<T> {
         if self.shutdown != Shutdown::No || self.error.is_some() {
             return;
         }
+        self.shutdown_reason = reason;
         self.shutdown = match self.side {
             Side::Server => {
                 self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, reason);
@@ -33,7 +34,7 @@ impl<T> Connection<T> {
     pub(super) fn finalise_shutdown(&mut self) {
         let last = self.highest_remote;
         self.shutdown = Shutdown::Final { last };
-        self.control.say_goaway(last, ErrorCode::NO_ERROR, "shutting down");
+        self.control.say_goaway(last, ErrorCode::NO_ERROR, self.shutdown_reason);
         self.end_if_drained();
     }
 
@@ -67,7 +68,7 @@ impl<T> Connection<T> {
             self.error = self.peer_error.take();
             if self.side == Side::Client {
                 // H-107: GOAWAY before closing.
-                self.control.say_goaway(StreamId::ZERO, ErrorCode::NO_ERROR, "");
+                self.control.say_goaway(StreamId::ZERO, ErrorCode::NO_ERROR, self.shutdown_reason);
             }
         }
     }

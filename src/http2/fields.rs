@@ -216,8 +216,10 @@ pub(super) fn check_request(fields: &FieldBlock) -> Result<Summary, Malformed> {
             return Err(Malformed("a request without a valid :path (RFC 9113 section 8.3.1)"));
         }
     }
-    if seen.authority.or(seen.host).is_some_and(|authority| !octets::all(authority, |octet| octet != b'@')) {
-        return Err(Malformed("userinfo in the authority (RFC 9113 section 8.3.1)"));
+    // H-141, T-63: nor anything else that the next hop might cut the name at.
+    let in_a_name = |octet: u8| octet.is_ascii_graphic() && octet != b'@';
+    if seen.authority.or(seen.host).is_some_and(|authority| !octets::all(authority, in_a_name)) {
+        return Err(Malformed("userinfo or a foreign octet in the authority (RFC 9113 section 8.3.1)"));
     }
     if let (Some(authority), Some(host)) = (seen.authority, seen.host)
         && !authority.eq_ignore_ascii_case(host)
@@ -311,6 +313,7 @@ mod tests {
         }
     }
 
+    /// H-133, H-134, H-135
     #[test]
     fn every_octet_in_a_name_and_a_value() {
         for octet in 0..=255u8 {

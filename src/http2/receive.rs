@@ -311,13 +311,17 @@ impl<T> Connection<T> {
         Ok(Step::Nothing)
     }
 
-    /// T-17
+    /// T-17. Some peers give credit for each message that they read, however small (L-42): what answers DATA is no flood.
     fn judge_increment(&mut self, now: Instant, increment: u32, before: usize) -> Result<(), Fault> {
         if increment >= SMALL_INCREMENT || before <= AMPLE_WINDOW {
             return Ok(());
         }
         self.counters.small_updates_received += 1;
-        self.glitch(now, 1)
+        match self.updates_due.checked_sub(1) {
+            Some(rest) => self.updates_due = rest,
+            None => self.glitch(now, 1)?,
+        }
+        Ok(())
     }
 
     fn go_away(&mut self, now: Instant, frame: GoAway<'_>) -> Result<Step, Fault> {

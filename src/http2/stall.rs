@@ -89,9 +89,9 @@ impl<T> Connection<T> {
         true
     }
 
-    /// The stream's window grew: it gets a turn if it has something to send.
+    /// The stream's window grew, and there is something to send: it gets a turn.
     pub(super) fn widened(&mut self, key: StreamKey) {
-        let Some(stream) = self.slots.get_mut(key).filter(|stream| !stream.outbox.is_empty()) else { return };
+        let Some(stream) = self.slots.get_mut(key) else { return };
         if core::mem::take(&mut stream.held) {
             self.held.remove(&mut self.slots, key);
         }

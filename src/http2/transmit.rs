@@ -235,6 +235,8 @@ impl<T> Connection<T> {
         let flags = if end { Flags::END_STREAM } else { Flags::NONE };
         let head = Head { length: octets as u32, kind: Kind::DATA, flags, stream: stream.id };
         output.put_slice(&head.encode());
+        // One for the stream and one for the connection.
+        self.updates_due = self.updates_due.saturating_add(2);
         let mut left = octets;
         while left > 0 {
             let Some((front, _)) = stream.outbox.front(&self.pool) else { break };

@@ -9,65 +9,78 @@ use crate::connection::Connection;
 use crate::time::Instant;
 use bytes::Buf;
 
-/// Fires what is due at `now`; whether anything was.
-pub(super) fn fire<R: Role>(connection: &mut Connection<R>, now: Instant) -> bool {
-    if connection.poll_timeout().is_none_or(|due| due > now) {
-        return false;
-    }
-    connection.handle_timeout(now);
-    let next = connection.poll_timeout();
-    assert!(next.is_none_or(|due| due > now), "after handle_timeout({now:?}) poll_timeout is {next:?}");
-    true
+/// One end, for one round of its loop.
+pub(super) struct End<'a, R: Role> {
+    pub(super) connection: &'a mut Connection<R>,
+    /// What time it is for it; the links go by the common clock.
+    pub(super) now: Instant,
+    pub(super) observer: Option<&'a mut Observer>,
 }
 
-/// Writes what there is to say to the link, as far as that takes it: `now` is the connection's time, `sent` the link's.
-/// Closes the link behind the last word.
-pub(super) fn write<R: Role>(
-    connection: &mut Connection<R>,
-    now: Instant,
-    output: &mut WriteBuf,
-    link: &mut FaultyLink,
-    sent: Instant,
-    observer: &mut Option<&mut Observer>,
-) -> bool {
-    let (wanted, before) = (connection.wants_transmit(), output.len());
-    connection.transmit(now, output);
-    let added = output.len() - before;
-    assert!(wanted || added == 0, "transmit added {added} octets, but wants_transmit was false");
-    assert!(output.is_full() || !connection.wants_transmit(), "transmit left something unsaid, and room for it");
-    if let Some(observer) = observer
-        && added > 0
-    {
-        let mut news = output.clone();
-        news.advance(before);
-        observer.says(&news.copy_to_bytes(added));
+impl<R: Role> End<'_, R> {
+    /// Fires what is due; whether anything was.
+    pub(super) fn fire(&mut self) -> bool {
+        if self.connection.poll_timeout().is_none_or(|due| due > self.now) {
+            return false;
+        }
+        self.connection.handle_timeout(self.now);
+        let next = self.connection.poll_timeout();
+        assert!(next.is_none_or(|due| due > self.now), "after handle_timeout({:?}) poll_timeout is {next:?}", self.now);
+        true
     }
-    let taken = link.write(sent, output);
-    if output.is_empty() && connection.is_finished() && !link.is_closed() {
-        link.close(sent);
-        return true;
+
+    /// Writes what there is to say, as far as the link takes it, and closes it behind the last word; whether anything was
+    /// done.
+    pub(super) fn write(&mut self, output: &mut WriteBuf, link: &mut FaultyLink, sent: Instant) -> bool {
+        let (wanted, before) = (self.connection.wants_transmit(), output.len());
+        self.connection.transmit(self.now, output);
+        let added = output.len() - before;
+        assert!(wanted || added == 0, "transmit added {added} octets, but wants_transmit was false");
+        assert!(
+            output.is_full() || !self.connection.wants_transmit(),
+            "transmit left something unsaid, and room for it"
+        );
+        if let Some(observer) = &mut self.observer
+            && added > 0
+        {
+            let mut news = output.clone();
+            news.advance(before);
+            observer.says(&news.copy_to_bytes(added));
+        }
+        let taken = link.write(sent, output);
+        if output.is_empty() && self.connection.is_finished() && !link.is_closed() {
+            link.close(sent);
+            return true;
+        }
+        added + taken > 0
     }
-    taken > 0
+
+    /// Reads what has arrived at `arrived`; whether anything had.
+    pub(super) fn read(&mut self, link: &mut FaultyLink, arrived: Instant, rng: &mut Rng) -> bool {
+        let read = link.read(arrived);
+        if let (Some(observer), Some(Read::Octets(octets))) = (&mut self.observer, &read) {
+            observer.hears(octets);
+        }
+        match read {
+            Some(Read::Octets(octets)) if rng.one_in(2) => self.connection.receive(self.now, &octets),
+            Some(Read::Octets(octets)) => self.connection.receive_bytes(self.now, octets),
+            Some(Read::Eof) => self.connection.receive_eof(self.now),
+            None => return false,
+        }
+        true
+    }
 }
 
-/// Feeds what has arrived at `arrived`, the link's time, to the connection, whose time is `now`.
-pub(super) fn read<R: Role>(
-    connection: &mut Connection<R>,
-    now: Instant,
-    link: &mut FaultyLink,
-    arrived: Instant,
-    rng: &mut Rng,
-    observer: &mut Option<&mut Observer>,
-) -> bool {
-    let read = link.read(arrived);
-    if let (Some(observer), Some(Read::Octets(octets))) = (observer, &read) {
-        observer.hears(octets);
+/// Holds an end against a recount, and against what its observer saw.
+///
+/// # Panics
+///
+/// Where they differ.
+pub(super) fn check<R: Role>(connection: &Connection<R>, observer: Option<&Observer>) {
+    if let Err(wrong) = connection.audit() {
+        panic!("{wrong}");
     }
-    match read {
-        Some(Read::Octets(octets)) if rng.one_in(2) => connection.receive(now, &octets),
-        Some(Read::Octets(octets)) => connection.receive_bytes(now, octets),
-        Some(Read::Eof) => connection.receive_eof(now),
-        None => return false,
+    if let (Some(observer), Some(windows)) = (observer, connection.windows()) {
+        observer.check(&windows);
     }
-    true
 }

@@ -1,6 +1,6 @@
 //! Many connections on one virtual clock.
 
-use super::clock::Clock;
+use super::clock::{Clock, LocalClock};
 use super::digest::Digest;
 use super::pair::ENOUGH_STEPS;
 use super::rng::Rng;
@@ -102,6 +102,15 @@ impl Net {
 
     /// Connects a client to a server, over links that deliver at once and whole until [`Net::wire`] says otherwise.
     pub fn connect(&mut self, client: &ClientConfig, server: &ServerConfig) -> WireId {
+        self.connect_skewed((client, LocalClock::new()), (server, LocalClock::new()))
+    }
+
+    /// As [`Net::connect`], between hosts whose clocks are what they are.
+    pub fn connect_skewed(
+        &mut self,
+        client: (&ClientConfig, LocalClock),
+        server: (&ServerConfig, LocalClock),
+    ) -> WireId {
         let now = self.clock.now();
         self.wires.push(Wire::new(client, server, now, &mut self.rng));
         WireId(self.wires.len() - 1)
@@ -113,7 +122,9 @@ impl Net {
     ///
     /// Where no such connection was made.
     pub fn wire(&mut self, id: WireId) -> &mut Wire {
-        &mut self.wires[id.0]
+        let wire = &mut self.wires[id.0];
+        wire.awake = true;
+        wire
     }
 
     /// All connections that were made, whether they live or not.
@@ -228,7 +239,7 @@ impl Net {
                 return Some(News::Alarm(first.remove()));
             }
             let alarm = self.alarms.first_key_value().map(|((at, _), _)| *at);
-            let next = self.wires.iter().filter_map(Wire::next_at).chain(alarm).min();
+            let next = self.wires.iter().filter_map(|wire| wire.wakes_at).chain(alarm).min();
             self.busy = 0;
             match next.filter(|next| *next <= until) {
                 Some(next) => self.clock.advance_to(next),
@@ -242,7 +253,7 @@ impl Net {
     }
 
     fn poll(&mut self) -> Option<News> {
-        self.wires.iter_mut().enumerate().find_map(|(at, wire)| {
+        self.wires.iter_mut().enumerate().filter(|(_, wire)| wire.awake).find_map(|(at, wire)| {
             let id = WireId(at);
             let event = wire.client.poll_event().map(|event| News::Client(id, event));
             event.or_else(|| wire.server.poll_event().map(|event| News::Server(id, event)))
@@ -254,7 +265,7 @@ impl Net {
         let now = self.now();
         let from = self.rng.below(self.wires.len());
         let (before, after) = self.wires.split_at_mut(from);
-        after.iter_mut().chain(before).fold(false, |busy, wire| wire.step(now) | busy)
+        after.iter_mut().chain(before).fold(false, |busy, wire| wire.go(now) | busy)
     }
 
     /// A hash of all octets that all ends have written, whether they arrived or not: two runs with the same value said the

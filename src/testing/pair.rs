@@ -1,13 +1,13 @@
 //! Both ends of a connection, joined in memory.
 
 use super::clock::Clock;
-use super::ends::{fire, read, write};
+use super::ends::{End, check};
 use super::link::{Cut, FaultyLink};
 use super::record::{Recorded, Transcript};
 use super::rng::Rng;
 use super::watch::Observer;
 use crate::buffer::WriteBuf;
-use crate::call::{Client, Role, Server};
+use crate::call::{Client, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::connection::Connection;
 use crate::error::OpenError;
@@ -273,15 +273,17 @@ impl Pair {
     /// One round of both loops; whether anything happened.
     pub fn step(&mut self) -> bool {
         let now = self.clock.now();
-        let mut busy = fire(&mut self.client, now) | fire(&mut self.server, now);
-        let (mut of_client, mut of_server) = match self.observers.as_deref_mut() {
+        let (of_client, of_server) = match self.observers.as_deref_mut() {
             Some([client, server]) => (Some(client), Some(server)),
             None => (None, None),
         };
-        busy |= write(&mut self.client, now, &mut self.client_output, &mut self.up, now, &mut of_client);
-        busy |= write(&mut self.server, now, &mut self.server_output, &mut self.down, now, &mut of_server);
-        busy |= read(&mut self.server, now, &mut self.up, now, &mut self.rng, &mut of_server);
-        busy |= read(&mut self.client, now, &mut self.down, now, &mut self.rng, &mut of_client);
+        let mut client = End { connection: &mut self.client, now, observer: of_client };
+        let mut server = End { connection: &mut self.server, now, observer: of_server };
+        let mut busy = client.fire() | server.fire();
+        busy |= client.write(&mut self.client_output, &mut self.up, now);
+        busy |= server.write(&mut self.server_output, &mut self.down, now);
+        busy |= server.read(&mut self.up, now, &mut self.rng);
+        busy |= client.read(&mut self.down, now, &mut self.rng);
         while let Some(event) = self.client.poll_event() {
             busy = true;
             self.client_log.events.push(event);
@@ -309,15 +311,6 @@ impl Pair {
             self.check();
         }
         busy
-    }
-}
-
-fn check<R: Role>(connection: &Connection<R>, observer: Option<&Observer>) {
-    if let Err(wrong) = connection.audit() {
-        panic!("{wrong}");
-    }
-    if let (Some(observer), Some(windows)) = (observer, connection.windows()) {
-        observer.check(&windows);
     }
 }
 

@@ -1,14 +1,17 @@
 //! One connection of a net.
 
 use super::clock::LocalClock;
-use super::ends::{fire, read, write};
+use super::ends::{End, check};
 use super::link::{Cut, FaultyLink};
 use super::rng::Rng;
+use super::watch::Observer;
 use crate::buffer::WriteBuf;
 use crate::call::{Client, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::connection::Connection;
+use crate::http2::Side;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use core::time::Duration;
 
 /// Both ends of one connection of a [`Net`](super::Net), and what lies between them.
@@ -31,20 +34,33 @@ pub struct Wire {
     /// What the server wants to write.
     pub server_output: WriteBuf,
     rng: Rng,
+    observers: Option<Box<[Observer; 2]>>,
+    /// It did something when it was last asked to, or somebody may have done something to it since.
+    pub(super) awake: bool,
+    /// Otherwise: when it has something to do.
+    pub(super) wakes_at: Option<Instant>,
 }
 
 impl Wire {
-    pub(super) fn new(client: &ClientConfig, server: &ServerConfig, now: Instant, rng: &mut Rng) -> Self {
+    pub(super) fn new(
+        (client, client_clock): (&ClientConfig, LocalClock),
+        (server, server_clock): (&ServerConfig, LocalClock),
+        now: Instant,
+        rng: &mut Rng,
+    ) -> Self {
         Self {
-            client: Connection::<Client>::new(client, now),
-            server: Connection::<Server>::new(server, now),
+            client: Connection::<Client>::new(client, client_clock.at(now)),
+            server: Connection::<Server>::new(server, server_clock.at(now)),
             up: FaultyLink::new(rng.next_u64()),
             down: FaultyLink::new(rng.next_u64()),
-            client_clock: LocalClock::new(),
-            server_clock: LocalClock::new(),
+            client_clock,
+            server_clock,
             client_output: WriteBuf::new(),
             server_output: WriteBuf::new(),
             rng: rng.fork(),
+            observers: None,
+            awake: true,
+            wakes_at: None,
         }
     }
 
@@ -58,6 +74,12 @@ impl Wire {
         (self.up.delay, self.down.delay) = (delay, delay);
     }
 
+    /// Has an [`Observer`] of each end judge every frame from now on, and every step held against a recount, as
+    /// [`Pair::watch`](super::Pair::watch) does. Slow. To be called before anything was said.
+    pub fn watch(&mut self) {
+        self.observers = Some(Box::new([Observer::new(Side::Client), Observer::new(Side::Server)]));
+    }
+
     /// Whether both ends have said their last word, and the links have delivered it.
     pub fn is_over(&self) -> bool {
         self.client.is_finished()
@@ -69,7 +91,7 @@ impl Wire {
     }
 
     /// When anything happens here next without anybody's doing, by the common clock.
-    pub(super) fn next_at(&self) -> Option<Instant> {
+    fn next_at(&self) -> Option<Instant> {
         let timers = [
             self.client.poll_timeout().map(|due| self.client_clock.common(due)),
             self.server.poll_timeout().map(|due| self.server_clock.common(due)),
@@ -77,8 +99,21 @@ impl Wire {
         timers.into_iter().chain([self.up.next_arrival(), self.down.next_arrival()]).flatten().min()
     }
 
-    /// One round of both loops; whether anything happened.
-    pub(super) fn step(&mut self, now: Instant) -> bool {
+    /// One round of both loops, unless it sleeps; whether anything happened.
+    pub(super) fn go(&mut self, now: Instant) -> bool {
+        if !self.awake && self.wakes_at.is_none_or(|at| at > now) {
+            return false;
+        }
+        self.awake = self.step(now);
+        if let (true, Some([client, server])) = (self.awake, self.observers.as_deref()) {
+            check(&self.client, Some(client));
+            check(&self.server, Some(server));
+        }
+        self.wakes_at = if self.awake { None } else { self.next_at() };
+        self.awake
+    }
+
+    fn step(&mut self, now: Instant) -> bool {
         if self.rng.one_in(2) {
             self.step_client(now) | self.step_server(now)
         } else {
@@ -87,16 +122,18 @@ impl Wire {
     }
 
     fn step_client(&mut self, now: Instant) -> bool {
-        let local = self.client_clock.at(now);
-        fire(&mut self.client, local)
-            | write(&mut self.client, local, &mut self.client_output, &mut self.up, now, &mut None)
-            | read(&mut self.client, local, &mut self.down, now, &mut self.rng, &mut None)
+        let observer = self.observers.as_deref_mut().map(|[client, _]| client);
+        let mut end = End { connection: &mut self.client, now: self.client_clock.at(now), observer };
+        end.fire()
+            | end.write(&mut self.client_output, &mut self.up, now)
+            | end.read(&mut self.down, now, &mut self.rng)
     }
 
     fn step_server(&mut self, now: Instant) -> bool {
-        let local = self.server_clock.at(now);
-        fire(&mut self.server, local)
-            | write(&mut self.server, local, &mut self.server_output, &mut self.down, now, &mut None)
-            | read(&mut self.server, local, &mut self.up, now, &mut self.rng, &mut None)
+        let observer = self.observers.as_deref_mut().map(|[_, server]| server);
+        let mut end = End { connection: &mut self.server, now: self.server_clock.at(now), observer };
+        end.fire()
+            | end.write(&mut self.server_output, &mut self.down, now)
+            | end.read(&mut self.up, now, &mut self.rng)
     }
 }

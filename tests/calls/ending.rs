@@ -138,6 +138,16 @@ fn g_178_goaway_with_an_error_then_eof() {
     assert_eq!(log.code(), Some(Code::Unavailable));
     let message = log.outcome().unwrap().message();
     assert!(message.contains("ENHANCE_YOUR_CALM") && message.contains("too_many_pings"), "{message}");
+
+    // Escaped, and no more than 256 octets of it.
+    let mut raw = Raw::client();
+    let id = raw.request(&OpenOptions::new(&UNARY), b"m");
+    raw.goaway(1, ErrorCode::INTERNAL_ERROR, &[b"\r\n\xff".as_slice(), &[b'z'; 1_000]].concat());
+    raw.it.receive_eof(raw.now());
+    raw.poll();
+    let log = raw.log(id);
+    let message = log.outcome().unwrap().message();
+    assert!(message.contains(r"\r\n\xffz") && message.matches('z').count() == 253, "{message}");
 }
 
 /// L-09, G-181: a client's GOAWAY says nothing of its own calls, dead or alive.
@@ -156,6 +166,11 @@ fn l_09_g_181_goaway_on_the_server() {
     assert_eq!(raw.it.call(dead).unwrap().stopped(), Some(Stop::Cancelled));
     assert!(!raw.it.call(dead).unwrap().is_readable());
     raw.it.call(alive).unwrap().finish(&Status::ok(), &Metadata::new());
+    assert_eq!(raw.said_of_calls()[0].field("grpc-status"), Some("0"));
+    // Nor of those that it still opens.
+    raw.request(5, &[], true);
+    let late = raw.opened();
+    raw.it.call(late).unwrap().finish(&Status::ok(), &Metadata::new());
     assert_eq!(raw.said_of_calls()[0].field("grpc-status"), Some("0"));
 }
 

@@ -3,18 +3,14 @@
 
 use crate::raw::{OK, RESPONSE, Raw, Seen, framed, limits, server_config};
 use crate::{BIDI, DOWNLOAD, UNARY};
-use bytes::Buf;
 use grpc_sansio::frame::{ErrorCode, Flags, Frame, HEAD_LEN, Head, Kind, PREFACE, Ping, SettingId, StreamId};
 use grpc_sansio::grpc::{Code, Metadata, Status};
 use grpc_sansio::testing::Recorded;
-use grpc_sansio::{ClientConfig, Event, Limits, OpenOptions, Role, WriteBuf};
+use grpc_sansio::{ClientConfig, Event, Limits, OpenOptions};
 
 /// The heads of all frames that it says now.
-fn heads<R: Role + Recorded>(raw: &mut Raw<R>) -> Vec<Head> {
-    let mut output = WriteBuf::with_target(usize::MAX);
-    raw.it.transmit(raw.now(), &mut output);
-    let len = output.len();
-    let wire = output.copy_to_bytes(len);
+fn heads<R: Recorded>(raw: &mut Raw<R>) -> Vec<Head> {
+    let wire = raw.said_octets();
     let mut rest = wire.strip_prefix(&PREFACE[..]).unwrap_or(&wire);
     let mut heads = Vec::new();
     while let Some((head, after)) = rest.split_first_chunk::<HEAD_LEN>() {
@@ -232,7 +228,7 @@ fn g_187_a_guard_says_which_it_is() {
             let kind = if count == 0 { Kind::HEADERS } else { Kind::CONTINUATION };
             raw.feed(&raw_frame(kind, Flags::NONE, 1, b""));
         }),
-        ("max_header_list_size", |raw, count| raw.request(2 * count + 1, &[("x", &"y".repeat(70_000))], true)),
+        ("header_abuse", |raw, count| raw.request(2 * count + 1, &[("x", &"y".repeat(70_000))], true)),
         ("max_settings_entries", |raw, _| raw.settings(&[(SettingId::HEADER_TABLE_SIZE, 1); 33])),
         ("max_replies", |raw, _| raw.frame(Frame::Ping(Ping { ack: false, payload: [0; 8] }))),
         ("empty_data", |raw, count| {
@@ -268,7 +264,7 @@ fn g_187_a_guard_says_which_it_is() {
     }
 }
 
-/// G-221, H-003: preface, SETTINGS, request and message leave in one flight, and the answer may come in one with the
+/// G-221, G-171, H-003: preface, SETTINGS, request and message leave in one flight, and the answer may come in one with the
 /// server's SETTINGS.
 #[test]
 fn g_221_the_first_flight() {
@@ -279,11 +275,12 @@ fn g_221_the_first_flight() {
     let said = raw.said();
     assert!(matches!(said[0], Seen::Settings(_)));
     assert_eq!(said.last(), Some(&Seen::Data { stream: 1, data: framed(b"m"), end: true }));
+    assert_eq!(raw.poll(), [], "not ready before SETTINGS (G-171)");
     raw.settings(&[]);
     raw.headers(1, &RESPONSE, false);
     raw.data(1, &framed(b"r"), false);
     raw.headers(1, &OK, true);
-    raw.poll();
+    assert_eq!(raw.poll()[0], Event::Ready);
     assert_eq!((raw.log(id).code(), raw.said()), (Some(Code::Ok), vec![Seen::Ack]));
 }
 
@@ -299,4 +296,41 @@ fn h_142_a_client_says_authority_and_not_host() {
         assert_eq!((said[0].field(":authority"), said[0].field("host")), (Some(authority), None));
     }
     assert!(Metadata::new().append("host", "elsewhere").is_err());
+}
+
+/// G-003, G-007, G-012: what the configuration and the call say of a request is what goes out.
+#[test]
+fn g_003_g_007_scheme_and_content_type() {
+    use grpc_sansio::grpc::{Codings, Scheme};
+    let codings = Codings::new(["gzip"]).unwrap();
+    let config = ClientConfig::builder("a").scheme(Scheme::Https).codings(codings).build().unwrap();
+    let mut raw = Raw::client_with(&config);
+    let _plain = raw.open(&OpenOptions::new(&UNARY));
+    let _proto = raw.open(&OpenOptions::new(&UNARY).content_subtype("proto"));
+    let said = raw.said_of_calls();
+    for (seen, content_type) in said.iter().zip(["application/grpc", "application/grpc+proto"]) {
+        assert_eq!((seen.field(":scheme"), seen.field("content-type")), (Some("https"), Some(content_type)));
+        assert_eq!(seen.field("grpc-accept-encoding"), Some("identity,gzip"));
+        assert_eq!((seen.field(":method"), seen.field("te")), (Some("POST"), Some("trailers")));
+    }
+}
+
+/// G-036: a content type of up to 64 octets is echoed, in both kinds of response; a longer one is answered with the plain.
+#[test]
+fn g_036_which_content_types_are_echoed() {
+    for (length, echoed) in [(17, true), (64, true), (65, false)] {
+        let content_type = format!("application/grpc+{}", "x".repeat(length - 17));
+        let expected = if echoed { content_type.as_str() } else { "application/grpc" };
+        let mut raw = Raw::server();
+        for stream in [1, 3] {
+            raw.request(stream, &[("content-type", &content_type)], true);
+            let id = raw.opened();
+            let mut call = raw.it.call(id).unwrap();
+            if stream == 1 {
+                call.send(b"m".to_vec()).unwrap();
+            }
+            call.finish(&Status::ok(), &Metadata::new());
+            assert_eq!(raw.said_of_calls()[0].field("content-type"), Some(expected), "{length}");
+        }
+    }
 }

@@ -360,3 +360,22 @@ fn g_100_unimplemented_is_not_blamed_on_the_coding() {
     assert_eq!(raw.log(id).outcome(), Some(&Status::new(Code::Unimplemented, "no such")));
     assert!(raw.log(id).trailers().unwrap().is_empty(), "the list is the protocol's, not metadata");
 }
+
+/// G-092: the first eight codings of a configuration can be used for responses; the ninth can be received only.
+#[test]
+fn g_092_eight_codings_can_be_answered_in() {
+    let names = ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"];
+    let config = ServerConfig::builder().codings(Codings::new(names).unwrap()).build().unwrap();
+    for (name, allowed) in names.into_iter().zip([[true; 8].as_slice(), &[false]].concat()) {
+        let mut raw = Raw::server_with(&config);
+        raw.request(1, &[("grpc-accept-encoding", &names.join(",")), ("grpc-encoding", name)], false);
+        let id = raw.opened();
+        raw.data(1, &COMPRESSED, true);
+        raw.poll();
+        assert_eq!(raw.log(id).messages().count(), 1, "{name}");
+        let mut call = raw.it.call(id).unwrap();
+        assert_eq!(call.set_encoding(name).is_ok(), allowed, "{name}");
+        call.send(b"r".to_vec()).unwrap();
+        assert_eq!(raw.said_of_calls()[0].field("grpc-encoding"), allowed.then_some(name));
+    }
+}

@@ -156,6 +156,30 @@ fn g_059_g_149_trailers_too_large_for_the_client() {
     assert_eq!(answer(20, "gone"), Seen::Reset(1, ErrorCode::INTERNAL_ERROR));
 }
 
+/// G-058: 16,384 octets of response head or trailers are taken, one more ends the call with RST_STREAM CANCEL.
+#[test]
+fn g_058_our_limit_to_the_octet() {
+    let size =
+        |fields: &[(&str, &str)]| fields.iter().map(|(name, value)| name.len() + value.len() + 32).sum::<usize>();
+    for (more, code) in [(0, Code::Ok), (1, Code::ResourceExhausted)] {
+        for in_trailers in [false, true] {
+            let mut raw = Raw::client();
+            let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+            let fields = if in_trailers { &OK[..] } else { &RESPONSE };
+            let long = "x".repeat(16_384 - size(fields) - size(&[("long", "")]) + more);
+            let fields = [fields, &[("long", &long)]].concat();
+            raw.headers(1, if in_trailers { &RESPONSE } else { &fields }, false);
+            if !in_trailers && more > 0 {
+                assert_eq!(raw.said_of_calls(), [Seen::Reset(1, ErrorCode::CANCEL)]);
+            } else {
+                raw.headers(1, if in_trailers { &fields } else { &OK }, true);
+            }
+            raw.poll();
+            assert_eq!(raw.log(id).code(), Some(code), "{more} {in_trailers}");
+        }
+    }
+}
+
 /// G-058: a header list over our own limit ends the call, with the table of header compression intact.
 #[test]
 fn g_058_a_response_too_large_for_us() {

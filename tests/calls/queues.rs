@@ -191,7 +191,7 @@ fn g_163_l_18_calls_wait_for_the_servers_limit() {
     assert!(ids.iter().all(|id| raw.log(*id).code() == Some(Code::Ok)));
 }
 
-/// G-164: a hundred before the server's SETTINGS, which then decide.
+/// G-164: a hundred before the server's SETTINGS, which then decide; a value below what is open cancels nothing.
 #[test]
 fn g_164_before_the_first_settings() {
     let mut raw = Raw::fresh_client(&client_config(Limits::default()));
@@ -201,6 +201,23 @@ fn g_164_before_the_first_settings() {
     raw.settings(&[]);
     let started = raw.said().iter().filter(|seen| matches!(seen, Seen::Headers { .. })).count();
     assert_eq!(started, 50, "no value is no limit");
+
+    let mut raw = Raw::fresh_client(&client_config(Limits::default()));
+    let ids: Vec<_> = (0..101).map(|_| raw.open(&OpenOptions::new(&UNARY))).collect();
+    ids.iter().for_each(|id| raw.it.call(*id).unwrap().send(b"m".to_vec()).unwrap());
+    raw.said();
+    raw.settings(&[(SettingId::MAX_CONCURRENT_STREAMS, 1)]);
+    assert_eq!(raw.said(), [Seen::Ack]);
+    // The last one waits until the others are done.
+    for stream in (1..201).step_by(2) {
+        raw.headers(stream, &RESPONSE, false);
+        raw.data(stream, &framed(b"r"), false);
+        assert_eq!(raw.said_of_calls(), [], "{stream}");
+        raw.headers(stream, &OK, true);
+    }
+    assert!(matches!(raw.said_of_calls()[0], Seen::Headers { stream: 201, .. }));
+    raw.poll();
+    assert!(ids[..100].iter().all(|id| raw.log(*id).code() == Some(Code::Ok)));
 }
 
 /// Decision 6: `open` is refused when too many wait, and `Available` comes once when one more may.

@@ -157,10 +157,7 @@ impl<R: Recorded> Raw<R> {
 
     /// All that it says now.
     pub(crate) fn said(&mut self) -> Vec<Seen> {
-        self.it.transmit(self.clock.now(), &mut self.output);
-        let wire = self.output.copy_to_bytes(self.output.len());
-        self.observer.says(&wire);
-        self.check();
+        let wire = self.said_octets();
         let mut rest = &wire[..];
         rest = rest.strip_prefix(PREFACE).unwrap_or(rest);
         let (mut seen, mut block) = (Vec::new(), Vec::new());
@@ -200,6 +197,15 @@ impl<R: Recorded> Raw<R> {
         }
         assert!(rest.is_empty(), "whole frames only");
         seen
+    }
+
+    /// As [`Raw::said`], as it goes over the wire.
+    pub(crate) fn said_octets(&mut self) -> bytes::Bytes {
+        self.it.transmit(self.clock.now(), &mut self.output);
+        let wire = self.output.copy_to_bytes(self.output.len());
+        self.observer.says(&wire);
+        self.check();
+        wire
     }
 
     /// What it says about calls: no SETTINGS, windows or PINGs.

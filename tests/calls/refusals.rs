@@ -204,3 +204,37 @@ fn g_031_g_032_the_limit_to_the_octet() {
         assert_eq!(raw.poll().len(), if more == 0 { 4 } else { 0 });
     }
 }
+
+/// H-144, G-020: CONNECT, which HTTP/2 knows, is a method other than POST to gRPC.
+#[test]
+fn h_144_connect() {
+    let mut raw = Raw::server();
+    let fields = [(":method", "CONNECT"), (":authority", "a:1"), ("content-type", "application/grpc")];
+    raw.headers(1, &fields, true);
+    let said = raw.said_of_calls();
+    assert_eq!((said[0].field(":status"), said[0].field("allow")), (Some("405"), Some("POST")));
+    assert_eq!((raw.poll(), raw.it.calls()), (vec![], 0));
+}
+
+/// G-155: header lists that nobody has read fill `held_headers` to the octet; what does not fit is refused as unprocessed.
+#[test]
+fn g_155_held_header_lists_to_the_octet() {
+    let usual = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/test.Service/Method"),
+        (":authority", "localhost"),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ];
+    for more in [0, 1] {
+        let mut limits = grpc_sansio::Limits::default();
+        limits.held_headers = 16_384;
+        let mut raw = Raw::server_with(&crate::raw::server_config(limits));
+        raw.request(1, &[], false);
+        let room = 16_384 - 2 * size(&usual) - size(&[("long", "")]);
+        raw.request(3, &[("long", &"x".repeat(room + more))], false);
+        let refused = [Seen::Reset(3, ErrorCode::REFUSED_STREAM)];
+        assert_eq!(raw.said_of_calls(), refused[..more]);
+    }
+}

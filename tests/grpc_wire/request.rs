@@ -314,6 +314,12 @@ fn g_087_g_088_names_of_codings_are_exact_and_lists_are_forgiving() {
         assert!(!parts.accepts(unknown), "{unknown}");
     }
     assert!(judge(&request(&[("grpc-encoding", Some("GZIP"))])).is_err());
+
+    // Four fields count; a coding in the fifth is not used.
+    let mut fields = request(&[]);
+    fields.extend(["a", "b", "c", "d", "e"].map(|name| field("grpc-accept-encoding", name)));
+    let parts = judge(&fields).unwrap();
+    assert!(parts.accepts("d") && !parts.accepts("e"));
 }
 
 #[test]

@@ -143,19 +143,20 @@ fn one_octet_frames_are_honest() {
     assert_eq!(server.http2.guards_spent(), (0, 0));
 }
 
-/// T-24, T-26: an eighth of a glitch each.
+/// H-150, T-24, T-26: an eighth of a glitch each.
 #[test]
 fn t26_frames_that_make_no_progress() {
     assert_eq!(taken(&mut Peer::server(), true, |_| raw(Kind::PRIORITY, Flags::NONE, 3, &[0; 5])), 80_000);
     assert_eq!(taken(&mut Peer::server(), true, |_| raw(Kind(77), Flags::NONE, 3, b"")), 80_000);
 }
 
-/// T-17: small window updates while there is plenty.
+/// H-150, T-17: small window updates while there is plenty.
 #[test]
 fn t17_window_update_flood() {
     let mut server = Peer::server();
     server.hear(&window(0, 10_000));
-    assert_eq!(taken(&mut server, true, |_| window(0, 1)), 80_000);
+    // Under 1,024 octets each.
+    assert_eq!(taken(&mut server, true, |_| window(0, 1_023)), 80_000);
     // Large ones, and small ones while little is left, are free.
     let mut server = Peer::server();
     server.hear(&settings(&[(SettingId::INITIAL_WINDOW_SIZE, 100)]));

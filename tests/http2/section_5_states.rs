@@ -213,3 +213,82 @@ fn h071_rst_stream_and_idle_streams() {
     client.http2.reset(first, ErrorCode::CANCEL);
     assert_eq!(client.say(), ["RST 1 CANCEL"], "none for the one without HEADERS");
 }
+
+/// H-033: behind our END_STREAM nothing is sent, whatever the caller asks for, but WINDOW_UPDATE and RST_STREAM.
+#[test]
+fn h033_nothing_but_credit_and_resets_after_our_end() {
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, false));
+    server.respond(1, 3);
+    assert_eq!(server.say(), ["HEADERS 1", "DATA 1 3 END"]);
+    let key = server.key(1);
+    server.http2.begin(key);
+    server.queue(key, 5);
+    server.http2.send_shared(key, vec![1; 5_000].into());
+    server.http2.end(key, true);
+    server.http2.end(key, false);
+    assert!(server.say().is_empty());
+    assert_eq!(server.http2.queued_in_all(), 0);
+    (0..8).for_each(|_| drop(server.hear(&data(1, 16_384, false))));
+    assert_eq!(server.say(), ["WINDOW 0 131072", "WINDOW 1 131072"]);
+    server.http2.reset(key, ErrorCode::CANCEL);
+    server.http2.reset(key, ErrorCode::CANCEL);
+    assert_eq!(server.say(), ["RST 1 CANCEL"]);
+}
+
+/// H-036, H-051, T4: a client's stream that the server reset: DATA and HEADERS are answered once, the rest not at all, and
+/// nothing of it is shown.
+#[test]
+fn h036_client_closed_by_the_peers_reset() {
+    for (frame, reaction) in [
+        (data(1, 5, false), &["RST 1 STREAM_CLOSED"][..]),
+        (headers(1, OK, false), &["RST 1 STREAM_CLOSED"]),
+        (priority(1), &[]),
+        (reset(1, ErrorCode::CANCEL), &[]),
+        (window(1, 7), &[]),
+    ] {
+        let mut client = Peer::client();
+        let key = client.request();
+        client.queue(key, 10);
+        assert_eq!(client.hear(&reset(1, ErrorCode::INTERNAL_ERROR)), ["reset 1 INTERNAL_ERROR Peer"]);
+        assert!(client.hear(&frame).is_empty());
+        assert_eq!(client.say(), reaction, "and nothing of what was queued");
+        assert!(client.hear(&frame.repeat(2)).is_empty() && client.say().is_empty());
+    }
+}
+
+/// H-053: codes that nobody knows, in GOAWAY: the connection drains as with any other, and the code is reported as it is.
+#[test]
+fn h053_unknown_code_in_goaway() {
+    let mut client = Peer::client();
+    client.request();
+    assert_eq!(client.hear(&goaway(1, ErrorCode(0xdead_beef))).len(), 1);
+    assert!(!client.http2.is_ended());
+    assert_eq!(client.hear(&headers(1, OK, true)), ["response 1 200 END"]);
+    let key = client.key(1);
+    client.http2.release(key);
+    assert_eq!(client.http2.error().unwrap().code(), ErrorCode(0xdead_beef));
+}
+
+/// H-055 on both sides, empty and padded too; H-122: a connection whose receive windows are used up, and whose send windows
+/// are, still hears WINDOW_UPDATE, SETTINGS and PING, and answers.
+#[test]
+fn h055_h122_frames_that_no_window_stops() {
+    for frame in [data(0, 0, true), padded_data(0, 1, 9, false)] {
+        Peer::server().fails(&frame, ErrorCode::PROTOCOL_ERROR);
+        Peer::client().fails(&frame, ErrorCode::PROTOCOL_ERROR);
+    }
+    let config = Config { stream_window: 65_535, connection_window: 65_535, ..Config::new(Side::Server) };
+    let mut server = Peer::started(Side::Server, config, &[]);
+    server.consume = false;
+    server.hear(&headers(1, GET, false));
+    server.respond(1, 100_000);
+    server.say();
+    (0..3).for_each(|_| drop(server.hear(&data(1, 16_384, false))));
+    server.hear(&data(1, 16_383, false));
+    assert_eq!(server.http2.receive_window(server.key(1)), 0);
+    server.hear(&[ping(b"12345678"), settings(&[])].concat());
+    assert_eq!(server.say(), ["SETTINGS ACK", "PING ACK"]);
+    server.hear(&[window(0, 100), window(1, 100)].concat());
+    assert_eq!(server.say(), ["DATA 1 100"]);
+}

@@ -68,6 +68,10 @@ fn h066_length_of_priority() {
     // Once no other stream is open, it is the connection's.
     client.hear(&reset(3, ErrorCode::CANCEL));
     client.fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
+    // H-071: one that nobody opened cannot be reset.
+    let mut client = Peer::client();
+    client.request();
+    client.fails(&raw(Kind::PRIORITY, Flags::NONE, 9, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
 }
 
 /// H-069, H-070
@@ -126,7 +130,7 @@ fn h078_unknown_settings_are_acknowledged_and_ignored() {
     assert_eq!(server.say(), ["SETTINGS ACK"]);
 }
 
-/// H-079: in order, each validated, the last one counts.
+/// H-079, H-080: in order, each validated, the last one counts, at once.
 #[test]
 fn h079_the_last_value_counts() {
     let mut server = Peer::server();
@@ -360,4 +364,70 @@ fn l34_nothing_is_lost_at_a_graceful_end() {
     assert_eq!(client.http2.open(()), Err(OpenError::Draining));
     assert_eq!(client.say(), ["GOAWAY 0 NO_ERROR"]);
     assert!(client.http2.is_finished());
+}
+
+/// H-105: what comes above our last GOAWAY still moves the table and the connection's window.
+#[test]
+fn h105_what_is_ignored_is_decoded_and_counted() {
+    let config = Config { stream_window: 65_535, connection_window: 65_535, ..Config::new(Side::Server) };
+    let start = || {
+        let mut server = Peer::started(Side::Server, config.clone(), &[]);
+        server.hear(&headers(1, GET, false));
+        server.http2.shut_down(server.now);
+        server.wait(Duration::from_secs(5));
+        server.say();
+        assert!(server.hear(&headers(3, &[GET, &[0x40, 1, b'x', 1, b'y']].concat(), false)).is_empty());
+        server
+    };
+    let mut server = start();
+    assert_eq!(server.hear(&headers(1, &[0xbe], true)), ["trailers 1 END"]);
+    assert_eq!(server.http2.fields().fields().next().unwrap().name, b"x");
+    let mut server = start();
+    (0..3).for_each(|_| assert!(server.hear(&data(3, 16_384, false)).is_empty()));
+    assert!(server.hear(&data(3, 16_383, false)).is_empty());
+    server.fails(&data(3, 1, false), ErrorCode::FLOW_CONTROL_ERROR);
+    // Given back like any other.
+    let mut server = start();
+    (0..3).for_each(|_| assert!(server.hear(&data(3, 16_384, false)).is_empty()));
+    assert_eq!(server.say(), ["WINDOW 0 49152"]);
+    assert_eq!(server.hear(&data(3, 16_384, false)), Vec::<String>::new());
+}
+
+/// H-084, P-016: the peer's table is in force for the next block: of size 0, nothing is referred to any more.
+#[test]
+fn h084_the_peers_header_table() {
+    use bytes::Buf;
+    let mut client = Peer::client();
+    let block = |client: &mut Peer| {
+        client.http2.open(()).unwrap();
+        let mut output = grpc_sansio::WriteBuf::new();
+        client.transmit(&mut output);
+        let len = output.len();
+        let wire = output.copy_to_bytes(len);
+        assert_eq!(frames(&wire).len(), 1);
+        wire[9..].to_vec()
+    };
+    // POST, http, and the path `/`, all of the static table.
+    assert_eq!(block(&mut client), [0x83, 0x86, 0x84]);
+    client.hear(&settings(&[(SettingId::HEADER_TABLE_SIZE, 0)]));
+    assert_eq!(client.say(), ["SETTINGS ACK"]);
+    assert_eq!(block(&mut client), [0x20, 0x83, 0x86, 0x84]);
+    assert_eq!(block(&mut client), [0x83, 0x86, 0x84], "said once");
+    client.hear(&settings(&[(SettingId::HEADER_TABLE_SIZE, u32::MAX)]));
+    client.say();
+    assert_eq!(block(&mut client)[..3], [0x3f, 0xe1, 0x1f], "4,096, and no more than that");
+}
+
+/// H-068: the frame and the setting of RFC 9218 are ignored, and its field is one like others.
+#[test]
+fn h068_priorities_of_rfc_9218() {
+    let mut server = Peer::server();
+    assert!(server.hear(&settings(&[(SettingId(9), 1)])).is_empty());
+    for stream in [0, 1, 3] {
+        assert!(server.hear(&raw(Kind(0x10), Flags::NONE, stream, b"\0\0\0\x01u=1")).is_empty());
+    }
+    assert_eq!(server.say(), ["SETTINGS ACK"]);
+    assert_eq!(server.hear(&headers(1, &get_with(&[(b"priority", b"u=1, i")]), true)), ["request 1 END"]);
+    let field = server.http2.fields().fields().last().unwrap();
+    assert_eq!((field.name, field.value), (&b"priority"[..], &b"u=1, i"[..]));
 }

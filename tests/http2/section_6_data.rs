@@ -395,6 +395,20 @@ fn h113_credit() {
     assert_eq!(server.say(), ["WINDOW 0 131072"]);
 }
 
+/// H-113: a stream without HEADERS is idle for the peer: it is lent nothing, and its credit is not taken for the connection's.
+#[test]
+fn h113_no_credit_for_a_stream_that_waits() {
+    let config = Config::new(Side::Client);
+    let mut client = Peer::started(Side::Client, config, &[(SettingId::MAX_CONCURRENT_STREAMS, 0)]);
+    let key = client.http2.open(()).unwrap();
+    client.http2.lend(key, 10);
+    assert!(!client.http2.wants_transmit() && client.say().is_empty());
+    client.hear(&settings(&[(SettingId::MAX_CONCURRENT_STREAMS, 1)]));
+    assert_eq!(client.say(), ["SETTINGS ACK", "HEADERS 1"]);
+    client.http2.lend(key, 10);
+    assert_eq!(client.say(), ["WINDOW 1 10"]);
+}
+
 /// H-120, L-02: DATA of a stream that is released in the middle of a frame, or that nobody knows any more.
 #[test]
 fn h120_data_that_nobody_takes_is_credited() {
@@ -425,7 +439,7 @@ fn l21_lent_credit_is_sent_at_once() {
     assert!(server.say().is_empty());
 }
 
-/// The largest windows that there are leave nothing to announce, and nothing to spin on.
+/// H-113: the largest windows that there are leave nothing to announce, and nothing to spin on.
 #[test]
 fn largest_windows_cannot_be_passed() {
     let config = Config { stream_window: u32::MAX, connection_window: u32::MAX, ..Config::new(Side::Server) };

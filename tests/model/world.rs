@@ -1,6 +1,6 @@
 //! Both ends under test, and the models of their calls.
 
-use super::call::Call;
+use super::call::{Call, Causes};
 use bytes::Bytes;
 use grpc_sansio::frame::ErrorCode;
 use grpc_sansio::grpc::{Code, Kind, Metadata, Method, Status};
@@ -20,15 +20,35 @@ static METHODS: [Method; 4] = [
 /// What is done next. Calls are picked by number, modulo how many there are.
 #[derive(Clone, Debug)]
 pub(crate) enum Doing {
-    Open { kind: u8, deadline: Option<u16> },
-    ClientSend { call: u8, size: u32 },
+    Open {
+        kind: u8,
+        deadline: Option<u16>,
+    },
+    ClientSend {
+        call: u8,
+        size: u32,
+    },
     HalfClose(u8),
     Cancel(u8),
-    ClientRead { call: u8, items: u8 },
-    ServerSend { call: u8, size: u32 },
-    Finish { call: u8, code: u8 },
+    ClientRead {
+        call: u8,
+        items: u8,
+    },
+    ServerSend {
+        call: u8,
+        size: u32,
+    },
+    Finish {
+        call: u8,
+        code: u8,
+    },
     Reset(u8),
-    ServerRead { call: u8, items: u8 },
+    ServerRead {
+        call: u8,
+        items: u8,
+    },
+    /// The server tells the kind of the call's method, maybe late.
+    Expect(u8),
     Steps(u8),
     Sleep(u16),
 }
@@ -104,13 +124,14 @@ impl World {
             Doing::ServerRead { call, items } => {
                 pick(call).into_iter().for_each(|at| _ = self.server_reads(at, *items))
             }
+            Doing::Expect(call) => pick(call).into_iter().for_each(|at| self.expects(at)),
             Doing::Steps(steps) => (0..*steps).for_each(|_| _ = self.pair.step()),
             Doing::Sleep(millis) => self.pair.sleep(Duration::from_millis(u64::from(*millis))),
         }
         self.pair.check();
     }
 
-    fn message(&mut self, size: u32) -> Vec<u8> {
+    fn message(&mut self, size: u32) -> Bytes {
         let first = self.rng.next_u64() as usize;
         (0..size as usize).map(|at| (first + at * 31) as u8).collect()
     }
@@ -169,6 +190,7 @@ impl World {
     fn client_reads(&mut self, at: usize, items: u8) -> bool {
         let model = &mut self.calls[at];
         let now = self.pair.now();
+        let causes = Causes { lost: self.lost, ..Causes::default() };
         for done in 0..items {
             let Some(mut call) = self.pair.client.call(model.client) else {
                 assert!(model.cancelled || model.outcome.is_some());
@@ -179,7 +201,7 @@ impl World {
                 None => return done > 0,
                 Some(Item::Head(_)) => assert_eq!(model.down_read, 0),
                 Some(Item::Message(message)) => model.client_reads(&message),
-                Some(Item::End(outcome)) => model.client_ends(outcome.status(), outcome.unprocessed(), now, self.lost),
+                Some(Item::End(outcome)) => model.client_ends(outcome.status(), outcome.unprocessed(), now, causes),
             }
         }
         true
@@ -205,6 +227,10 @@ impl World {
         match call.send(message.clone()) {
             Ok(()) => self.calls[at].down.push(message),
             Err(SendError::Full(same)) => assert!(same.data == message && call.queued() > 0),
+            Err(SendError::Misuse(Misuse::TooManyMessages)) => {
+                let model = &self.calls[at];
+                assert!(model.expected && model.is_single() && !model.down.is_empty());
+            }
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -213,14 +239,27 @@ impl World {
         let Some(id) = self.served(at) else { return };
         let Some(call) = self.pair.server.call(id) else { return };
         call.finish(&Status::new(code, "the model said so"), &Metadata::new());
-        self.calls[at].finished = Some(code);
+        let model = &mut self.calls[at];
+        // G-040
+        let owes = model.expected && model.is_single() && model.down.is_empty();
+        model.finished = Some(if code == Code::Ok && owes { Code::Internal } else { code });
+    }
+
+    fn expects(&mut self, at: usize) {
+        let Some(id) = self.served(at) else { return };
+        let Some(mut call) = self.pair.server.call(id) else { return };
+        let model = &mut self.calls[at];
+        assert_eq!(call.expect(model.kind), Ok(()));
+        model.expected = true;
+        let other = if model.kind == Kind::BidiStreaming { Kind::Unary } else { Kind::BidiStreaming };
+        assert!(call.expect(other) == Err(Misuse::KindKnown) || call.stopped().is_some());
     }
 
     fn resets(&mut self, at: usize) {
         let Some(id) = self.served(at) else { return };
         let Some(call) = self.pair.server.call(id) else { return };
         call.reset(ErrorCode::INTERNAL_ERROR).unwrap();
-        self.calls[at].reset = true;
+        self.calls[at].reset = Some(Code::Internal);
     }
 
     fn server_reads(&mut self, at: usize, items: u8) -> bool {

@@ -54,11 +54,6 @@ impl Bystander {
     }
 }
 
-/// How many times more input than usual: `THREATS=full` is for the figures in `docs/threats.md`.
-fn scale() -> usize {
-    if std::env::var_os("THREATS").is_some_and(|value| value == "full") { 64 } else { 1 }
-}
-
 pub(crate) fn find(name: &str) -> &'static Attack {
     ALL.iter().copied().flatten().find(|attack| attack.name == name).unwrap_or_else(|| panic!("no attack {name}"))
 }
@@ -80,7 +75,7 @@ pub(crate) fn check(name: &str) -> Outcome {
     let mut run = Run::new(attack, &mut meter);
     (0..EARLY).for_each(|_| run.until(run.target.report.received.min(attack.octets - 1) + 1));
     let early = peak.get();
-    run.until(attack.octets * scale());
+    run.until(attack.octets);
     let growth = peak.get() - early;
     bystander.calls();
     run.target.reads = true;
@@ -116,11 +111,16 @@ pub(crate) fn check(name: &str) -> Outcome {
     Outcome { report, peak, growth }
 }
 
-/// T-42: after the end all input is taken and nothing is said.
+/// T-42: after the end all input is taken and nothing is said. A guard that was nearly spent was announced before.
 fn ignores_all(run: &mut Run<'_>) {
     let before = (run.target.report.emitted, run.target.report.shown);
-    assert_eq!(run.target.report.goaways, 1, "{:?}", run.target.report);
-    for _ in 0..100 {
+    let graceful = run.target.report.said("GOAWAY", "NO_ERROR");
+    let last = u64::from(run.target.report.goaways) - graceful;
+    // Whoever does not speak HTTP/2 is told nothing at all.
+    let foreign = run.target.report.emitted == 0;
+    assert!(last == 1 && graceful <= 2 || (last, graceful) == (0, 1) || foreign, "{:?}", run.target.report);
+    let enough = run.target.report.received + 1000;
+    while run.target.report.received < enough {
         run.turn();
     }
     run.wire.raw(&[0xff; 1000]);
@@ -140,14 +140,15 @@ fn serves(run: &mut Run<'_>, attack: &Attack) {
             run.wire.window(0, 1000);
             run.wire.message(id, 5, grpc_sansio::frame::Flags::END_STREAM);
             run.flush();
-            assert_eq!(run.target.report.grpc.get("0").copied(), Some(before + 1), "{}", attack.name);
+            let ok = run.target.report.grpc.get("0").copied();
+            assert_eq!(ok, Some(before + 1), "{}: {:?}", attack.name, run.target.report);
         }
         End::Client(calls) => {
             let before = run.target.report.outcomes.get("Ok").copied().unwrap_or(0);
             run.wire.settings(&[(3, calls + 100), (4, 65_535)]);
             run.wire.window(0, 1000);
             run.flush();
-            run.target.open();
+            run.open();
             run.flush();
             run.wire.answer(2 * calls + 1);
             run.flush();

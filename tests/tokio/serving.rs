@@ -117,3 +117,45 @@ async fn failing_accepts_and_failing_connections_do_not_stop_the_server() {
     let good = good.unwrap();
     assert_eq!(good.unary(&UNARY, "still there").await.unwrap().message.data, "still there");
 }
+
+/// T-74: each way to fail, 1,000 connections in all, beside one that is as it should be.
+#[tokio::test(start_paused = true)]
+async fn t_74_a_thousand_failing_connections() {
+    let (give, connections) = mpsc::channel(1);
+    tokio::spawn(Server::new(ServerConfig::default()).serve(Reliable(connections), router()));
+    let (near, far) = tokio::io::duplex(PIPE);
+    give.send(far).await.unwrap();
+    let good = join(near, &client_config()).0;
+    good.unary(&UNARY, "before").await.unwrap();
+    let ways: [&[u8]; 5] = [
+        b"",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\0",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x08\x06\0\0\0\0\0",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\xff\xff\xff\0\0\0\0\0\x01",
+    ];
+    for number in 0..1_000 {
+        let (mut near, far) = tokio::io::duplex(PIPE);
+        give.send(far).await.unwrap();
+        // The server may be quicker to close than we are to write.
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut near, ways[number % ways.len()]).await;
+        if number % 100 == 0 {
+            assert_eq!(good.unary(&UNARY, "meanwhile").await.unwrap().message.data, "meanwhile");
+        }
+    }
+    assert_eq!(good.unary(&UNARY, "after").await.unwrap().message.data, "after");
+}
+
+/// A listener that accepts what comes through the channel.
+struct Reliable(mpsc::Receiver<DuplexStream>);
+
+impl Listen for Reliable {
+    type Io = DuplexStream;
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, Option<SocketAddr>)> {
+        match self.0.recv().await {
+            Some(io) => Ok((io, None)),
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -179,7 +179,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         end: End::Client(100),
         turn: |n, wire| wire.settings(&[(MAX_CONCURRENT_STREAMS, n % 2)]),
-        octets: 9_000 * 15,
+        octets: 900 * 15,
         heap: 128 * 1024,
         after: After::Serves,
         ..Attack::on_client("t_22_no_streams_allowed")
@@ -256,7 +256,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         turn: |_, wire| wire.frame(Kind(0x77), NONE, 0, b""),
         octets: 1 << 20,
-        heap: 16 * 1024,
+        heap: 32 * 1024,
         ..Attack::on_client("t_26_tiny_unknown_frames_by_a_server")
     },
     Attack {

@@ -2,18 +2,23 @@
 //! `benches/run --threats` counts the instructions that each costs. So nothing here knows of tests.
 
 mod control;
+mod data;
+mod framing;
+mod grpc;
+mod headers;
 mod streams;
 mod target;
 mod wire;
 
 pub(crate) use target::{App, End, Report, Target};
-pub(crate) use wire::Wire;
+pub(crate) use wire::{RESPONSE, TRAILERS, Wire, literal, stream};
 
 use grpc_sansio::Limits;
 use std::time::Duration;
 
 /// All of them, by the sections of the page.
-pub(crate) const ALL: &[&[Attack]] = &[streams::ATTACKS, control::ATTACKS];
+pub(crate) const ALL: &[&[Attack]] =
+    &[streams::ATTACKS, control::ATTACKS, headers::ATTACKS, data::ATTACKS, framing::ATTACKS, grpc::ATTACKS];
 
 /// What the attacker says first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +138,7 @@ impl<'a> Run<'a> {
         }
         run.flush();
         if let End::Client(calls) = attack.end {
-            (0..calls).for_each(|_| run.target.open());
+            (0..calls).for_each(|_| run.open());
             run.flush();
         }
         // What was said so far is nobody's fault.
@@ -169,6 +174,12 @@ impl<'a> Run<'a> {
         }
         self.wire.octets = octets;
         self.wire.octets.clear();
+    }
+
+    /// A client opens a call.
+    pub(crate) fn open(&mut self) {
+        let target = &mut self.target;
+        (self.meter)(&mut || target.open());
     }
 
     pub(crate) fn turn(&mut self) {

@@ -64,6 +64,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     },
     Attack {
         end: End::Client(100),
+        heap: 128 * 1024,
         after: After::Serves,
         octets: 100 * 13,
         turn: |n, wire| wire.window(stream(n), 0x7fff_ffff),
@@ -167,17 +168,17 @@ pub(crate) const ATTACKS: &[Attack] = &[
     },
     Attack {
         turn: |_, wire| wire.frame(Kind::PUSH_PROMISE, Flags::END_HEADERS, 1, b"\0\0\0\x02\x82\x86\x84\x81"),
-        heap: 16 * 1024,
+        heap: 32 * 1024,
         ..Attack::on_client("t_10_push_promise")
     },
     Attack {
         turn: |_, wire| wire.frame(Kind::PUSH_PROMISE, Flags::END_HEADERS, 1, b"\0\0\0\0"),
-        heap: 16 * 1024,
+        heap: 32 * 1024,
         ..Attack::on_client("t_10_push_promise_of_stream_zero")
     },
     Attack {
         turn: |_, wire| wire.frame(Kind::PUSH_PROMISE, Flags::END_HEADERS, 1, b"\0\0\0\x03"),
-        heap: 16 * 1024,
+        heap: 32 * 1024,
         hello: Hello::WithoutAck,
         ..Attack::on_client("t_10_push_promise_of_an_odd_stream_before_the_ack")
     },
@@ -191,7 +192,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack { turn: |_, wire| wire.goaway(1, ErrorCode::NO_ERROR, b""), ..Attack::on_client("t_11_goaway_flood") },
     Attack {
         turn: |_, wire| wire.goaway(0x7fff_ffff, ErrorCode::ENHANCE_YOUR_CALM, &[b'x'; 16_376]),
-        octets: 4 << 20,
+        octets: 8 << 20,
         after: After::Drains,
         ..Attack::on_client("t_11_goaway_with_debug_data")
     },
@@ -220,6 +221,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
         end: End::Client(100),
         turn: |n, wire| wire.data(stream(n % 100), &[0; 16_384], NONE),
         octets: 200 * 16_393,
+        heap: 128 * 1024,
         after: After::Serves,
         ..Attack::on_client("t_12_late_data_after_our_reset")
     },
@@ -240,6 +242,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
         ..Attack::on_server("t_12_small_frames_on_a_closed_stream")
     },
     Attack {
+        // The other call is spared; were there none, the connection would end.
+        end: End::Client(2),
         turn: |_, wire| {
             wire.answer(1);
             wire.headers(1, RESPONSE, NONE);

@@ -170,7 +170,7 @@ impl Target {
     }
 
     pub(crate) fn is_ended(&self) -> bool {
-        either!(&self.engine, it => it.error().is_some())
+        either!(&self.engine, it => it.error().is_some() || it.is_finished())
     }
 
     pub(crate) fn calls(&self) -> usize {
