@@ -767,7 +767,7 @@ fn a_thousand_requests_in_one_read() {
     let mut server = Connection::<Server>::new(&config, T0);
     let mut client = Connection::<Client>::new(&ClientConfig::builder("a").build().unwrap(), T0);
     client.receive(T0, &drain(&mut server, T0));
-    (0..1_000).for_each(|_| drop(client.open(T0, &OpenOptions::new(&BIDI)).unwrap()));
+    (0..1_000).for_each(|_| _ = client.open(T0, &OpenOptions::new(&BIDI)).unwrap());
     server.receive(T0, &drain(&mut client, T0));
     assert_eq!((server.calls(), server.counters().streams_refused), (1_000, 0));
     let (used, bound) = (server.heap_size() as u64, config.connection_bytes());

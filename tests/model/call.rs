@@ -52,6 +52,7 @@ impl fmt::Debug for Call {
             .field("up", &(self.up_read, lengths(&self.up)))
             .field("down", &(self.down_read, lengths(&self.down)))
             .field("half_closed", &(self.half_closed, self.saw_half_close))
+            .field("expected", &self.expected)
             .field("ended", &(self.cancelled, self.finished, self.reset, self.outcome))
             .finish()
     }
