@@ -9,6 +9,8 @@ mod raw;
 mod busy;
 #[path = "liveness/long.rs"]
 mod long;
+#[path = "liveness/page.rs"]
+mod page;
 #[path = "liveness/responses.rs"]
 mod responses;
 #[path = "liveness/settings.rs"]
@@ -21,3 +23,11 @@ mod traffic;
 mod whole;
 #[path = "liveness/windows.rs"]
 mod windows;
+
+use proptest::prelude::ProptestConfig;
+
+/// So many cases, or as many as `PROPTEST_CASES` says.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    ProptestConfig { cases: wanted.unwrap_or(cases), failure_persistence: None, ..ProptestConfig::default() }
+}

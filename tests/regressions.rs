@@ -816,3 +816,30 @@ fn a_connection_that_has_ended_keeps_no_part_of_a_frame() {
     peer.client.handle_timeout(secs(2));
     assert!(peer.client.heap_size() <= before + 4_096, "{} octets are kept", peer.client.heap_size());
 }
+
+/// A message that neither its call's queue nor what is free of the total has room for was told `Writable` at each
+/// transmit, though nothing had left: who tried again did so for ever.
+#[test]
+fn writable_is_not_told_before_octets_leave() {
+    for (per_call, total, size) in [(10_000, 30_000, 29_500), (10_000, 10_000, 9_000)] {
+        let mut limits = Limits::default();
+        (limits.send_queue_per_call, limits.send_queue_per_connection) = (per_call, total);
+        let mut peer = RawServer::new(limits);
+        peer.client.receive(T0, &frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+        let ids = [0, 1].map(|_| peer.client.open(T0, &OpenOptions::new(&BIDI)).unwrap());
+        // What waits for a window, on the call itself and on another one.
+        ids.iter().for_each(|id| peer.client.call(*id).unwrap().send(vec![1; 700]).unwrap());
+        drain(&mut peer.client, T0);
+        while peer.client.poll_event().is_some() {}
+        for _ in 0..3 {
+            assert!(matches!(peer.client.call(ids[0]).unwrap().send(vec![2; size]), Err(SendError::Full(_))));
+            drain(&mut peer.client, T0);
+            assert_eq!(peer.client.poll_event(), None, "{per_call} {total}");
+        }
+        // The window opens: the message is told, and taken.
+        peer.client.receive(T0, &frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255]));
+        drain(&mut peer.client, T0);
+        assert_eq!(peer.client.poll_event(), Some(Event::Writable(ids[0])));
+        assert!(peer.client.call(ids[0]).unwrap().send(vec![2; size]).is_ok());
+    }
+}

@@ -60,7 +60,7 @@ impl Engine {
 
     fn count(&self, call: &CallState, sums: &mut Sums) {
         let pool = self.http2.pool();
-        let size = |block: BlockId| pool.block(block).map_or(0, |block| held_size(block));
+        let size = |block: BlockId| pool.block(block).map_or(0, held_size);
         if let Head::Held(block) = call.head {
             sums.held_headers += size(block);
         }
@@ -96,6 +96,7 @@ impl Engine {
         let refusing = self.http2.is_watched(key) && self.http2.queued(key) > 0 && call.is_open();
         fact(!call.write_armed || !call.is_shown() || refusing, "Writable is not told")?;
         fact(!call.wants_loan || self.loan_queue.contains(&key), "wants a loan, and does not stand in line")?;
+        fact(!call.wants_loan || call.is_open(), "has stopped, and wants a loan")?;
         let waits = call.deadline != Instant::MAX && call.is_open() && !call.has_ended();
         fact(!waits || self.poll_timeout().is_some_and(|next| next <= call.deadline), "no timer for its deadline")
     }

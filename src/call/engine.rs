@@ -416,7 +416,7 @@ impl Engine {
         let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
         let mut blocks = [call.own_head, call.content_type, call.own_trailers, BlockId::NONE, BlockId::NONE];
         if let Head::Held(block) = call.head {
-            self.held_headers -= pool.block(block).map_or(0, |block| held_size(block));
+            self.held_headers -= pool.block(block).map_or(0, held_size);
             blocks[3] = block;
         }
         match &call.end {
@@ -424,7 +424,7 @@ impl Engine {
             End::Local(local) => blocks[4] = local.trailers,
             _ => {}
         }
-        self.held_headers -= pool.block(blocks[4]).map_or(0, |block| held_size(block));
+        self.held_headers -= pool.block(blocks[4]).map_or(0, held_size);
         for block in blocks {
             pool.drop_block(block);
         }

@@ -68,13 +68,15 @@ impl Engine {
         self.http2.queued_in_all().saturating_add(octets) <= limit
     }
 
-    /// `Writable` follows when the call's own queue has drained by half, or where the total is in the way, when half of that
-    /// is free: the call's own queue may wait for a window of its own.
+    /// `Writable` follows when the call's own queue has drained by half, or where only the total is in the way, when half of
+    /// that is free: the call's own queue may wait for a window of its own. Either takes that octets leave, so who tries
+    /// again at each `Writable` never does so for nothing (L-13).
     fn refuse(&mut self, key: StreamKey, octets: usize) {
         let half = self.settings.limits.send_queue_per_call / 2;
         let mark = half.min((self.http2.queued(key) / 2) as u32);
         self.http2.watch_queue(key, mark);
-        let full = !self.has_room_in_all(octets);
+        let own = self.http2.queued(key).saturating_add(octets) <= self.settings.limits.send_queue_per_call as usize;
+        let full = own && !self.has_room_in_all(octets);
         let Some(call) = self.http2.get_mut(key) else { return };
         call.write_armed = true;
         if full && !core::mem::replace(&mut call.awaits_total, true) {
@@ -91,8 +93,11 @@ impl Engine {
         if self.total_queue.is_empty() {
             return;
         }
-        let half = self.settings.limits.send_queue_per_connection / 2;
-        if self.http2.queued_in_all() <= half as usize {
+        let limits = &self.settings.limits;
+        // Then there is room for whatever one call may queue.
+        let most = limits.send_queue_per_connection;
+        let mark = (most / 2).min(most.saturating_sub(limits.send_queue_per_call));
+        if self.http2.queued_in_all() <= mark as usize {
             while let Some(key) = self.total_queue.pop_front() {
                 if let Some(call) = self.http2.get_mut(key) {
                     call.awaits_total = false;

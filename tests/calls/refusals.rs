@@ -216,7 +216,8 @@ fn h_144_connect() {
     assert_eq!((raw.poll(), raw.it.calls()), (vec![], 0));
 }
 
-/// G-155: header lists that nobody has read fill `held_headers` to the octet; what does not fit is refused as unprocessed.
+/// G-155: header lists that nobody has read fill `held_headers` to the octet, the first 512 of each left out; what does not
+/// fit is refused as unprocessed.
 #[test]
 fn g_155_held_header_lists_to_the_octet() {
     let usual = [
@@ -227,14 +228,34 @@ fn g_155_held_header_lists_to_the_octet() {
         ("te", "trailers"),
         ("content-type", "application/grpc"),
     ];
+    let room = |total: usize| "x".repeat(total - size(&usual) - size(&[("long", "")]));
     for more in [0, 1] {
         let mut limits = grpc_sansio::Limits::default();
         limits.held_headers = 16_384;
         let mut raw = Raw::server_with(&crate::raw::server_config(limits));
-        raw.request(1, &[], false);
-        let room = 16_384 - 2 * size(&usual) - size(&[("long", "")]);
-        raw.request(3, &[("long", &"x".repeat(room + more))], false);
+        // 15,872 and 512 of them, and one that is free.
+        raw.request(1, &[("long", &room(16_384))], false);
+        raw.request(3, &[("long", &room(1_024 + more))], false);
+        raw.request(5, &[("long", &room(512))], false);
         let refused = [Seen::Reset(3, ErrorCode::REFUSED_STREAM)];
         assert_eq!(raw.said_of_calls(), refused[..more]);
     }
+}
+
+/// `held_headers` on a client: what every response has, 512 octets, does not count; past the limit the call ends.
+#[test]
+fn held_responses_to_the_octet() {
+    let mut limits = grpc_sansio::Limits::default();
+    limits.held_headers = 16_384;
+    let mut raw = Raw::client_with(&crate::raw::client_config(limits));
+    let usual = crate::raw::RESPONSE;
+    let mut respond = |stream: u32, total: usize| {
+        let id = raw.request(&grpc_sansio::OpenOptions::new(&crate::BIDI), b"m");
+        let long = "x".repeat(total - size(&usual) - size(&[("long", "")]));
+        raw.headers(stream, &[usual[0], usual[1], ("long", &long)], false);
+        raw.it.call(id).unwrap().stopped().is_none()
+    };
+    // 15,872 and 512 of them fill it; 512 more are free, and 513 are one too many.
+    assert!(respond(1, 16_384) && respond(3, 1_024) && respond(5, 512));
+    assert!(!respond(7, 513));
 }

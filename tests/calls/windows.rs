@@ -537,3 +537,24 @@ fn window_growth_is_shared() {
     raw.poll();
     assert_eq!(round(&mut raw, &mut ledger, 3, 100_000), 100_000 + 65_535);
 }
+
+/// G-190, G-192: a message that is held until it is known to be the only one may take the whole window, in one frame or in
+/// many; the peer is left room all the same, to pad or to end its stream with.
+#[test]
+fn g_190_a_held_message_leaves_room_for_the_end() {
+    for (size, room) in [(65_530, 256), (65_529, 255), (65_274, 0)] {
+        for frame in [16_384, 65_535] {
+            let mut limits = small_windows();
+            limits.max_frame = frame;
+            let mut raw = Raw::client_with(&client_config(limits));
+            let id = raw.request(&OpenOptions::new(&UNARY), b"m");
+            raw.headers(1, &RESPONSE, false);
+            framed(&vec![1; size]).chunks(frame as usize).for_each(|piece| raw.data(1, piece, false));
+            let credit = |seen: &Seen| if let Seen::Window(1, octets) = seen { *octets } else { 0 };
+            assert_eq!(raw.said().iter().map(credit).sum::<u32>(), room, "{size} in frames of {frame}");
+            raw.headers(1, &OK, true);
+            raw.poll();
+            assert_eq!(raw.log(id).code(), Some(Code::Ok));
+        }
+    }
+}

@@ -112,7 +112,7 @@ fn run<R: Recorded>(mut raw: Raw<R>, frames: &[Vec<u8>], read: &[bool]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(400))]
 
     /// Whatever a peer says, proper or not, and whether the application reads or not: events, output and timers come to
     /// an end at each point. The audit and the observer of `raw` look at every frame.

@@ -3,7 +3,7 @@
 use crate::raw::{OK, RESPONSE, Raw, client_config, framed, limits};
 use crate::traffic::METHODS;
 use grpc_sansio::frame::{ErrorCode, SettingId};
-use grpc_sansio::grpc::{Code, Kind, Metadata, Status};
+use grpc_sansio::grpc::{Code, Kind, Metadata, Method, Status};
 use grpc_sansio::testing::{CallLog, Cut, Pair, Rng, answer};
 use grpc_sansio::{Client, OpenOptions, ServerConfig};
 use proptest::prelude::*;
@@ -33,7 +33,7 @@ fn l_15_a_response_cut_at_any_octet() {
         Cutter::Reset(ErrorCode::CANCEL),
         Cutter::EndOfData,
     ];
-    for method in 0..4 {
+    for (method, kind) in METHODS.iter().map(Method::kind).enumerate() {
         for cutter in cutters {
             let run = |cut: Option<usize>| {
                 let mut raw = Raw::client();
@@ -43,7 +43,7 @@ fn l_15_a_response_cut_at_any_octet() {
                 let heads = raw.collected();
                 raw.collect();
                 raw.data(1, &framed(b"first"), false);
-                if METHODS[method].kind().server_streams() {
+                if kind.server_streams() {
                     raw.data(1, &framed(b"second"), false);
                 }
                 raw.headers(1, &OK, true);
@@ -68,7 +68,7 @@ fn l_15_a_response_cut_at_any_octet() {
                 (log.code().expect("an end"), log.messages().count(), wire.len())
             };
             let (code, messages, whole) = run(None);
-            let all = if METHODS[method].kind().server_streams() { 2 } else { 1 };
+            let all = if kind.server_streams() { 2 } else { 1 };
             assert_eq!((code, messages), (Code::Ok, all), "{method} {cutter:?}");
             for cut in 0..whole {
                 let (code, messages, _) = run(Some(cut));
@@ -79,8 +79,27 @@ fn l_15_a_response_cut_at_any_octet() {
     }
 }
 
+/// L-15, G-061, G-081: trailers that say OK are believed only behind whole messages, and as many as are due.
+#[test]
+fn l_15_trailers_inside_a_message() {
+    for (method, kind) in METHODS.iter().map(Method::kind).enumerate() {
+        let wire = [framed(b"first"), framed(b"second")].concat();
+        for part in 0..=wire.len() {
+            let mut raw = Raw::client();
+            let id = call(&mut raw, method);
+            raw.headers(1, &RESPONSE, false);
+            raw.data(1, &wire[..part], false);
+            raw.headers(1, &OK, true);
+            raw.poll();
+            let first = framed(b"first").len();
+            let whole = if kind.server_streams() { [0, first, wire.len()].contains(&part) } else { part == first };
+            assert_eq!(raw.log(id).code() == Some(Code::Ok), whole, "{method}: {part} octets of {}", wire.len());
+        }
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(200))]
 
     /// L-44, T-09: up to eight informational responses, with fields of any sort, before any kind of response, cut anyhow:
     /// the response is what it would have been without them.

@@ -71,7 +71,7 @@ impl Server {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(300))]
 
     /// L-18, L-20, L-04, L-05, L-06: a server changes its limit of streams, its windows and its frames at any point, and
     /// gives credit as it likes. The observer of the wire sees that no window and no limit is passed; every call that was

@@ -345,7 +345,7 @@ impl Traffic {
                 None => return,
             }
         }
-        panic!("livelock (L-13): {:?}", self.pair);
+        panic!("livelock (L-13) at {:?}", self.pair.now());
     }
 
     pub(crate) fn results(&self) -> Vec<Result> {

@@ -54,7 +54,7 @@ fn is_as_scripted(script: &Script, result: &Result) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(30))]
 
     /// L-07: whoever acts on events alone comes to the same end as who looks at everything after each step, and nobody
     /// waits for ever. With it, at each step: the four ledgers (L-01 to L-06, L-20), slots (L-17), one reset for a stream

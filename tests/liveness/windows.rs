@@ -28,7 +28,7 @@ fn window_is_whole<R: grpc_sansio::Role>(it: &grpc_sansio::Connection<R>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::cases(100))]
 
     /// L-02, L-03, H-120, G-192, G-193: DATA, with padding or without, on streams that are read, not read, reset by us,
     /// reset by the client, answered early, refused, or above a GOAWAY's last id: each octet is held for the application
