@@ -12,6 +12,8 @@ mod cardinality;
 mod deadlines;
 #[path = "calls/ending.rs"]
 mod ending;
+#[path = "calls/heads.rs"]
+mod heads;
 #[path = "calls/interop.rs"]
 mod interop;
 #[path = "calls/kinds.rs"]

@@ -14,6 +14,9 @@ const SHARED_BUFFER: usize = 4096;
 /// From this size on the buffer of a message that was granted its octets grows to its length at once.
 const GROWS_AT_ONCE: usize = 256 * 1024;
 
+/// The longest message that is taken where none is configured: with its prefix it can be counted in 32 bits.
+const MOST: u32 = u32::MAX - PREFIX_LEN as u32;
+
 /// The mark of a chunk that is one whole message without its prefix; bit 0 is the compressed flag.
 const WHOLE_MESSAGE: u8 = 0x80;
 
@@ -62,6 +65,10 @@ pub(super) struct Inbox {
     missing: u32,
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "`MOST` and a prefix fit into 32 bits; what is taken off was counted"
+)]
 impl Inbox {
     pub(super) const EMPTY: Self =
         Self { queue: Queue::EMPTY, complete: 0, prefix: [0; PREFIX_LEN], prefix_len: 0, missing: 0 };
@@ -139,7 +146,8 @@ impl Inbox {
             Encoding::Unknown if compressed => return Err(MessageFault::UnknownEncoding),
             _ => {}
         }
-        if let Some(limit) = rules.limit.filter(|limit| length > *limit) {
+        let limit = rules.limit.unwrap_or(MOST).min(MOST);
+        if length > limit {
             return Err(MessageFault::TooLarge { length, limit });
         }
         let payload = length as usize;
@@ -401,7 +409,13 @@ mod tests {
         assert_eq!(refuse(&[0, 0, 0, 0, 3], limit(3)), None);
         assert_eq!(refuse(&[0, 0, 0, 0, 4], limit(3)), Some(MessageFault::TooLarge { length: 4, limit: 3 }));
         assert_eq!(refuse(&[0, 0, 0, 0, 0], limit(0)), None);
-        assert_eq!(refuse(&[0, 255, 255, 255, 255], Rules { limit: None, ..RULES }), None);
+        // Without a limit, what can be counted with its prefix in 32 bits, and so on any machine.
+        for limit in [None, Some(u32::MAX)] {
+            let rules = Rules { limit, ..RULES };
+            assert_eq!(refuse(&[0, 255, 255, 255, 250], rules), None);
+            let fault = MessageFault::TooLarge { length: u32::MAX - 4, limit: u32::MAX - 5 };
+            assert_eq!(refuse(&[0, 255, 255, 255, 251], rules), Some(fault));
+        }
         for flag in 2..=255 {
             assert_eq!(refuse(&[flag, 0, 0, 0, 0], RULES), Some(MessageFault::Flag(InvalidFlag(flag))));
         }

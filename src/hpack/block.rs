@@ -374,6 +374,13 @@ mod tests {
         let copy = block.clone();
         block.extend_from(&copy);
         assert!(block.fields().eq(fields.into_iter().chain(fields)));
+        assert_eq!((block.len(), block.is_empty(), block.list_size()), (8, false, 2 * copy.list_size()));
+        block.clear();
+        assert_eq!((block.len(), block.is_empty(), block.fields().next()), (0, true, None));
+        assert!(block.capacity() >= copy.byte_len());
+        block.push(fields[0]);
+        block.shrink_to_fit();
+        assert_eq!((block.len(), block.capacity()), (1, block.byte_len()));
     }
 
     #[test]

@@ -196,6 +196,18 @@ mod tests {
         assert_eq!(table.get(2), None);
     }
 
+    /// What was remembered of the table by this number must not come true again after the table was emptied.
+    #[test]
+    fn the_count_of_insertions_never_goes_back() {
+        let mut table = DynamicTable::new(100);
+        assert!(table.insert(&record(b"a", b"1")));
+        table.set_max_size(0);
+        assert_eq!((table.len(), table.inserted()), (0, 1));
+        table.set_max_size(100);
+        assert!(table.insert(&record(b"b", b"1")));
+        assert_eq!((names(&table), table.inserted()), (vec![b"b".to_vec()], 2));
+    }
+
     /// P-007: both sides of "larger than the table".
     #[test]
     fn an_entry_larger_than_the_table_empties_it() {

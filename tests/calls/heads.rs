@@ -1,0 +1,107 @@
+//! What the head of a request and of a response shows, the ways to read, and an end that is kept.
+
+use crate::raw::{OK, RESPONSE, Raw, framed};
+use crate::{BIDI, UNARY};
+use grpc_sansio::grpc::{Code, Codings, Metadata};
+use grpc_sansio::{CallId, Client, ClientConfig, Event, Item, ItemInto, OpenOptions, Origin, ServerConfig};
+
+fn names<'a>(fields: impl Iterator<Item = grpc_sansio::hpack::Field<'a>>) -> Vec<String> {
+    fields.map(|field| String::from_utf8_lossy(field.name).into_owned()).collect()
+}
+
+/// G-023, G-026, G-090: the parts of a request's head, each as it came.
+#[test]
+fn a_request_shows_its_parts() {
+    let codings = Codings::new(["gzip"]).unwrap();
+    let mut raw = Raw::server_with(&ServerConfig::builder().codings(codings).build().unwrap());
+    raw.request(
+        1,
+        &[("user-agent", "me/1"), ("grpc-encoding", "gzip"), ("grpc-timeout", "1S"), ("key", "value")],
+        false,
+    );
+    raw.request(3, &[("grpc-encoding", "identity")], false);
+    let heads: Vec<CallId> = std::iter::from_fn(|| raw.it.poll_event())
+        .filter_map(|event| if let Event::Opened(id) = event { Some(id) } else { None })
+        .collect();
+    let now = raw.clock.now();
+    let mut call = raw.it.call(heads[0]).unwrap();
+    assert_eq!(call.id(), heads[0]);
+    let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
+    assert_eq!((head.path(), head.service(), head.method()), ("/test.Service/Method", "test.Service", "Method"));
+    assert_eq!((head.scheme(), head.authority()), ("http", "localhost"));
+    assert_eq!((head.user_agent(), head.content_type()), (Some("me/1"), "application/grpc"));
+    assert_eq!((head.encoding(), head.deadline()), (Some("gzip"), now.checked_add(std::time::Duration::from_secs(1))));
+    assert_eq!(head.metadata().get("key"), Some("value"));
+    let all = names(head.fields());
+    assert_eq!((all.len(), all[0].as_str(), all[9].as_str()), (10, ":method", "key"));
+    let mut call = raw.it.call(heads[1]).unwrap();
+    let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
+    assert_eq!((head.user_agent(), head.encoding(), head.deadline()), (None, None, None));
+}
+
+fn client_with_response(more: &[(&str, &str)]) -> (Raw<Client>, CallId) {
+    let mut raw = Raw::client();
+    let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+    raw.headers(1, &[&RESPONSE[..], more].concat(), false);
+    (raw, id)
+}
+
+#[test]
+fn a_response_shows_its_parts() {
+    for (encoding, expected) in [("gzip", Some("gzip")), ("identity", None)] {
+        let (mut raw, id) = client_with_response(&[("grpc-encoding", encoding), ("key", "value")]);
+        let mut call = raw.it.call(id).unwrap();
+        let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
+        assert_eq!((head.encoding(), head.content_type()), (expected, "application/grpc"));
+        assert_eq!(head.metadata().get("key"), Some("value"));
+        assert_eq!(names(head.fields()), [":status", "content-type", "grpc-encoding", "key"]);
+    }
+}
+
+/// `read_into` tells of the same items, and appends messages to what the buffer holds.
+#[test]
+fn messages_are_read_into_a_buffer_of_the_caller() {
+    let (mut raw, id) = client_with_response(&[]);
+    raw.data(1, &[framed(b"one"), framed(b"two")].concat(), false);
+    let mut buffer = b"> ".to_vec();
+    let mut call = raw.it.call(id).unwrap();
+    assert!(matches!(call.read_into(&mut buffer), Some(ItemInto::Head(_))));
+    for expected in [&b"> one"[..], b"> onetwo"] {
+        assert!(matches!(call.read_into(&mut buffer), Some(ItemInto::Message { compressed: false })));
+        assert_eq!(buffer, expected);
+    }
+    assert!(call.read_into(&mut buffer).is_none() && !call.has_ended());
+    raw.headers(1, &OK, true);
+    let mut call = raw.it.call(id).unwrap();
+    assert!(call.has_ended());
+    assert!(matches!(call.read_into(&mut buffer), Some(ItemInto::End(_))));
+    assert_eq!(buffer, b"> onetwo");
+}
+
+/// An outcome is lent; what is kept of it is the same.
+#[test]
+fn an_outcome_is_kept() {
+    let (mut raw, id) = client_with_response(&[]);
+    raw.headers(1, &[("grpc-status", "10"), ("grpc-message", "no"), ("cost", "12")], true);
+    let mut call = raw.it.call(id).unwrap();
+    assert!(matches!(call.read(), Some(Item::Head(_))));
+    let Some(Item::End(outcome)) = call.read() else { panic!("an end") };
+    assert_eq!((outcome.origin(), outcome.unprocessed()), (Origin::Peer, false));
+    let (status, trailers) = outcome.to_owned();
+    assert_eq!((status.code(), status.message()), (Code::Aborted, "no"));
+    let mut expected = Metadata::new();
+    expected.append("cost", "12").unwrap();
+    assert_eq!(trailers, expected);
+    assert_eq!(outcome.into_status(), status);
+}
+
+/// G-029, G-098: what a client says of itself, and how often it has tried.
+#[test]
+fn a_client_names_itself_and_its_attempts() {
+    let config = ClientConfig::builder("localhost").user_agent("mine/2").build().unwrap();
+    let mut raw = Raw::client_with(&config);
+    raw.open(&OpenOptions::new(&UNARY).previous_attempts(3));
+    let head = raw.said().into_iter().find(|seen| seen.field(":path").is_some()).unwrap();
+    assert_eq!(head.field("grpc-previous-rpc-attempts"), Some("3"));
+    assert!(head.field("user-agent").unwrap().starts_with("mine/2 "));
+}
