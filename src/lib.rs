@@ -85,6 +85,10 @@ pub use options::OpenOptions;
 pub use time::Clock;
 pub use time::Instant;
 
+#[cfg(all(doctest, feature = "proptest"))]
+#[doc = include_str!("../docs/testing.md")]
+struct Testing;
+
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

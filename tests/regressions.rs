@@ -817,6 +817,33 @@ fn a_connection_that_has_ended_keeps_no_part_of_a_frame() {
     assert!(peer.client.heap_size() <= before + 4_096, "{} octets are kept", peer.client.heap_size());
 }
 
+/// A second message of a unary response was one too many from the first octet of its prefix on, if a read ended there; in
+/// one piece its prefix was judged first, and found to be wrong in another way.
+#[test]
+fn a_bad_second_prefix_is_the_same_however_it_is_cut() {
+    let outcome = |cut: usize| {
+        let mut peer = RawServer::new(Limits::default());
+        let id = peer.client.open(T0, &OpenOptions::new(&UNARY)).unwrap();
+        peer.client.call(id).unwrap().send(vec![1]).unwrap();
+        drain(&mut peer.client, T0);
+        peer.headers(1, 0, &HEAD);
+        let octets = data(1, &[&message(0)[..], &[5, 0, 0, 0, 9, 7]].concat());
+        peer.client.receive(T0, &octets[..cut]);
+        peer.client.receive(T0, &octets[cut..]);
+        let mut read = Vec::new();
+        while let Some(item) = peer.client.call(id).as_mut().and_then(grpc_sansio::Call::read) {
+            read.push(format!("{item:?}"));
+        }
+        read
+    };
+    let whole = outcome(0);
+    assert!(whole.last().is_some_and(|end| end.contains("Unimplemented")), "{whole:?}");
+    assert_eq!(whole.len(), 2, "G-081: a head, no message, and the end: {whole:?}");
+    for cut in 1..9 + 11 {
+        assert_eq!(outcome(cut), whole, "cut at {cut}");
+    }
+}
+
 /// A message that neither its call's queue nor what is free of the total has room for was told `Writable` at each
 /// transmit, though nothing had left: who tried again did so for ever.
 #[test]

@@ -1,5 +1,5 @@
 //! Every published attack, written frame by frame: what comes of it, what it costs, and who else notices. The rows are
-//! those of `docs/threats.md`; `examples/under_attack.rs` runs the same over real sockets, for as long as one likes.
+//! those of `docs/threats.md`; `benches/src/under_attack.rs` runs the same over real sockets, for as long as one likes.
 #![cfg(feature = "testing")]
 
 #[path = "threats/api.rs"]
@@ -18,6 +18,8 @@ mod grpc;
 mod headers;
 #[path = "threats/meter.rs"]
 mod meter;
+#[path = "threats/page.rs"]
+mod page;
 #[path = "threats/streams.rs"]
 mod streams;
 #[path = "threats/talk.rs"]

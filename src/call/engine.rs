@@ -189,6 +189,7 @@ impl Engine {
                 };
                 call.progress = now;
                 call.received = call.received.saturating_add(call.inbox.complete() - before);
+                let too_many = self.side == Side::Client && !call.kind.server_streams() && call.received > 0;
                 if before == 0 {
                     self.credit_partial(key, 0);
                 }
@@ -197,7 +198,8 @@ impl Engine {
                     Err((fault, rest)) => {
                         // What was kept of the message's own prefix goes back with the inbox.
                         self.http2.consumed(key, rest as u32 + crate::grpc::message::PREFIX_LEN as u32);
-                        self.message_fault(key, fault);
+                        // A second message is too many from its first octet on, so what is wrong with it does not matter.
+                        if too_many { self.client_too_many_messages(key) } else { self.message_fault(key, fault) }
                     }
                 }
             }

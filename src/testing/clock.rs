@@ -77,7 +77,7 @@ impl LocalClock {
         if local == Instant::MAX {
             return local;
         }
-        Instant::from_nanos(local.as_nanos().saturating_sub_signed(self.ahead))
+        Instant::from_nanos(local.as_nanos().saturating_add_signed(self.ahead.saturating_neg()))
     }
 
     /// The clock is set forward: timers fire at once where they were due in between.

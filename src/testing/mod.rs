@@ -9,6 +9,9 @@
 //! | join many, with services that call each other | [`Net`], [`Wire`] |
 //! | delay, cut, throttle, stall or kill a transport | [`FaultyLink`] |
 //! | script a side | [`Pair::on_client`], [`Pair::on_server`], [`answer`], [`echo`] |
+//! | hand octets over in pieces | [`Chunking`] |
+//! | have whole conversations, said and heard | [`Conversation`], [`Exchange`] |
+//! | draw any of these, and metadata, statuses, messages, limits | `arbitrary::Arbitrary` (feature `arbitrary`), `any` (feature `proptest`) |
 //! | keep what was read | [`Transcript`], [`Record`] |
 //! | have time and chance | [`Clock`], [`LocalClock`], [`Rng`] |
 //! | compare runs octet for octet | [`Digest`], [`Net::digest`], [`Transcript::digest`] |
@@ -37,7 +40,12 @@
 //! assert_eq!(call.outcome().unwrap().code(), Code::Ok);
 //! ```
 
+#[cfg(feature = "arbitrary")]
+#[cfg_attr(docsrs, doc(cfg(feature = "arbitrary")))]
+mod arbitrary;
+mod chunking;
 mod clock;
+mod conversation;
 mod digest;
 mod ends;
 mod link;
@@ -46,10 +54,15 @@ mod pair;
 mod record;
 mod rng;
 mod script;
+#[cfg(feature = "proptest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proptest")))]
+mod strategy;
 mod watch;
 mod wire;
 
+pub use chunking::Chunking;
 pub use clock::{Clock, LocalClock};
+pub use conversation::{Conversation, Exchange};
 pub use digest::Digest;
 pub use link::{Cut, Damage, FaultyLink, Read};
 pub use net::{Net, News, WireId};
@@ -57,5 +70,8 @@ pub use pair::Pair;
 pub use record::{CallLog, Record, Recorded, Transcript};
 pub use rng::Rng;
 pub use script::{Received, answer, echo};
+#[cfg(feature = "proptest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proptest")))]
+pub use strategy::any;
 pub use watch::Observer;
 pub use wire::Wire;

@@ -72,7 +72,8 @@ pub enum News {
 ///             call.finish(&Status::new(Code::NotFound, "no such job"), &Metadata::new());
 ///         }
 ///         News::Client(_, Event::Readable(id)) => {
-///             let Some(Item::End(outcome)) = net.client(wire).call(id).unwrap().read() else { panic!() };
+///             let mut call = net.client(wire).call(id).unwrap();
+///             let Some(Item::End(outcome)) = call.read() else { panic!("a status alone") };
 ///             assert_eq!(outcome.status().code(), Code::NotFound);
 ///             // There and back, and the work.
 ///             assert_eq!(net.now().as_nanos(), 1_020_000_000);

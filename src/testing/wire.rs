@@ -114,11 +114,11 @@ impl Wire {
     }
 
     fn step(&mut self, now: Instant) -> bool {
-        if self.rng.one_in(2) {
-            self.step_client(now) | self.step_server(now)
-        } else {
-            self.step_server(now) | self.step_client(now)
-        }
+        let client_first = self.rng.one_in(2);
+        let mut busy = client_first && self.step_client(now);
+        busy |= self.step_server(now);
+        busy |= !client_first && self.step_client(now);
+        busy
     }
 
     fn step_client(&mut self, now: Instant) -> bool {

@@ -1,7 +1,12 @@
 //! 1B: floods of control frames, and games with settings.
 
+use crate::attacks::Wire;
 use crate::meter::check;
-use grpc_sansio::frame::ErrorCode;
+use bytes::Buf;
+use grpc_sansio::frame::{ErrorCode, HEAD_LEN, Head, Kind, PREFACE};
+use grpc_sansio::grpc::{self, Method};
+use grpc_sansio::{Client, ClientConfig, Connection, Instant, Item, OpenOptions, WriteBuf};
+use std::time::Duration;
 
 /// CVE-2019-9512: answered while the peer reads, bounded while it does not, and ended by a guard.
 #[test]
@@ -138,6 +143,15 @@ fn t_22_no_streams_allowed() {
     outcome.stays_flat();
 }
 
+/// What lies above the limit is looked through, and that is charged by its number: a glitch and a sixteenth for each.
+#[test]
+fn t_22_limit_swings() {
+    let outcome = check("t_22_limit_swings");
+    outcome.ends(ErrorCode::ENHANCE_YOUR_CALM, "glitch_burst");
+    let turns = outcome.report.turns;
+    assert!((1_300..1_500).contains(&turns), "{turns}");
+}
+
 /// CVE-2019-9511 to -9517 in one: 10 MB are offered, and the connection ends long before.
 #[test]
 fn t_23_replies_that_nobody_reads() {
@@ -179,4 +193,83 @@ fn t_26_frames_that_make_no_progress() {
     outcome.ends(ErrorCode::ENHANCE_YOUR_CALM, "glitch_burst");
     assert_eq!(outcome.report.turns, 80_000 / 9 + 1);
     outcome.stays_flat();
+}
+
+/// What a client says now, as frames.
+fn frames_of(client: &mut Connection<Client>, now: Instant) -> Vec<Head> {
+    let mut output = WriteBuf::with_target(usize::MAX);
+    client.transmit(now, &mut output);
+    let len = output.len();
+    let octets = output.copy_to_bytes(len);
+    let mut rest = octets.strip_prefix(PREFACE).unwrap_or(&octets);
+    let mut heads = Vec::new();
+    while let Some((head, after)) = rest.split_first_chunk::<HEAD_LEN>() {
+        let head = Head::parse(head);
+        rest = &after[head.length as usize..];
+        heads.push(head);
+    }
+    heads
+}
+
+/// A client that has heard these settings.
+fn client_told(settings: &[(u16, u32)]) -> Connection<Client> {
+    let now = Instant::from_nanos(0);
+    let mut client = Connection::<Client>::new(&ClientConfig::builder("a").build().unwrap(), now);
+    frames_of(&mut client, now);
+    let mut wire = Wire::default();
+    wire.settings(settings);
+    wire.settings_ack();
+    client.receive(now, &wire.octets);
+    client
+}
+
+static METHOD: Method = Method::from_static("/a/b", grpc::Kind::Unary);
+
+/// 60 KB of header block leave in four frames that any peer takes, though this one takes larger ones.
+#[test]
+fn t_19_long_header_blocks_are_few_frames() {
+    let now = Instant::from_nanos(0);
+    let mut client = client_told(&[(5, 0xff_ffff)]);
+    let mut metadata = grpc::Metadata::new();
+    for n in 0..60 {
+        // `!` is no shorter in Huffman code.
+        metadata.append(format!("x-{n}").as_str(), "!".repeat(1000).as_str()).unwrap();
+    }
+    client.open(now, &OpenOptions::new(&METHOD).metadata(&metadata)).unwrap();
+    let blocks: Vec<_> = frames_of(&mut client, now)
+        .into_iter()
+        .filter(|head| matches!(head.kind, Kind::HEADERS | Kind::CONTINUATION))
+        .collect();
+    let octets: u32 = blocks.iter().map(|head| head.length).sum();
+    assert!(octets > 60_000, "{octets}");
+    assert!(blocks.len() <= 5 && blocks.iter().all(|head| head.length > 0), "{blocks:?}");
+}
+
+/// A server that allows no streams: a hundred calls wait and say nothing, and their deadlines pass all the same; then it
+/// allows some, and those opened meanwhile go, in order.
+#[test]
+fn t_22_calls_wait_and_time_out() {
+    let mut now = Instant::from_nanos(0);
+    let mut client = client_told(&[(3, 0)]);
+    let patient = client.open(now, &OpenOptions::new(&METHOD)).unwrap();
+    let deadline = now.saturating_add(Duration::from_secs(1));
+    let ids: Vec<_> =
+        (0..100).map(|_| client.open(now, &OpenOptions::new(&METHOD).deadline(deadline)).unwrap()).collect();
+    ids.iter().chain([&patient]).for_each(|id| client.call(*id).unwrap().send(b"hello".to_vec()).unwrap());
+    assert!(frames_of(&mut client, now).iter().all(|head| head.kind == Kind::SETTINGS));
+    now = client.poll_timeout().unwrap();
+    assert_eq!(now, deadline);
+    client.handle_timeout(now);
+    while client.poll_event().is_some() {}
+    for id in ids {
+        let mut call = client.call(id).unwrap();
+        let Some(Item::End(outcome)) = call.read() else { panic!("an end") };
+        assert_eq!(outcome.status().code(), grpc::Code::DeadlineExceeded);
+    }
+    assert_eq!(client.calls(), 1);
+    let mut wire = Wire::default();
+    wire.settings(&[(3, 1)]);
+    client.receive(now, &wire.octets);
+    let streams: Vec<_> = frames_of(&mut client, now).iter().map(|head| (head.kind, head.stream.get())).collect();
+    assert_eq!(streams, [(Kind::SETTINGS, 0), (Kind::HEADERS, 1), (Kind::DATA, 1)]);
 }

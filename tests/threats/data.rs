@@ -155,7 +155,7 @@ fn t_49_padding_games() {
 #[test]
 fn t_50_window_violation() {
     let outcome = check("t_50_beyond_the_stream_window");
-    assert_eq!((outcome.report.turns, outcome.report.said("RST_STREAM", "FLOW_CONTROL_ERROR")), (5, 1));
+    assert_eq!((outcome.report.turns, outcome.report.said("RST_STREAM", "FLOW_CONTROL_ERROR")), (1, 1));
     let outcome = check("t_50_beyond_the_connection_window");
     outcome.ends(ErrorCode::FLOW_CONTROL_ERROR, "DATA beyond the connection's window");
     assert_eq!(outcome.report.turns, 64 * 4 + 2);

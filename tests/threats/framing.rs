@@ -45,7 +45,7 @@ fn verdict(kind: Kind, flags: Flags, stream: u32, length: usize) -> Option<Error
         Kind::PRIORITY => length == 5,
         Kind::RST_STREAM | Kind::WINDOW_UPDATE => length == 4,
         Kind::SETTINGS if flags.contains(Flags::ACK) => length == 0,
-        Kind::SETTINGS => length % 6 == 0,
+        Kind::SETTINGS => length.is_multiple_of(6),
         Kind::PUSH_PROMISE => length >= 4 + padded,
         Kind::PING => length == 8,
         Kind::GOAWAY => length >= 8,

@@ -94,7 +94,7 @@ fn t_04_reset_flood() {
 #[test]
 fn t_04_reset_flood_unread() {
     let outcome = check("t_04_malformed_requests_unread");
-    outcome.ends(ErrorCode::ENHANCE_YOUR_CALM, "max_replies");
+    outcome.ends(ErrorCode::ENHANCE_YOUR_CALM, "max_replies: streams are opened faster");
     let written = outcome.report.said("RST_STREAM", "PROTOCOL_ERROR");
     assert_eq!((u64::from(outcome.report.turns) - written, written.div_ceil(1000)), (1_001, 6));
 }

@@ -97,9 +97,8 @@ pub(crate) fn outcome_of(calls: u32, write: impl FnOnce(&mut Wire)) -> Vec<bool>
     write(&mut wire);
     client.receive(now, &wire.octets);
     let outcome = |id| loop {
-        match client.call(id).expect("a call").read().expect("its end") {
-            Item::End(outcome) => return outcome.unprocessed(),
-            _ => {}
+        if let Item::End(outcome) = client.call(id).expect("a call").read().expect("its end") {
+            return outcome.unprocessed();
         }
     };
     ids.into_iter().map(outcome).collect()

@@ -185,6 +185,12 @@ pub(crate) const ATTACKS: &[Attack] = &[
         ..Attack::on_client("t_22_no_streams_allowed")
     },
     Attack {
+        end: End::Client(100),
+        turn: |n, wire| wire.settings(&[(MAX_CONCURRENT_STREAMS, n % 2)]),
+        heap: 128 * 1024,
+        ..Attack::on_client("t_22_limit_swings")
+    },
+    Attack {
         reads: false,
         turn: |n, wire| match n % 4 {
             0 => wire.ping(),

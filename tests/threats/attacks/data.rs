@@ -41,7 +41,7 @@ fn content(n: u32, wire: &mut Wire, length: &[u8], data: &[u8], trailers: bool) 
 
 /// A quarter of a call's window, in one message.
 fn fill(n: u32, wire: &mut Wire) {
-    if n % 4 == 0 {
+    if n.is_multiple_of(4) {
         wire.request(stream(n / 4), NONE);
     }
     wire.message(stream(n / 4), if n % 4 == 3 { 16_378 } else { 16_379 }, NONE);
@@ -192,7 +192,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     // connection's behind 64 such calls.
     Attack {
         app: App::Holds,
-        turn: |n, wire| if n < 4 { fill(n, wire) } else { wire.data(1, b"\0", NONE) },
+        start: |wire| (0..4).for_each(|n| fill(n, wire)),
+        turn: |_, wire| wire.data(1, b"\0", NONE),
         octets: 65_630,
         heap: 256 * 1024,
         after: After::Serves,

@@ -24,7 +24,11 @@ pub(crate) const ATTACKS: &[Attack] = &[
         wire.frame(Kind::HEADERS, Flags::PRIORITY | Flags::PADDED | Flags::END_HEADERS, 1, &[0; 5]);
     }),
     foreign("t_56_http1", |_, wire| wire.raw(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n")),
-    foreign("t_56_tls", |_, wire| wire.raw(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03")),
+    // As long as a ClientHello is.
+    foreign("t_56_tls", |_, wire| {
+        wire.raw(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03");
+        wire.raw(&[0; 506]);
+    }),
     foreign("t_56_preface_without_settings", |_, wire| {
         wire.preface();
         wire.ping();

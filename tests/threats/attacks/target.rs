@@ -144,7 +144,9 @@ impl Target {
             Engine::Client(client) => while_events(client, |client, event| read_response(client, app, event, report)),
             Engine::Server(server) => while_events(server, |server, event| serve(server, app, event, report)),
         }
-        either!(&mut self.engine, it => it.transmit(now, &mut self.output));
+        either!(&mut self.engine, it => if it.wants_transmit() {
+            it.transmit(now, &mut self.output);
+        });
     }
 
     /// Time passes.

@@ -3,9 +3,9 @@
 use crate::plan::{Manner, Plan, Plans, body};
 use crate::wire::{Near, pair};
 use bytes::{Buf, Bytes};
-use grpc_sansio::grpc::{Kind, Metadata, Method};
+use grpc_sansio::grpc::{Code, Kind, Metadata, Method};
 use grpc_sansio::testing::{CallLog, Record, Recorded, Rng};
-use grpc_sansio::{CallId, Client, ClientConfig, Connection, Instant, OpenOptions, SendError, WriteBuf};
+use grpc_sansio::{CallId, Client, ClientConfig, Connection, Event, Instant, OpenOptions, SendError, WriteBuf};
 use http::{HeaderMap, Response};
 use std::rc::Rc;
 use tokio::task::{JoinHandle, spawn_local, yield_now};
@@ -22,6 +22,8 @@ struct Open {
     half_closed: bool,
     log: CallLog,
     given_up: bool,
+    /// It was opened before the server had said how many calls it takes.
+    early: bool,
 }
 
 /// One run; what is wrong, if anything is.
@@ -32,9 +34,11 @@ pub async fn run(seed: u64) -> Result<(), String> {
     let config = ClientConfig::builder("h").limits(plans.limits.clone()).build().map_err(|error| error.to_string())?;
     let mut client = Connection::<Client>::new(&config, NOW);
     let mut rng = Rng::new(seed ^ 1);
-    let (mut calls, mut next) = (Vec::<Open>::new(), 0);
+    let (mut calls, mut next, mut ready) = (Vec::<Open>::new(), 0, false);
     for _ in 0..ENOUGH_ROUNDS {
-        if next < plans.calls.len() && rng.one_in(3) {
+        // DATA that is sent before the server's SETTINGS can leave a window of h2 below 0, and then h2 never opens it.
+        let may_open = ready || plans.window >= 65_535;
+        if next < plans.calls.len() && may_open && rng.one_in(3) {
             let mut metadata = Metadata::new();
             metadata.append("number", &next.to_string()).expect("a name that is not reserved");
             let options = OpenOptions::new(&METHOD).metadata(&metadata);
@@ -46,6 +50,7 @@ pub async fn run(seed: u64) -> Result<(), String> {
                 half_closed: false,
                 log: CallLog::default(),
                 given_up: false,
+                early: !ready,
             });
             next += 1;
         }
@@ -55,7 +60,9 @@ pub async fn run(seed: u64) -> Result<(), String> {
                 listen(&mut client, call, &plans.calls[call.number]);
             }
         }
-        while client.poll_event().is_some() {}
+        while let Some(event) = client.poll_event() {
+            ready |= event == Event::Ready;
+        }
         exchange(&mut client, &near, &mut rng);
         yield_now().await;
         if let Some(error) = client.error() {
@@ -125,7 +132,13 @@ fn judge(call: &Open, plan: &Plan) -> Result<(), String> {
             wrong("not what was sent".into())
         };
     }
-    let Some(Record::Outcome { status, .. }) = call.log.items.last() else { return wrong("no end".into()) };
+    let Some(Record::Outcome { status, unprocessed, .. }) = call.log.items.last() else {
+        return wrong("no end".into());
+    };
+    if *unprocessed && call.early && status.code() == Code::Unavailable {
+        // G-164: one too many for a limit that was not known.
+        return Ok(());
+    }
     let (expected, answered) = match plan.manner {
         Manner::Late | Manner::Early => (u32::from(plan.code), true),
         Manner::TrailersOnly => (u32::from(plan.code), false),

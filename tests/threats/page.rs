@@ -1,0 +1,107 @@
+//! Keeps `docs/threats.md` and `tests/mutants.txt` in step with the tests and the source.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The names of all functions under a folder.
+fn functions(folder: &Path, names: &mut BTreeSet<String>) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            functions(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(path).unwrap();
+            let named = text.lines().filter_map(|line| line.split_once("fn "));
+            names.extend(named.map(|(_, rest)| rest.split(['(', '<']).next().unwrap().to_string()));
+        }
+    }
+}
+
+fn all_functions() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    functions(&root().join("src"), &mut names);
+    functions(&root().join("tests"), &mut names);
+    names
+}
+
+/// What is wrong with the page: a row for each number, a verdict in each row, a test that exists behind each verdict, and
+/// none of the tests of this folder forgotten.
+fn faults(page: &str, tests: &BTreeSet<String>) -> Vec<String> {
+    let mut rows: BTreeMap<&str, Vec<Vec<&str>>> = BTreeMap::new();
+    for line in page.lines().filter(|line| line.starts_with("| T-")) {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        rows.entry(cells[0]).or_default().push(cells[1..].to_vec());
+    }
+    let mut faults = Vec::new();
+    for number in 1..=82 {
+        let threat = format!("T-{number:02}");
+        let [row] = rows.get(threat.as_str()).map_or(&[][..], Vec::as_slice) else {
+            faults.push(format!("{threat} has not one row"));
+            continue;
+        };
+        let &[verdict, _, named] = row.as_slice() else {
+            faults.push(format!("{threat} has not four cells"));
+            continue;
+        };
+        let named: Vec<_> = named.split(',').map(|name| name.trim().trim_matches('`')).collect();
+        match verdict {
+            "tested" => faults
+                .extend(named.iter().filter(|name| !tests.contains(**name)).map(|name| format!("{threat}: no {name}"))),
+            "not yet" | "not ours" => {}
+            other => faults.push(format!("{threat}: \"{other}\" is no verdict")),
+        }
+        let prefix = format!("t_{number:02}_");
+        let forgotten = tests.iter().filter(|name| name.starts_with(&prefix) && !named.contains(&name.as_str()));
+        faults.extend(forgotten.map(|name| format!("{threat} does not name {name}")));
+    }
+    faults
+}
+
+#[test]
+fn every_threat_has_a_verdict_and_every_named_test_exists() {
+    let page = fs::read_to_string(root().join("docs/threats.md")).unwrap();
+    assert_eq!(faults(&page, &all_functions()), Vec::<String>::new());
+}
+
+#[test]
+fn the_check_of_the_page_finds_what_it_is_for() {
+    let tests = BTreeSet::from(["t_07_there".to_string(), "other".to_string()]);
+    let page = |seven: &str| {
+        let row = |number: u32| match number {
+            7 => format!("{seven}\n"),
+            _ => format!("| T-{number:02} | not yet | | |\n"),
+        };
+        (1..=82).map(row).collect::<String>()
+    };
+    assert_eq!(faults(&page("| T-07 | tested | x | `t_07_there`, `other` |"), &tests), Vec::<String>::new());
+    assert_eq!(faults(&page("| T-07 | tested | x | `other` |"), &tests), ["T-07 does not name t_07_there"]);
+    assert_eq!(faults(&page("| T-07 | tested | x | `t_07_there`, `gone` |"), &tests), ["T-07: no gone"]);
+    assert_eq!(faults(&page("| T-07 | fine | x | `t_07_there` |"), &tests), ["T-07: \"fine\" is no verdict"]);
+    assert_eq!(faults(&page(""), &tests), ["T-07 has not one row"]);
+}
+
+/// Each line that was taken out, and turned a test red, is still there.
+#[test]
+fn every_mutant_names_a_line_and_a_test() {
+    let list = fs::read_to_string(root().join("tests/mutants.txt")).unwrap();
+    let tests = all_functions();
+    let rows: Vec<_> = list.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(rows.len() >= 40 && rows.is_sorted(), "{} rows, in order", rows.len());
+    for row in rows {
+        let [file, function, line, test] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("four cells: {row}") };
+        assert!(tests.contains(test), "no test {test}");
+        let text = fs::read_to_string(root().join(file)).unwrap();
+        let head = format!("fn {function}");
+        let heads = text.split(&head).skip(1);
+        // Up to the next function.
+        let found = heads.into_iter().any(|body| {
+            let body = body.lines().take_while(|text| !text.trim_start().starts_with("/// "));
+            body.into_iter().any(|text| text.trim() == line)
+        });
+        assert!(found, "{file}: no such line in {function}: {line}");
+    }
+}
