@@ -95,7 +95,7 @@ fn an_outcome_is_kept() {
     assert_eq!(outcome.into_status(), status);
 }
 
-/// G-029, G-098: what a client says of itself, and how often it has tried.
+/// G-010, G-241: what a client says of itself, and how often it has tried.
 #[test]
 fn a_client_names_itself_and_its_attempts() {
     let config = ClientConfig::builder("localhost").user_agent("mine/2").build().unwrap();
