@@ -244,6 +244,8 @@ impl Engine {
                 call.events.clear();
                 self.http2.clear_notice(key);
             }
+            self.return_growth(key);
+            self.stop_borrowing(key);
             self.drop_messages(key);
             return;
         }

@@ -19,6 +19,9 @@ use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WI
 use crate::hpack::{Decoder, Encoder, FieldBlock, Start};
 use crate::time::Instant;
 
+/// RST_STREAM and WINDOW_UPDATE that are free for each stream that has closed, since they may have been under way (L-41).
+pub(super) const LATE_FRAMES: u32 = 4;
+
 /// Streams that a client opens before it knows the server's limit (G-164).
 const STREAMS_BEFORE_SETTINGS: u32 = 100;
 
@@ -113,6 +116,8 @@ pub struct Connection<T> {
     pub(super) beyond_limit: Bucket,
     pub(super) tiny_data: Bucket,
     pub(super) data_since_refund: u32,
+    /// RST_STREAM and WINDOW_UPDATE that may still come for streams that have closed.
+    pub(super) late_frames: u32,
     /// WINDOW_UPDATEs that our DATA frames may be answered by, however small.
     pub(super) updates_due: u32,
     pub(super) shutdown: Shutdown,
@@ -178,6 +183,7 @@ impl<T> Connection<T> {
             beyond_limit: Bucket::new(beyond_limit, 0, 100, now),
             tiny_data: Bucket::new(config.tiny_data_burst, config.tiny_data_per_second, 100, now),
             data_since_refund: 0,
+            late_frames: 0,
             updates_due: 0,
             shutdown: Shutdown::No,
             shutdown_reason: "",
@@ -322,6 +328,7 @@ impl<T> Connection<T> {
         if !id.is_zero() {
             self.ids.remove(id.get());
             self.closed.remember(id, how);
+            self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
         }
     }
 

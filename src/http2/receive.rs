@@ -2,7 +2,7 @@
 
 use super::closed::Closed;
 use super::config::Side;
-use super::connection::{Connection, Shutdown};
+use super::connection::{Connection, LATE_FRAMES, Shutdown};
 use super::error::{ConnectionError, DEBUG_DATA_KEPT, Fault, Origin};
 use super::input::Input;
 use super::outgoing::{OurSettings, SHUTDOWN_PING};
@@ -271,7 +271,7 @@ impl<T> Connection<T> {
     fn rst_stream(&mut self, now: Instant, frame: RstStream) -> Result<Step, Fault> {
         let Some(key) = self.find(frame.stream) else {
             self.check_not_idle(frame.stream, "RST_STREAM on an idle stream (RFC 9113 section 6.4)")?;
-            return Ok(Step::Nothing);
+            return self.late_frame(now);
         };
         self.counters.resets_received += 1;
         // NO_ERROR, and a reset after our END_STREAM, is how an honest peer says that it has seen enough.
@@ -295,7 +295,7 @@ impl<T> Connection<T> {
         }
         let Some(key) = self.find(frame.stream) else {
             self.check_not_idle(frame.stream, "WINDOW_UPDATE on an idle stream (RFC 9113 section 6.9)")?;
-            return Ok(Step::Nothing);
+            return self.late_frame(now);
         };
         let Some(stream) = self.slots.get_mut(key) else { return Ok(Step::Nothing) };
         let before = stream.send_window.available();
@@ -308,6 +308,17 @@ impl<T> Connection<T> {
             self.widened(key);
         }
         self.judge_increment(now, frame.increment, before)?;
+        Ok(Step::Nothing)
+    }
+
+    /// T-12, T-26: RST_STREAM and WINDOW_UPDATE may have been under way when their stream closed, a few for each (L-41). More
+    /// than that only make work.
+    fn late_frame(&mut self, now: Instant) -> Result<Step, Fault> {
+        match (self.late_frames.checked_sub(1), self.updates_due.checked_sub(1)) {
+            (Some(rest), _) => self.late_frames = rest,
+            (None, Some(rest)) => self.updates_due = rest,
+            (None, None) => self.glitch(now, 1)?,
+        }
         Ok(Step::Nothing)
     }
 
@@ -418,6 +429,7 @@ impl<T> Connection<T> {
 
     /// Answers a frame on a stream that we hold no state for.
     pub(super) fn reset_unknown(&mut self, now: Instant, stream: StreamId, code: ErrorCode) -> Result<Step, Fault> {
+        self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
         self.counters.resets_provoked += 1;
         self.charge_reset(now)?;
         if self.control.resets.len() >= (self.config.max_replies as usize).saturating_add(self.slots.len()) {

@@ -558,3 +558,21 @@ fn g_190_a_held_message_leaves_room_for_the_end() {
         }
     }
 }
+
+/// A call that its server has finished stands in no line for a loan: what would be lent to it helps nobody.
+#[test]
+fn a_finished_call_wants_no_loan() {
+    let mut raw = Raw::server_with(&server_config(small_windows()));
+    let big = framed(&vec![1; 390_000]);
+    let [_lent, waiting] = [1, 3].map(|stream| {
+        raw.request(stream, &[], false);
+        let id = raw.opened();
+        raw.data(stream, &big[..100], false);
+        id
+    });
+    raw.it.call(waiting).unwrap().finish(&Status::new(Code::Aborted, ""), &Metadata::new());
+    assert_eq!(raw.it.audit(), Ok(()));
+    // Nor once the first is done with the budget.
+    raw.reset(1, ErrorCode::CANCEL);
+    assert_eq!((raw.it.lent(), raw.it.audit()), (0, Ok(())));
+}

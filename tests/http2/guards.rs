@@ -392,3 +392,22 @@ fn the_last_reset_is_not_lost() {
     assert_eq!(server.say(), ["RST 1 NO_ERROR"]);
     assert!(server.http2.is_finished());
 }
+
+/// T-12, T-26: RST_STREAM and WINDOW_UPDATE on streams that have closed: four for each are free, and two for each DATA frame
+/// that we sent; then an eighth of a glitch.
+#[test]
+fn late_frames_are_few() {
+    for late in [reset(1, ErrorCode::CANCEL), window(1, 9)] {
+        let mut server = server_with(|config| (config.glitch_burst, config.glitch_per_second) = (10, 0));
+        server.hear(&headers(1, GET, true));
+        server.respond(1, 5);
+        server.say();
+        for _ in 0..4 + 2 {
+            server.hear(&late);
+            assert_eq!(guard(&server, "glitch_burst").spent, 0);
+        }
+        server.hear(&late.repeat(80));
+        assert_eq!(server.http2.error(), None);
+        ends(&mut server, &late, ErrorCode::ENHANCE_YOUR_CALM, "glitch_burst");
+    }
+}
