@@ -6,20 +6,7 @@ use grpc_sansio::grpc::{Code, Kind, Metadata, Method, Status};
 use grpc_sansio::{
     CallId, Client, ClientConfig, Connection, Event, Instant, Item, Limits, OpenOptions, Server, ServerConfig, WriteBuf,
 };
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
-
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// The counters are the process's, so one test runs at a time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 static METHOD: Method = Method::from_static("/test.Service/Unary", Kind::Unary);
 
@@ -175,20 +162,17 @@ fn serve(server: &mut Connection<Server>, id: CallId, trailers: &Metadata, hold:
 
 #[test]
 fn a_warm_unary_call_allocates_nothing() {
-    let _alone = alone();
     for (open, held) in [(1, false), (1, true), (100, false), (100, true), (1_000, false), (1_000, true)] {
         let mut ends = Ends::new(&raised(open as u32));
         // A thousand calls at once warm up in fewer waves.
         (0..if open < 1_000 { 100 } else { 10 }).for_each(|_| ends.wave(open, held));
         let waves = 10_000 / open;
-        let region = Region::new(ALLOCATOR);
-        (0..waves).for_each(|_| ends.wave(open, held));
-        let change = region.change();
+        // Of this thread: the test runner's own do not count.
+        let counted = allocation_counter::measure(|| (0..waves).for_each(|_| ends.wave(open, held)));
         assert_eq!(
-            (change.allocations, change.reallocations),
-            (0, 0),
+            counted.count_total, 0,
             "{open} open, held: {held}: {} octets in {waves} waves",
-            change.bytes_allocated
+            counted.bytes_total
         );
     }
 }
@@ -197,7 +181,6 @@ fn a_warm_unary_call_allocates_nothing() {
 /// by the allocator, and `heap_size` does not understate it.
 #[test]
 fn a_flood_of_unread_messages_stays_under_the_bound() {
-    let _alone = alone();
     static FLOOD: Method = Method::from_static("/test.Service/Flood", Kind::BidiStreaming);
     let mut limits = Limits::default();
     limits.connection_window = 1024 * 1024;
@@ -222,12 +205,12 @@ fn a_flood_of_unread_messages_stays_under_the_bound() {
             let len = wire.len();
             let octets = wire.copy_to_bytes(len);
 
-            let region = Region::new(ALLOCATOR);
-            server.receive(now, &octets);
-            while server.poll_event().is_some() {}
-            server.transmit(now, &mut replies);
-            let change = region.change();
-            held += change.bytes_allocated as isize - change.bytes_deallocated as isize;
+            let counted = allocation_counter::measure(|| {
+                server.receive(now, &octets);
+                while server.poll_event().is_some() {}
+                server.transmit(now, &mut replies);
+            });
+            held += counted.bytes_current as isize;
             peak = peak.max(held);
             said = said.max(server.heap_size() as isize);
 
