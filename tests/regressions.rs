@@ -844,6 +844,30 @@ fn a_bad_second_prefix_is_the_same_however_it_is_cut() {
     }
 }
 
+/// The same on a server: messages that were too many could be read where a bad prefix followed them in the same piece.
+#[test]
+fn a_bad_prefix_behind_too_many_messages_is_the_same_however_it_is_cut() {
+    for before in 1..4 {
+        let octets = data(1, &[message(0).repeat(before), vec![5, 0, 0, 0, 9, 7]].concat());
+        let outcome = |cut: usize| {
+            let mut peer = RawClient::new(Limits::default(), &[]);
+            let id = peer.open(1, &[]);
+            peer.server.call(id).unwrap().expect(Kind::Unary).unwrap();
+            peer.feed(&octets[..cut]);
+            peer.feed(&octets[cut..]);
+            let mut call = peer.server.call(id).unwrap();
+            let read: Vec<_> = core::iter::from_fn(|| call.read().map(|item| format!("{item:?}"))).collect();
+            (call.stopped(), read, drain(&mut peer.server, T0))
+        };
+        let whole = outcome(0);
+        assert_eq!((whole.0, whole.1.len()), (Some(Stop::PeerFault), 0), "{whole:?}");
+        assert!(frames(&whole.2).iter().any(|frame| frame.0 == HEADERS), "UNIMPLEMENTED is said");
+        for cut in 1..octets.len() {
+            assert_eq!(outcome(cut), whole, "{before} before, cut at {cut}");
+        }
+    }
+}
+
 /// A message that neither its call's queue nor what is free of the total has room for was told `Writable` at each
 /// transmit, though nothing had left: who tried again did so for ever.
 #[test]

@@ -170,6 +170,7 @@ impl Engine {
     fn data(&mut self, key: StreamKey, input: &mut Input<'_>, len: usize) {
         let now = self.now;
         let limits = &self.settings.limits;
+        let side = self.side;
         let Some((call, pool)) = self.http2.parts(key) else {
             input.take(len);
             return self.http2.consumed_late(len as u32);
@@ -189,7 +190,7 @@ impl Engine {
                 };
                 call.progress = now;
                 call.received = call.received.saturating_add(call.inbox.complete() - before);
-                let too_many = self.side == Side::Client && !call.kind.server_streams() && call.received > 0;
+                let too_many = call.takes_one(side) && call.received > 0;
                 if before == 0 {
                     self.credit_partial(key, 0);
                 }
@@ -199,7 +200,7 @@ impl Engine {
                         // What was kept of the message's own prefix goes back with the inbox.
                         self.http2.consumed(key, rest as u32 + crate::grpc::message::PREFIX_LEN as u32);
                         // A second message is too many from its first octet on, so what is wrong with it does not matter.
-                        if too_many { self.client_too_many_messages(key) } else { self.message_fault(key, fault) }
+                        if too_many { self.too_many_messages(key) } else { self.message_fault(key, fault) }
                     }
                 }
             }
@@ -229,13 +230,16 @@ impl Engine {
         }
     }
 
+    fn too_many_messages(&mut self, key: StreamKey) {
+        match self.side {
+            Side::Client => self.client_too_many_messages(key),
+            Side::Server => self.server_too_many_messages(key),
+        }
+    }
+
     fn data_received(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get(key) else { return };
-        let one_only = match self.side {
-            Side::Client => !call.kind.server_streams(),
-            Side::Server => call.kind_known && !call.kind.client_streams(),
-        };
-        if one_only && call.begun() > 1 {
+        if call.takes_one(self.side) && call.begun() > 1 {
             return match self.side {
                 Side::Client => self.client_too_many_messages(key),
                 Side::Server => self.check_cardinality(key),

@@ -190,12 +190,21 @@ impl Engine {
         if !call.is_open() || !call.kind_known || call.kind.client_streams() {
             return;
         }
-        let rule = match (call.received, &call.end) {
-            (0, End::HalfClosed) => "the method takes one message, and the client sent none",
-            (0, _) => return,
-            (1, _) if call.inbox.missing() == 0 => return,
-            _ => "the method takes one message, and the client sent more",
-        };
+        match (call.received, &call.end) {
+            (0, End::HalfClosed) => {
+                self.wrong_cardinality(key, "the method takes one message, and the client sent none")
+            }
+            (0, _) => {}
+            (1, _) if call.inbox.missing() == 0 => {}
+            _ => self.server_too_many_messages(key),
+        }
+    }
+
+    pub(super) fn server_too_many_messages(&mut self, key: StreamKey) {
+        self.wrong_cardinality(key, "the method takes one message, and the client sent more");
+    }
+
+    fn wrong_cardinality(&mut self, key: StreamKey, rule: &'static str) {
         self.drop_messages(key);
         self.fail(key, Status::local(Side::Server, CARDINALITY_VIOLATION, rule), Stop::PeerFault);
     }

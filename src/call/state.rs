@@ -4,7 +4,7 @@ use super::inbox::{Encoding, Inbox};
 use crate::buffer::chunks::BlockId;
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::{Code, Kind, Rejection, Status};
-use crate::http2::Origin;
+use crate::http2::{Origin, Side};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -219,6 +219,14 @@ impl CallState {
     /// which is held back, it may never fit the window.
     pub(super) fn begun(&self) -> u32 {
         self.received.saturating_add(u32::from(self.inbox.is_inside_message()))
+    }
+
+    /// Whether the peer owes exactly one message, as far as it is known.
+    pub(super) fn takes_one(&self, side: Side) -> bool {
+        match side {
+            Side::Client => !self.kind.server_streams(),
+            Side::Server => self.kind_known && !self.kind.client_streams(),
+        }
     }
 
     pub(super) fn has_ended(&self) -> bool {
