@@ -243,6 +243,16 @@ impl<R: Recorded> Raw<R> {
     }
 }
 
+/// What [`Raw::request`] says by itself.
+pub(crate) const REQUEST: [(&str, &str); 6] = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":path", "/test.Service/Method"),
+    (":authority", "localhost"),
+    ("te", "trailers"),
+    ("content-type", "application/grpc"),
+];
+
 pub(crate) fn client_config(limits: Limits) -> ClientConfig {
     ClientConfig::builder("localhost").limits(limits).build().unwrap()
 }
@@ -317,14 +327,7 @@ impl Raw<Server> {
 
     /// A request's head, with `more` fields.
     pub(crate) fn request(&mut self, stream: u32, more: &[(&str, &str)], end: bool) {
-        let mut fields = vec![
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":path", "/test.Service/Method"),
-            (":authority", "localhost"),
-            ("te", "trailers"),
-            ("content-type", "application/grpc"),
-        ];
+        let mut fields = REQUEST.to_vec();
         for field in more {
             match fields.iter_mut().find(|known| known.0 == field.0) {
                 Some(known) => *known = *field,

@@ -1,6 +1,6 @@
 //! Requests that never reach the application (G-018 to G-032, G-126).
 
-use crate::raw::{Raw, Seen, framed};
+use crate::raw::{REQUEST, Raw, Seen, framed};
 use grpc_sansio::frame::ErrorCode;
 use std::time::Duration;
 
@@ -182,16 +182,7 @@ fn g_031_g_032_the_limit_to_the_octet() {
     let Seen::Settings(values) = &said[0] else { panic!("{said:?}") };
     assert!(values.contains(&(6, 16_384)), "SETTINGS_MAX_HEADER_LIST_SIZE in {values:?}");
 
-    // What `Raw::request` says by itself.
-    let usual = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/test.Service/Method"),
-        (":authority", "localhost"),
-        ("te", "trailers"),
-        ("content-type", "application/grpc"),
-    ];
-    let room = 16_384 - size(&usual) - size(&[("long", "")]);
+    let room = 16_384 - size(&REQUEST) - size(&[("long", "")]);
     let names: Vec<String> = (0..123).map(|n| format!("f{n}")).collect();
     let fields: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
     for more in [0, 1] {
@@ -220,15 +211,7 @@ fn h_144_connect() {
 /// fit is refused as unprocessed.
 #[test]
 fn g_155_held_header_lists_to_the_octet() {
-    let usual = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/test.Service/Method"),
-        (":authority", "localhost"),
-        ("te", "trailers"),
-        ("content-type", "application/grpc"),
-    ];
-    let room = |total: usize| "x".repeat(total - size(&usual) - size(&[("long", "")]));
+    let room = |total: usize| "x".repeat(total - size(&REQUEST) - size(&[("long", "")]));
     for more in [0, 1] {
         let mut limits = grpc_sansio::Limits::default();
         limits.held_headers = 16_384;
