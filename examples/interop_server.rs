@@ -1,6 +1,6 @@
 //! `grpc.testing.TestService` over tokio: the server side of gRPC's interop tests.
 //!
-//! Run it with `cargo run --example interop_server --features tokio -- --port 50051`. Port 0, which is also what it takes
+//! Run it with `cargo run --example interop_server --features tokio,gzip -- --port 50051`. Port 0, which is also what it takes
 //! without `--port`, is a free one. It prints `listening on ADDRESS:PORT` when it is ready.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
@@ -9,6 +9,7 @@ mod testservice;
 
 use grpc_sansio::ServerConfig;
 use grpc_sansio::adapter::tokio::{Incoming, Refusal, RequestHead, Requests, Response, Responses, Router, Server};
+use grpc_sansio::codec::{Codecs, Gzip};
 use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method};
 use prost::Message as _;
 use std::process::ExitCode;
@@ -88,14 +89,19 @@ async fn cacheable_unary_call(request: Incoming) -> Result<Response, Refusal> {
 fn simple_response(request: &Incoming) -> Result<Response, Refusal> {
     let wanted: SimpleRequest = decode(&request.message)?;
     check_compression(&request.message, wanted.expect_compressed)?;
-    refuse_compression(wanted.response_compressed)?;
     echo_status(wanted.response_status.as_ref())?;
     let payload = Some(payload(wanted.response_size)?);
-    Ok(encoded(&SimpleResponse { payload, ..SimpleResponse::default() }))
+    let response = encoded(&SimpleResponse { payload, ..SimpleResponse::default() });
+    Ok(match wanted.response_compressed {
+        Some(BoolValue { value: true }) => response.with_encoding("gzip"),
+        _ => response,
+    })
 }
 
 async fn streaming_output_call(request: Incoming, mut responses: Responses) -> Result<Metadata, Refusal> {
     let echo = Echo::of(&request.head)?;
+    // Which of its messages are compressed, the request says. A client that knows no gzip gets them as they are.
+    let _ = responses.set_encoding("gzip");
     echo.begin(&mut responses)?;
     let result = async {
         let wanted: StreamingOutputCallRequest = decode(&request.message)?;
@@ -123,6 +129,7 @@ async fn streaming_input_call(mut request: Incoming<Requests>) -> Result<Respons
 
 async fn full_duplex_call(mut request: Incoming<Requests>, mut responses: Responses) -> Result<Metadata, Refusal> {
     let echo = Echo::of(&request.head)?;
+    let _ = responses.set_encoding("gzip");
     echo.begin(&mut responses)?;
     let result = async {
         while let Some(message) = request.message().await? {
@@ -137,6 +144,7 @@ async fn full_duplex_call(mut request: Incoming<Requests>, mut responses: Respon
 /// As `full_duplex_call`, but nothing is answered before the last request has come.
 async fn half_duplex_call(mut request: Incoming<Requests>, mut responses: Responses) -> Result<Metadata, Refusal> {
     let echo = Echo::of(&request.head)?;
+    let _ = responses.set_encoding("gzip");
     echo.begin(&mut responses)?;
     let result = async {
         let mut all: Vec<StreamingOutputCallRequest> = Vec::new();
@@ -155,13 +163,14 @@ async fn half_duplex_call(mut request: Incoming<Requests>, mut responses: Respon
 /// The messages that one request asks for, and the status that it may ask for in the end.
 async fn answer(wanted: &StreamingOutputCallRequest, responses: &mut Responses) -> Result<(), Refusal> {
     for &ResponseParameters { size, interval_us, compressed, .. } in &wanted.response_parameters {
-        refuse_compression(compressed)?;
         if let Ok(interval @ 1..) = u64::try_from(interval_us) {
             tokio::time::sleep(Duration::from_micros(interval)).await;
         }
         let payload = Some(payload(size)?);
         let response = StreamingOutputCallResponse { payload, ..StreamingOutputCallResponse::default() };
-        responses.send(response.encode_to_vec()).await?;
+        let octets = response.encode_to_vec();
+        let compressed = compressed.is_some_and(|compressed| compressed.value);
+        responses.send(if compressed { Message::new(octets) } else { Message::as_is(octets) }).await?;
     }
     echo_status(wanted.response_status.as_ref())
 }
@@ -178,22 +187,12 @@ fn echo_status(wanted: Option<&EchoStatus>) -> Result<(), Refusal> {
 /// A client may insist on how its request arrives.
 fn check_compression(message: &Message, expected: Option<BoolValue>) -> Result<(), Refusal> {
     match expected {
-        Some(expected) if expected.value != message.compressed => {
-            let was = if message.compressed { "compressed" } else { "not compressed" };
+        Some(expected) if expected.value != message.decoded => {
+            let was = if message.decoded { "compressed" } else { "not compressed" };
             Err(Refusal::new(
                 Code::InvalidArgument,
                 format!("the request is {was}, and says that it should be otherwise"),
             ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// This server has no codec.
-fn refuse_compression(wanted: Option<BoolValue>) -> Result<(), Refusal> {
-    match wanted {
-        Some(BoolValue { value: true }) => {
-            Err(Refusal::new(Code::Unimplemented, "this server does not compress responses"))
         }
         _ => Ok(()),
     }
@@ -232,8 +231,11 @@ async fn serve(port: u16) -> std::io::Result<()> {
     println!("listening on {}", listener.local_addr()?);
     let interrupted = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
     // A client whose own timer is a little late gets the same status from here, and not just RST_STREAM.
-    let config = ServerConfig::builder().answer_expired(true).build().map_err(std::io::Error::other)?;
-    Server::new(config).with_grace(Duration::from_secs(10)).serve_with_shutdown(listener, router(), interrupted).await;
+    let codecs = Codecs::new().with(Gzip::default());
+    let config = ServerConfig::builder().answer_expired(true).codings(codecs.codings());
+    let config = config.build().map_err(std::io::Error::other)?;
+    let server = Server::new(config).with_codecs(codecs).with_grace(Duration::from_secs(10));
+    server.serve_with_shutdown(listener, router(), interrupted).await;
     Ok(())
 }
 

@@ -18,6 +18,7 @@
 //! | [`frame`] | RFC 9113 §4 and §6: parse and encode, no state | yes |
 //! | [`http2`] | RFC 9113: streams, flow control, settings, guards; knows nothing of gRPC | yes |
 //! | [`grpc`] | the wire of gRPC, stateless, for any HTTP/2 stack | yes |
+//! | [`codec`] | compression of messages, above the engine | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -49,6 +50,7 @@ extern crate std;
 pub mod adapter;
 pub mod buffer;
 mod call;
+pub mod codec;
 mod config;
 mod connection;
 mod error;

@@ -270,9 +270,22 @@ enum Place<'a> {
     Buffer(&'a [u8]),
     /// In memory of its own.
     Chunk(&'a mut Chunk, Range<usize>),
+    /// What a codec made of it.
+    Decoded(Bytes),
 }
 
 impl Payload<'_> {
+    /// A payload that a codec has decompressed.
+    #[cfg(feature = "mio")]
+    pub(crate) fn from_decoded(bytes: Bytes) -> Self {
+        Self { place: Place::Decoded(bytes), compressed: false }
+    }
+
+    /// Whether it came compressed, and a codec of the adapter has decompressed it.
+    pub fn decoded(&self) -> bool {
+        matches!(self.place, Place::Decoded(_))
+    }
+
     /// Whether the payload is compressed with the call's `grpc-encoding`.
     pub fn compressed(&self) -> bool {
         self.compressed
@@ -285,6 +298,7 @@ impl Payload<'_> {
             Place::Chunk(Chunk::Copied(buffer), range) if range.len() >= SHARED_BUFFER => {
                 Bytes::from(core::mem::take(buffer)).slice(range)
             }
+            Place::Decoded(bytes) => bytes,
             place => Bytes::copy_from_slice(place.octets()),
         }
     }
@@ -295,6 +309,7 @@ impl Place<'_> {
         match self {
             Self::Buffer(octets) => octets,
             Self::Chunk(chunk, range) => chunk.octets().get(range.clone()).unwrap_or_default(),
+            Self::Decoded(bytes) => bytes,
         }
     }
 }

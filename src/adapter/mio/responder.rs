@@ -36,7 +36,8 @@ pub struct UnaryRequest<'a> {
 pub struct Reply {
     /// Initial metadata, with the head.
     pub metadata: Metadata,
-    /// The coding of a compressed message.
+    /// The coding of a compressed message; a server with codecs compresses with it if the client accepts it, and with
+    /// `identity` not at all.
     pub encoding: Option<&'static str>,
     /// The message.
     pub message: Message,
@@ -149,7 +150,8 @@ pub trait Responder {
         Metadata::new()
     }
 
-    /// The coding of those messages that it sends compressed.
+    /// The coding of those messages that it sends compressed. A server with codecs compresses with it if the client accepts
+    /// it, and with `identity` not at all.
     fn encoding(&self) -> Option<&'static str> {
         None
     }

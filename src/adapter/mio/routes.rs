@@ -2,8 +2,9 @@
 
 use super::handler::{ConnectionId, Handler};
 use super::responder::{Failure, Incoming, Reply, Responder, UnaryRequest};
-use super::work::{End, Route, Work};
+use super::work::{Coding, End, Route, Talk, Work};
 use crate::call::{Call, Item, Server};
+use crate::codec::Codecs;
 use crate::connection::Connection;
 use crate::event::{CallId, Event};
 use crate::grpc::{Code, Kind, Method, Path, Status};
@@ -25,6 +26,7 @@ pub struct Routes {
     methods: Vec<(Kind, Route)>,
     /// By [`ConnectionId::index`], then by [`CallId::index`].
     calls: Vec<Vec<Option<Open>>>,
+    codecs: Option<Codecs>,
 }
 
 /// A call that is open, and its method's place in the table.
@@ -32,6 +34,7 @@ struct Open {
     id: CallId,
     method: usize,
     work: Work,
+    coding: Coding,
 }
 
 impl Routes {
@@ -79,6 +82,18 @@ impl Routes {
         self.add(method, Route::Streaming(Box::new(move |incoming| Ok(Box::new(start(incoming)?)))))
     }
 
+    /// Compresses and decompresses messages with these codecs. The server's config has to list them: [`Codecs::codings`] is
+    /// what its `codings` takes.
+    ///
+    /// Methods get their messages decompressed then, up to `max_receive_message`; a call whose message cannot be ends with
+    /// INTERNAL, or RESOURCE_EXHAUSTED. Answers are compressed with [`Reply::encoding`] or [`Responder::encoding`], or else
+    /// with the first of [`Codecs::sending`] that the client accepts, unless they are
+    /// [`as_is`](crate::grpc::Message::as_is).
+    pub fn codecs(&mut self, codecs: Codecs) -> &mut Self {
+        self.codecs = Some(codecs);
+        self
+    }
+
     fn add(&mut self, method: &Method, route: Route) -> &mut Self {
         self.by_path.insert(method.path().to_string(), self.methods.len());
         self.methods.push((method.kind(), route));
@@ -90,7 +105,12 @@ impl Routes {
         self.calls.iter().flatten().flatten().count()
     }
 
-    fn begin(&mut self, connection: ConnectionId, call: &mut Call<'_, Server>) -> Result<Option<Open>, End> {
+    fn begin(
+        &mut self,
+        connection: ConnectionId,
+        call: &mut Call<'_, Server>,
+        limit: Option<u32>,
+    ) -> Result<Option<Open>, End> {
         let id = call.id();
         let Some(Item::Head(request)) = call.read() else { return Ok(None) };
         let Some(&method) = self.by_path.get(request.path()) else {
@@ -98,10 +118,11 @@ impl Routes {
             return Err(known.unwrap_or_else(|error| Status::new(Code::Unimplemented, error.to_string())).into());
         };
         let (kind, route) = &mut self.methods[method];
+        let mut coding = Coding::new(request.encoding().filter(|_| self.codecs.is_some()), limit);
         let mut work = Work::start(route, &Incoming { connection, call: id, request })?;
         call.expect(*kind)?;
-        work.send_head(call)?;
-        Ok(Some(Open { id, method, work }))
+        work.send_head(&mut Talk { call, coding: &mut coding, codecs: self.codecs.as_ref() })?;
+        Ok(Some(Open { id, method, work, coding }))
     }
 
     /// The place of a call in `calls`.
@@ -123,18 +144,20 @@ impl Handler<Server> for Routes {
         let (Event::Opened(id) | Event::Readable(id) | Event::Writable(id) | Event::Stopped(id)) = event else {
             return;
         };
+        let limit = io.max_receive_message();
         let Some(mut call) = io.call(id) else { return };
         if call.stopped().is_some() {
             *self.place(connection, id) = None;
             return call.release();
         }
         let open = match event {
-            Event::Opened(_) => self.begin(connection, &mut call),
+            Event::Opened(_) => self.begin(connection, &mut call, limit),
             _ => Ok(self.place(connection, id).take().filter(|open| open.id == id)),
         };
         let advanced = open.and_then(|open| {
             let Some(mut open) = open else { return Ok(None) };
-            open.work.advance(&mut self.methods[open.method].1, &mut call)?;
+            let mut talk = Talk { call: &mut call, coding: &mut open.coding, codecs: self.codecs.as_ref() };
+            open.work.advance(&mut self.methods[open.method].1, &mut talk)?;
             Ok(Some(open))
         });
         match advanced {

@@ -3,6 +3,7 @@
 use super::driver::{Driver, DriverError};
 use super::server_call::ServerCall;
 use super::shared::Shared;
+use crate::codec::Codecs;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::event::CallId;
@@ -103,6 +104,7 @@ impl Listen for tokio::net::UnixListener {
 pub struct Server {
     config: ServerConfig,
     grace: Option<Duration>,
+    codecs: Option<Codecs>,
 }
 
 /// How long a failed accept is followed by none, where the cause is not that one connection's.
@@ -111,12 +113,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 impl Server {
     /// A server whose connections all have this config.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config, grace: None }
+        Self { config, grace: None, codecs: None }
     }
 
     /// How long calls may go on after a graceful shutdown has begun. For as long as they like, unless set.
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
+        self
+    }
+
+    /// Compresses and decompresses messages with these codecs. The config has to list them: [`Codecs::codings`] is what its
+    /// `codings` takes.
+    ///
+    /// Handlers get their messages decompressed then, up to `max_receive_message`; a call whose message cannot be ends with
+    /// INTERNAL, or RESOURCE_EXHAUSTED. Responses are compressed with the handler's coding, or else with the first of
+    /// [`Codecs::sending`] that the client accepts, unless they are [`as_is`](crate::grpc::Message::as_is).
+    #[must_use]
+    pub fn with_codecs(mut self, codecs: Codecs) -> Self {
+        self.codecs = Some(codecs);
         self
     }
 
@@ -200,6 +214,9 @@ impl Server {
         let epoch = tokio::time::Instant::now();
         let connection = Connection::<crate::Server>::new(&self.config, crate::Instant::from_nanos(0));
         let shared = Arc::new(Shared::new(connection, epoch));
+        if let Some(codecs) = &self.codecs {
+            shared.set_codecs(codecs.clone());
+        }
         let opened = {
             let shared = Arc::clone(&shared);
             move |id: CallId| {
