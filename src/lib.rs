@@ -91,6 +91,10 @@ pub use time::Instant;
 #[doc = include_str!("../docs/testing.md")]
 struct Testing;
 
+#[cfg(all(doctest, feature = "tokio", feature = "gzip"))]
+#[doc = include_str!("../docs/compression.md")]
+struct Compression;
+
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -8,6 +8,9 @@ mod support;
 
 #[path = "mio/bulk.rs"]
 mod bulk;
+#[cfg(all(feature = "gzip", feature = "deflate"))]
+#[path = "mio/compression.rs"]
+mod compression;
 #[path = "mio/driver.rs"]
 mod driver;
 #[path = "mio/kinds.rs"]

@@ -9,6 +9,9 @@ use tokio::task::JoinHandle;
 
 #[path = "tokio/back_pressure.rs"]
 mod back_pressure;
+#[cfg(all(feature = "gzip", feature = "deflate"))]
+#[path = "tokio/compression.rs"]
+mod compression;
 #[path = "tokio/deadlines.rs"]
 mod deadlines;
 #[path = "tokio/ends.rs"]

@@ -44,7 +44,7 @@ pub struct Gzip {
 
 #[cfg(feature = "gzip")]
 impl Gzip {
-    /// Compresses at this level. It keeps up to four workspaces of about 300 KiB for the next messages.
+    /// Compresses at this level. It keeps up to four workspaces of about 380 KiB for the next messages.
     pub const fn new(level: Level) -> Self {
         Self { level, compressing: Pool::new(), decompressing: Pool::new() }
     }
@@ -97,7 +97,7 @@ pub struct Deflate {
 
 #[cfg(feature = "deflate")]
 impl Deflate {
-    /// Compresses at this level. It keeps up to four workspaces of about 300 KiB for the next messages.
+    /// Compresses at this level. It keeps up to four workspaces of about 380 KiB for the next messages.
     pub const fn new(level: Level) -> Self {
         Self { level, compressing: Pool::new(), decompressing: Pool::new() }
     }
