@@ -19,6 +19,7 @@
 //! | [`http2`] | RFC 9113: streams, flow control, settings, guards; knows nothing of gRPC | yes |
 //! | [`grpc`] | the wire of gRPC, stateless, for any HTTP/2 stack | yes |
 //! | [`codec`] | compression of messages, above the engine | yes |
+//! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -61,6 +62,8 @@ pub mod hpack;
 pub mod http2;
 mod octets;
 mod options;
+#[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
+pub mod services;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 #[allow(

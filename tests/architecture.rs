@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("http2", &["octets", "time", "buffer", "hpack", "frame"]),
     ("grpc", &["octets"]),
     ("codec", &["grpc"]),
+    ("services", &["grpc"]),
     ("error", &["grpc", "http2", "frame"]),
     ("event", &["http2"]),
     ("options", &["time", "grpc"]),

@@ -27,8 +27,11 @@ mod driver;
 mod handler;
 mod remote;
 mod responder;
+mod resumer;
 mod routes;
 mod server;
+#[cfg(any(feature = "health", feature = "reflection"))]
+mod services;
 mod transport;
 mod work;
 
@@ -38,6 +41,10 @@ pub use driver::{Buffers, Driver, Turn};
 pub use handler::{ConnectionId, Handler};
 pub use remote::Remote;
 pub use responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
+pub use resumer::Resumer;
 pub use routes::Routes;
 pub use server::Server;
+#[cfg(feature = "health")]
+#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
+pub use services::Health;
 pub use transport::Transport;

@@ -92,8 +92,7 @@ pub enum Next {
     Message(Message),
     /// It has nothing to send now: it is asked again after the next message from the client or its half-close.
     ///
-    /// To be asked at another time, such as when another thread has found something, hand the event
-    /// [`Writable`](crate::Event::Writable) to the [`Routes`](super::Routes) yourself.
+    /// To be asked at another time, such as when another thread has found something, use a [`Resumer`](super::Resumer).
     Wait,
     /// It ends the call with OK and this trailing metadata.
     Finish(Metadata),

@@ -1,7 +1,9 @@
 //! A server's methods, by their paths.
 
 use super::handler::{ConnectionId, Handler};
+use super::remote::Remote;
 use super::responder::{Failure, Incoming, Reply, Responder, UnaryRequest};
+use super::resumer::{Resumed, Resumer};
 use super::work::{Coding, End, Route, Talk, Work};
 use crate::call::{Call, Item, Server};
 use crate::codec::Codecs;
@@ -27,6 +29,7 @@ pub struct Routes {
     /// By [`ConnectionId::index`], then by [`CallId::index`].
     calls: Vec<Vec<Option<Open>>>,
     codecs: Option<Codecs>,
+    resumed: Resumed,
 }
 
 /// A call that is open, and its method's place in the table.
@@ -92,6 +95,12 @@ impl Routes {
     pub fn codecs(&mut self, codecs: Codecs) -> &mut Self {
         self.codecs = Some(codecs);
         self
+    }
+
+    /// What other threads, and other calls, make a [`Responder`] go on with that had nothing to send; `remote` is that of the
+    /// loop which these routes are for.
+    pub fn resumer(&self, remote: Remote) -> Resumer {
+        Resumer::new(&self.resumed, remote)
     }
 
     fn add(&mut self, method: &Method, route: Route) -> &mut Self {
@@ -164,6 +173,10 @@ impl Handler<Server> for Routes {
             Ok(open) => *self.place(connection, id) = open,
             Err(End { status, trailers }) => call.finish(&status, &trailers),
         }
+    }
+
+    fn resume(&mut self) -> Option<(ConnectionId, CallId)> {
+        self.resumed.take()
     }
 
     fn closed(&mut self, connection: ConnectionId, _: &Connection<Server>, _: Option<&io::Error>) {

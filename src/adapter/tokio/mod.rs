@@ -48,6 +48,8 @@ mod request;
 mod router;
 mod server;
 mod server_call;
+#[cfg(any(feature = "health", feature = "reflection"))]
+mod services;
 mod shared;
 
 pub use call::{Call, CallReceiver, CallSender};
@@ -58,3 +60,5 @@ pub use request::{Request, Response, ResponseHead};
 pub use router::{Incoming, Router};
 pub use server::{Handler, Listen, Server};
 pub use server_call::{Cancellation, Finisher, RequestHead, Requests, Responses, ServerCall};
+#[cfg(feature = "health")]
+pub use services::Health;
