@@ -98,6 +98,10 @@ struct Testing;
 #[doc = include_str!("../docs/compression.md")]
 struct Compression;
 
+#[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
+#[doc = include_str!("../docs/services.md")]
+struct Services;
+
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -19,3 +19,6 @@ mod kinds;
 mod lifecycle;
 #[path = "mio/pressure.rs"]
 mod pressure;
+#[cfg(all(feature = "health", feature = "reflection"))]
+#[path = "mio/services.rs"]
+mod services;

@@ -18,6 +18,9 @@ mod deadlines;
 mod ends;
 #[path = "tokio/metadata.rs"]
 mod metadata;
+#[cfg(all(feature = "health", feature = "reflection"))]
+#[path = "tokio/services.rs"]
+mod services;
 #[path = "tokio/serving.rs"]
 mod serving;
 #[path = "tokio/sharing.rs"]

@@ -1,6 +1,6 @@
 //! Rich error details, written and read.
 
-use grpc_sansio::grpc::{Code, Metadata, Method, Status};
+use grpc_sansio::grpc::{Code, Metadata, Method, Status, Trailers};
 use grpc_sansio::services::details::*;
 use grpc_sansio::testing::Pair;
 use grpc_sansio::{Event, Item, OpenOptions};
@@ -107,9 +107,40 @@ fn g_330_details_that_disagree_or_cannot_be_read() {
     assert_eq!(Details::of(&Status::new(Code::Internal, "")).unwrap(), Details::new());
 }
 
-/// G-332: OK has no details; G-331: nor has a status that was given none.
+/// G-333: details and metadata count to what the client accepts as trailers, to the octet; details go first, metadata next.
+#[test]
+fn g_333_details_count_to_the_size_of_the_trailers() {
+    let status = everything().into_status(Code::FailedPrecondition, "not now");
+    let mut metadata = Metadata::new();
+    metadata.append("key", "value").unwrap();
+    let size = |details: usize| {
+        // Names, values and 32 octets for each field; base64 without padding.
+        let field = |name: &str, len: usize| if len == 0 { 0 } else { name.len() + len + 32 };
+        field("grpc-status", 1)
+            + field("grpc-message", 7)
+            + field("grpc-status-details-bin", (details * 4).div_ceil(3))
+            + field("key", 5)
+    };
+    for (limit, details, key) in [
+        (size(status.details().len()), true, true),
+        (size(status.details().len()) - 1, false, true),
+        (size(0), false, true),
+        (size(0) - 1, false, false),
+    ] {
+        let mut scratch = Vec::new();
+        let trailers = Trailers::within(&status, &metadata, 0, limit, &mut scratch).unwrap();
+        let has = |name: &str| trailers.fields().any(|(field, ..)| field == name.as_bytes());
+        assert_eq!((has("grpc-status-details-bin"), has("key"), has("grpc-message")), (details, key, true), "{limit}");
+        assert!(trailers.list_size() <= limit);
+    }
+}
+
+/// G-332: OK has no details, not even ones that were put there by hand; G-331: nor has a status that was given none.
 #[test]
 fn g_331_g_332_when_there_are_none() {
+    let (by_hand, none, mut scratch) = (Status::ok().with_details("x"), Metadata::new(), Vec::new());
+    assert_eq!(Trailers::new(&by_hand, &none, &mut scratch).fields().count(), 1);
+    assert_eq!(Trailers::within(&by_hand, &none, 0, 44, &mut scratch).unwrap().fields().count(), 1);
     assert_eq!(everything().into_status(Code::Ok, ""), Status::ok());
     assert_eq!(Details::new().into_status(Code::Aborted, "x"), Status::new(Code::Aborted, "x"));
 }

@@ -67,6 +67,10 @@ fn g_304_g_311_services_are_listed() {
 #[test]
 fn g_304_reflection_and_health_describe_themselves() {
     let reflection = Reflection::default().with_health();
+    let failing = Reflection::new().with_details();
+    let answer =
+        ask(&mut failing.stream(), MessageRequest::FileContainingSymbol("google.rpc.RetryInfo.retry_delay".into()));
+    assert_eq!(files(answer).unwrap(), ["google/rpc/error_details.proto", "google/protobuf/duration.proto"]);
     for (name, file) in [
         (SERVICES[0], "grpc/reflection/v1/reflection.proto"),
         (SERVICES[1], "grpc/reflection/v1alpha/reflection.proto"),
@@ -204,6 +208,13 @@ fn sets_that_cannot_be_served() {
     let conflicting = Reflection::new().with(&set(&[one])).unwrap().with(&set(&[other])).unwrap_err();
     assert_eq!(conflicting, DescriptorError::ConflictingFile("a".into()));
     assert!(Reflection::new().with(b"").is_ok(), "nothing is no mistake");
+    // The same file with something that declares nothing, such as options or source code info: the first stays.
+    let annotated = b"\x0a\x01a\x22\x03\x0a\x01M\x4a\x00";
+    let twice = Reflection::new().with(&set(&[one])).unwrap().with(&set(&[annotated])).unwrap();
+    match ask(&mut twice.stream(), MessageRequest::FileByFilename("a".into())) {
+        MessageResponse::FileDescriptorResponse(answer) => assert_eq!(answer.file_descriptor_proto, [&one[..]]),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Messages within messages, deeper than any stack likes: refused by the reader of messages.

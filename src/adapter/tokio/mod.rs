@@ -61,4 +61,5 @@ pub use router::{Incoming, Router};
 pub use server::{Handler, Listen, Server};
 pub use server_call::{Cancellation, Finisher, RequestHead, Requests, Responses, ServerCall};
 #[cfg(feature = "health")]
+#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
 pub use services::Health;

@@ -25,8 +25,8 @@ pub enum DescriptorError {
         /// What it imports.
         import: String,
     },
-    /// Two files of the same name differ.
-    #[error("there are two files {0}, and they differ")]
+    /// Two files of the same name declare other things.
+    #[error("there are two files {0}, and they declare other things")]
     ConflictingFile(String),
     /// Two files declare the same name.
     #[error("{symbol} is declared by {first} and by {second}")]
@@ -69,7 +69,8 @@ impl Index {
             let file = File::decode(octets.clone()).map_err(DescriptorError::Malformed)?;
             let known = next.by_name.get(&file.name).and_then(|place| next.files.get(*place));
             match known {
-                Some(known) if known.octets == octets => continue,
+                // Compilers differ in what they add, and in order; what matters here is what is declared.
+                Some(known) if File::decode(known.octets.clone()).is_ok_and(|known| known == file) => continue,
                 Some(_) => return Err(DescriptorError::ConflictingFile(file.name)),
                 None => {}
             }

@@ -85,6 +85,13 @@ impl Reflection {
         self
     }
 
+    /// With `google.rpc.Status` and the standard details, so that clients can show those of a call that failed.
+    #[cfg(feature = "details")]
+    pub fn with_details(mut self) -> Self {
+        let _ = Arc::make_mut(&mut self.index).add(DETAILS);
+        self
+    }
+
     /// Lists this service no more, such as one whose file is there and that this server does not serve. What is asked of it
     /// by name is still answered.
     pub fn without(mut self, service: &str) -> Self {
@@ -106,6 +113,10 @@ impl Reflection {
 /// The descriptor of `grpc/health/v1/health.proto`.
 #[cfg(feature = "health")]
 const HEALTH: &[u8] = include_bytes!("../health.bin");
+
+/// The descriptors of `google/rpc/status.proto` and `google/rpc/error_details.proto`, with what they import.
+#[cfg(feature = "details")]
+const DETAILS: &[u8] = include_bytes!("../details/descriptors.bin");
 
 impl Default for Reflection {
     fn default() -> Self {
