@@ -275,13 +275,12 @@ enum Place<'a> {
 }
 
 impl Payload<'_> {
-    /// A payload that a codec has decompressed.
-    #[cfg(feature = "mio")]
-    pub(crate) fn from_decoded(bytes: Bytes) -> Self {
+    /// What a codec made of a compressed payload, to be handed on as if it had come so.
+    pub fn from_decoded(bytes: Bytes) -> Self {
         Self { place: Place::Decoded(bytes), compressed: false }
     }
 
-    /// Whether it came compressed, and a codec of the adapter has decompressed it.
+    /// Whether it came compressed, and a codec has decompressed it since.
     pub fn decoded(&self) -> bool {
         matches!(self.place, Place::Decoded(_))
     }

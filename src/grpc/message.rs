@@ -51,9 +51,8 @@ impl Message {
     }
 
     /// What a codec made of a compressed message.
-    #[cfg(any(feature = "tokio", feature = "mio"))]
-    pub(crate) fn decoded(data: Bytes) -> Self {
-        Self { data, decoded: true, ..Self::default() }
+    pub fn decoded(data: impl Into<Bytes>) -> Self {
+        Self { data: data.into(), decoded: true, ..Self::default() }
     }
 }
 

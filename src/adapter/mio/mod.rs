@@ -25,13 +25,15 @@ mod client;
 mod connections;
 mod driver;
 mod handler;
+#[cfg(feature = "health")]
+mod health;
+#[cfg(feature = "reflection")]
+mod reflection;
 mod remote;
 mod responder;
 mod resumer;
 mod routes;
 mod server;
-#[cfg(any(feature = "health", feature = "reflection"))]
-mod services;
 mod transport;
 mod work;
 
@@ -39,12 +41,12 @@ pub use client::Client;
 pub use connections::Connections;
 pub use driver::{Buffers, Driver, Turn};
 pub use handler::{ConnectionId, Handler};
+#[cfg(feature = "health")]
+#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
+pub use health::Health;
 pub use remote::Remote;
 pub use responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
 pub use resumer::Resumer;
 pub use routes::Routes;
 pub use server::Server;
-#[cfg(feature = "health")]
-#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
-pub use services::Health;
 pub use transport::Transport;

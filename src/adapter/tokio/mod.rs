@@ -44,22 +44,24 @@ mod call;
 mod channel;
 mod driver;
 mod error;
+#[cfg(feature = "health")]
+mod health;
+#[cfg(feature = "reflection")]
+mod reflection;
 mod request;
 mod router;
 mod server;
 mod server_call;
-#[cfg(any(feature = "health", feature = "reflection"))]
-mod services;
 mod shared;
 
 pub use call::{Call, CallReceiver, CallSender};
 pub use channel::Channel;
 pub use driver::DriverError;
 pub use error::{CallError, Failure, Outcome, Refusal, Stopped};
+#[cfg(feature = "health")]
+#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
+pub use health::Health;
 pub use request::{Request, Response, ResponseHead};
 pub use router::{Incoming, Router};
 pub use server::{Handler, Listen, Server};
 pub use server_call::{Cancellation, Finisher, RequestHead, Requests, Responses, ServerCall};
-#[cfg(feature = "health")]
-#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
-pub use services::Health;

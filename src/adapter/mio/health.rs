@@ -1,31 +1,19 @@
-//! The standard services, mounted on [`Routes`].
+//! Health, mounted on [`Routes`].
 
-#[cfg(feature = "health")]
 use super::handler::ConnectionId;
-use super::responder::{Failure, Next, Responder};
-#[cfg(feature = "health")]
-use super::responder::{Incoming, Reply};
-#[cfg(feature = "health")]
+use super::responder::{Failure, Incoming, Next, Reply, Responder};
 use super::resumer::Resumer;
 use super::routes::Routes;
 use crate::call::Payload;
-#[cfg(feature = "health")]
 use crate::event::CallId;
-use crate::grpc::{Message, Metadata};
-#[cfg(feature = "health")]
 use crate::services::health::{self, ServingStatus, WatchId};
-#[cfg(feature = "reflection")]
-use crate::services::reflection::{self, Reflection, ReflectionStream};
-#[cfg(feature = "health")]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-#[cfg(feature = "health")]
 use std::vec::Vec;
 
 impl Routes {
     /// Serves `grpc.health.v1.Health`. The service can be cloned, to change what it says later.
     ///
     /// A client that watches keeps its call open for ever: a server that shuts down gracefully needs a grace.
-    #[cfg(feature = "health")]
     #[cfg_attr(docsrs, doc(cfg(feature = "health")))]
     pub fn health(&mut self, service: &Health) -> &mut Self {
         let (check, list, watch) = (service.clone(), service.clone(), service.clone());
@@ -35,51 +23,8 @@ impl Routes {
             Ok(Watching { health: watch.clone(), who: (incoming.connection, incoming.call), id: None })
         })
     }
-
-    /// Serves `grpc.reflection.v1.ServerReflection` and its older twin `v1alpha`.
-    #[cfg(feature = "reflection")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "reflection")))]
-    pub fn reflection(&mut self, service: &Reflection) -> &mut Self {
-        for method in &reflection::METHODS {
-            let service = service.clone();
-            self.streaming(method, move |_| {
-                Ok(Reflecting { stream: service.stream(), answer: None, half_closed: false })
-            });
-        }
-        self
-    }
 }
 
-/// One call of reflection.
-#[cfg(feature = "reflection")]
-struct Reflecting {
-    stream: ReflectionStream,
-    answer: Option<Message>,
-    half_closed: bool,
-}
-
-#[cfg(feature = "reflection")]
-impl Responder for Reflecting {
-    fn message(&mut self, message: Payload<'_>) -> Result<(), Failure> {
-        self.answer = Some(Message::new(self.stream.answer(&message)?));
-        Ok(())
-    }
-
-    fn half_close(&mut self) -> Result<(), Failure> {
-        self.half_closed = true;
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<Next, Failure> {
-        Ok(match self.answer.take() {
-            Some(answer) => Next::Message(answer),
-            None if self.half_closed => Next::Finish(Metadata::new()),
-            None => Next::Wait,
-        })
-    }
-}
-
-#[cfg(feature = "health")]
 type Who = (ConnectionId, CallId);
 
 /// What a server says of its health. Clones say the same, and any of them can change it at any time, from any thread.
@@ -96,15 +41,12 @@ type Who = (ConnectionId, CallId);
 /// health.set("shop.v1.Cart", ServingStatus::Serving)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[cfg(feature = "health")]
-#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
 #[derive(Clone, Debug)]
 pub struct Health {
     health: Arc<Mutex<health::Health<Who>>>,
     resumer: Resumer,
 }
 
-#[cfg(feature = "health")]
 impl Health {
     /// A server that serves, without any service of a name. It wakes those who watch through `resumer`.
     pub fn new(resumer: Resumer) -> Self {
@@ -163,14 +105,12 @@ impl Health {
 }
 
 /// One call of `Watch`.
-#[cfg(feature = "health")]
 struct Watching {
     health: Health,
     who: Who,
     id: Option<WatchId>,
 }
 
-#[cfg(feature = "health")]
 impl Responder for Watching {
     fn message(&mut self, message: Payload<'_>) -> Result<(), Failure> {
         self.id = Some(self.health.lock().watch(&message, self.who)?);
@@ -183,7 +123,6 @@ impl Responder for Watching {
     }
 }
 
-#[cfg(feature = "health")]
 impl Drop for Watching {
     fn drop(&mut self) {
         if let Some(id) = self.id {

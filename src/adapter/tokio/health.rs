@@ -1,25 +1,13 @@
-//! The standard services, mounted on a [`Router`].
+//! Health, mounted on a [`Router`].
 
-use super::error::Refusal;
-#[cfg(feature = "health")]
-use super::error::Stopped;
-#[cfg(feature = "health")]
+use super::error::{Refusal, Stopped};
 use super::request::Response;
-#[cfg(feature = "health")]
-use super::router::Incoming;
-use super::router::Router;
-#[cfg(feature = "health")]
+use super::router::{Incoming, Router};
 use super::server_call::Responses;
 use crate::grpc::Metadata;
-#[cfg(feature = "health")]
 use crate::services::health::{self, ServingStatus, WatchId};
-#[cfg(feature = "reflection")]
-use crate::services::reflection::{self, Reflection};
-#[cfg(feature = "health")]
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-#[cfg(feature = "health")]
 use std::vec::Vec;
-#[cfg(feature = "health")]
 use tokio::sync::Notify;
 
 impl Router {
@@ -27,7 +15,6 @@ impl Router {
     ///
     /// A client that watches keeps its call open for ever: a server that shuts down gracefully needs a
     /// [grace](super::Server::with_grace).
-    #[cfg(feature = "health")]
     #[cfg_attr(docsrs, doc(cfg(feature = "health")))]
     pub fn health(self, service: &Health) -> Self {
         let (check, list, watch) = (service.clone(), service.clone(), service.clone());
@@ -40,24 +27,6 @@ impl Router {
             async move { Ok(Response::new(answer?)) }
         })
         .server_streaming(&health::WATCH, move |request, responses| watch.clone().watch(request, responses))
-    }
-
-    /// Serves `grpc.reflection.v1.ServerReflection` and its older twin `v1alpha`.
-    #[cfg(feature = "reflection")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "reflection")))]
-    pub fn reflection(self, service: &Reflection) -> Self {
-        reflection::METHODS.iter().fold(self, |router, method| {
-            let service = service.clone();
-            router.bidi_streaming(method, move |mut request, mut responses| {
-                let mut stream = service.stream();
-                async move {
-                    while let Some(message) = request.message().await? {
-                        responses.send(stream.answer(&message.data)?).await?;
-                    }
-                    Ok::<_, Refusal>(Metadata::new())
-                }
-            })
-        })
     }
 }
 
@@ -74,12 +43,9 @@ impl Router {
 /// health.shut_down();
 /// # let _ = router;
 /// ```
-#[cfg(feature = "health")]
-#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<health::Health<Arc<Notify>>>>);
 
-#[cfg(feature = "health")]
 impl Health {
     /// A server that serves, without any service of a name.
     pub fn new() -> Self {
@@ -139,20 +105,17 @@ impl Health {
 }
 
 /// Ends the watch when its call does.
-#[cfg(feature = "health")]
 struct Watching {
     health: Health,
     id: WatchId,
 }
 
-#[cfg(feature = "health")]
 impl Watching {
     fn next(&self) -> Option<bytes::Bytes> {
         self.health.lock().next(self.id)
     }
 }
 
-#[cfg(feature = "health")]
 impl Drop for Watching {
     fn drop(&mut self) {
         self.health.lock().unwatch(self.id);
