@@ -5,7 +5,7 @@
 //! use grpc_sansio::services::reflection::Reflection;
 //!
 //! // What protoc, protox or prost-build write: a FileDescriptorSet with all imports.
-//! # let file = b"\x0a\x0ba/shop.proto\x12\x01a\x32\x06\x0a\x04Shop";
+//! # let file = b"\x0a\x0ca/shop.proto\x12\x01a\x32\x06\x0a\x04Shop";
 //! # let set = [&[0x0a, file.len() as u8][..], file].concat();
 //! let reflection = Reflection::new().with(&set)?;
 //! let services: Vec<_> = reflection.services().collect();
