@@ -3,7 +3,6 @@
 use super::engine::{Engine, held_size};
 use super::inbox::Encoding;
 use super::state::{CallState, End, Head, LocalEnd, Sending, Stage, Stop};
-use crate::buffer::chunks::BlockId;
 use crate::config::wire_field;
 use crate::error::{Misuse, OpenError};
 use crate::event::CallId;
@@ -17,7 +16,6 @@ use crate::hpack::FieldBlock;
 use crate::http2::{Origin, StreamKey};
 use crate::options::OpenOptions;
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use alloc::{format, string::String};
 
 /// A kept block's fields as the gRPC layer reads them.
@@ -74,7 +72,7 @@ impl Engine {
             head.metadata = options.metadata;
             head.fields().for_each(|field| block.push(wire_field(field)));
         }
-        let block = pool.keep_block(block);
+        let block = pool.keep(block);
         if let Some(call) = self.http2.get_mut(key) {
             call.own_head = block;
         }
@@ -101,12 +99,13 @@ impl Engine {
         if end_stream {
             return self.end_with_trailers(key, kept, true);
         }
-        call.head = Head::Held(kept);
+        (call.head, call.head_block) = (Head::Held, kept);
         self.tell_readable(key);
     }
 
     /// Keeps a received header list until it is read, within `held_headers`; past that its call ends.
-    fn hold(&mut self, key: StreamKey, block: FieldBlock) -> Option<BlockId> {
+    #[expect(clippy::option_option, reason = "none to keep, and none kept for lack of room")]
+    fn hold(&mut self, key: StreamKey, block: Box<FieldBlock>) -> Option<Option<Box<FieldBlock>>> {
         let size = held_size(&block);
         if self.held_headers + size > self.settings.limits.held_headers as usize {
             self.http2.pool_mut().give_block(block);
@@ -115,7 +114,7 @@ impl Engine {
             return None;
         }
         self.held_headers += size;
-        Some(self.http2.pool_mut().keep_block(block))
+        Some(self.http2.pool_mut().keep(block))
     }
 
     fn read_response(
@@ -139,7 +138,7 @@ impl Engine {
         call.response = summary;
         call.receive_encoding = encoding;
         if !summary.is_grpc && !end_stream {
-            call.stage = Stage::Foreign { body: Vec::new() };
+            call.stage = Stage::Foreign;
         }
         Ok(())
     }
@@ -149,7 +148,7 @@ impl Engine {
         if oversized {
             return self.fail(key, too_large_headers(), Stop::PeerFault);
         }
-        if self.http2.get(key).is_some_and(|call| matches!(call.stage, Stage::Foreign { .. })) {
+        if self.http2.get(key).is_some_and(|call| call.stage == Stage::Foreign) {
             return self.end_foreign(key);
         }
         let spare = self.http2.pool_mut().take_block();
@@ -159,22 +158,10 @@ impl Engine {
         }
     }
 
-    /// The outcome that trailers stand for.
-    pub(super) fn read_trailers(&self, call: &CallState, block: BlockId, only: bool) -> Status {
-        let none = FieldBlock::new();
-        let block = self.http2.pool().block(block).unwrap_or(&none);
-        let parts = TrailersParts::parse(grpc_fields(block));
-        if only {
-            let content_type = block.fields().find(|field| field.name == b"content-type").map(|field| field.value);
-            outcome::from_trailers_only(call.response, content_type, &parts)
-        } else {
-            outcome::from_trailers(call.response, &parts)
-        }
-    }
-
-    fn end_with_trailers(&mut self, key: StreamKey, block: BlockId, only: bool) {
+    fn end_with_trailers(&mut self, key: StreamKey, block: Option<Box<FieldBlock>>, only: bool) {
         let Some(call) = self.http2.get(key) else { return };
-        let status = self.read_trailers(call, block, only);
+        let none = FieldBlock::new();
+        let status = read_trailers(call, block.as_deref().unwrap_or(&none), only);
         let verdict = match status.code() {
             Code::Ok if call.inbox.is_inside_message() => {
                 // G-061
@@ -188,13 +175,11 @@ impl Engine {
             _ => None,
         };
         let Some(call) = self.http2.get_mut(key) else { return };
-        call.end = match verdict {
-            Some(status) => {
-                let local = LocalEnd { status, origin: Origin::Local, unprocessed: false, trailers: block };
-                End::Local(Box::new(local))
-            }
-            None => End::Trailers { block, only, plain: status == Status::ok() },
-        };
+        call.trailers = block;
+        match verdict {
+            Some(status) => call.end_here(LocalEnd { status, origin: Origin::Local, unprocessed: false }),
+            None => call.end = End::Trailers { only, plain: status == Status::ok() },
+        }
         if status.code() != Code::Ok && !call.kind.server_streams() {
             // G-082: the status counts, not the message before it.
             self.drop_messages(key);
@@ -205,7 +190,7 @@ impl Engine {
     /// END_STREAM on DATA (G-052).
     pub(super) fn ended_by_data(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get(key) else { return };
-        if matches!(call.stage, Stage::Foreign { .. }) {
+        if call.stage == Stage::Foreign {
             return self.end_foreign(key);
         }
         let status = outcome::from_data_end(call.response);
@@ -216,10 +201,12 @@ impl Engine {
     /// G-048: the response is not gRPC; enough of it was seen.
     pub(super) fn end_foreign(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get(key) else { return };
-        let Stage::Foreign { body } = &call.stage else { return };
+        if call.stage != Stage::Foreign {
+            return;
+        }
         let none = FieldBlock::new();
-        let head = if let Head::Held(block) = call.head { self.http2.pool().block(block) } else { None };
-        let head = head.unwrap_or(&none);
+        let head = call.head_block.as_deref().unwrap_or(&none);
+        let body = call.rare.as_ref().map_or(&[][..], |rare| &rare.body);
         let content_type = head.fields().find(|field| field.name == b"content-type").map(|field| field.value);
         let status = outcome::not_grpc(call.response.http_status, content_type, body);
         self.fail(key, status, Stop::PeerFault);
@@ -240,8 +227,7 @@ impl Engine {
         if let Some(call) = self.http2.get_mut(key)
             && !call.has_ended()
         {
-            let local = LocalEnd { status, origin, unprocessed, trailers: BlockId::NONE };
-            call.end = End::Local(Box::new(local));
+            call.end_here(LocalEnd { status, origin, unprocessed });
         }
     }
 
@@ -311,6 +297,17 @@ impl Engine {
             }
             engine.tell_stopped(key, Stop::ConnectionLost);
         });
+    }
+}
+
+/// The outcome that trailers stand for.
+pub(super) fn read_trailers(call: &CallState, block: &FieldBlock, only: bool) -> Status {
+    let parts = TrailersParts::parse(grpc_fields(block));
+    if only {
+        let content_type = block.fields().find(|field| field.name == b"content-type").map(|field| field.value);
+        outcome::from_trailers_only(call.response, content_type, &parts)
+    } else {
+        outcome::from_trailers(call.response, &parts)
     }
 }
 

@@ -3,14 +3,15 @@
 use super::inbox::Rules;
 use super::read::Next;
 use super::server::Reading;
-use super::state::{CallState, End, Events, Head, Stage, Stop};
+use super::state::{CallState, End, Events, Stage, Stop};
 use super::timers::Timers;
-use crate::buffer::chunks::{BlockId, Chunk};
+use crate::buffer::chunks::Chunk;
 use crate::config::{ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::{self, Input, Part, Side, Step, StreamKey};
 use crate::time::Instant;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -66,8 +67,8 @@ pub struct Engine {
     /// What the windows of open calls have grown by.
     pub(super) grown_octets: u32,
     /// What the application was lent by the last verb.
-    pub(super) lent_chunk: Option<Chunk>,
-    pub(super) lent_block: Option<FieldBlock>,
+    pub(super) lent_chunk: Option<Box<Chunk>>,
+    pub(super) lent_block: Option<Box<FieldBlock>>,
     pub(super) scratch: Vec<u8>,
     pub(super) close_at: Option<Instant>,
     pub(super) trim_at: Option<Instant>,
@@ -175,8 +176,8 @@ impl Engine {
             input.take(len);
             return self.http2.consumed_late(len as u32);
         };
-        match &mut call.stage {
-            Stage::Open if !call.end.is_local() => {
+        match call.stage {
+            Stage::Open if call.end != End::Local => {
                 let rules = Rules {
                     limit: limits.max_receive_message,
                     encoding: call.receive_encoding,
@@ -204,7 +205,8 @@ impl Engine {
                     }
                 }
             }
-            Stage::Foreign { body } => {
+            Stage::Foreign => {
+                let body = &mut call.rare().body;
                 let octets = input.take(len);
                 let room = FOREIGN_BODY.saturating_sub(body.len());
                 body.extend_from_slice(octets.get(..room.min(len)).unwrap_or(octets));
@@ -214,7 +216,8 @@ impl Engine {
                     self.end_foreign(key);
                 }
             }
-            Stage::Rejected { received, .. } => {
+            Stage::Rejected => {
+                let received = &mut call.rare().rejected;
                 input.take(len);
                 *received = received.saturating_add(len as u32);
                 let enough = *received > REJECTED_BODY;
@@ -363,8 +366,8 @@ impl Engine {
     fn call_timer(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get(key) else { return };
         let stalled_at = call.progress.saturating_add(self.settings.limits.assembly_timeout);
-        match &call.stage {
-            Stage::Rejected { .. } => self.answer_rejected(key),
+        match call.stage {
+            Stage::Rejected => self.answer_rejected(key),
             Stage::Finished if call.deadline <= self.now => {
                 self.http2.reset(key, crate::frame::ErrorCode::CANCEL);
                 self.drop_call(key);
@@ -420,19 +423,10 @@ impl Engine {
         self.return_growth(key);
         let Some((call, pool)) = self.http2.parts(key) else { return };
         let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
-        let mut blocks = [call.own_head, call.content_type, call.own_trailers, BlockId::NONE, BlockId::NONE];
-        if let Head::Held(block) = call.head {
-            self.held_headers -= pool.block(block).map_or(0, held_size);
-            blocks[3] = block;
-        }
-        match &call.end {
-            End::Trailers { block, .. } => blocks[4] = *block,
-            End::Local(local) => blocks[4] = local.trailers,
-            _ => {}
-        }
-        self.held_headers -= pool.block(blocks[4]).map_or(0, held_size);
-        for block in blocks {
-            pool.drop_block(block);
+        self.held_headers -=
+            [&call.head_block, &call.trailers].into_iter().flatten().map(|block| held_size(block)).sum::<usize>();
+        for block in call.blocks() {
+            pool.give_kept(block.take());
         }
         self.http2.forget(key);
         self.http2.consumed_late(credit);
@@ -482,7 +476,14 @@ impl Engine {
     }
 
     pub(crate) fn heap_size(&self) -> usize {
-        self.http2.heap_size()
+        let mut calls = 0;
+        let mut next = self.http2.stream_from(0);
+        while let Some(key) = next {
+            next = self.http2.stream_from(key.index() + 1);
+            calls += self.http2.get(key).map_or(0, CallState::heap_size);
+        }
+        calls
+            + self.http2.heap_size()
             + self.timers.heap_size()
             + (self.loan_queue.capacity() + self.total_queue.capacity()) * size_of::<StreamKey>()
             + self.scratch.capacity()
@@ -500,9 +501,3 @@ const FOREIGN_BODY: usize = 256;
 
 /// Octets of a refused request that are read before it is answered (G-018).
 const REJECTED_BODY: u32 = 64 * 1024;
-
-impl End {
-    fn is_local(&self) -> bool {
-        matches!(self, Self::Local(_))
-    }
-}

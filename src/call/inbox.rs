@@ -1,8 +1,9 @@
 //! Received messages of one call, on their way from DATA to the application.
 
-use crate::buffer::chunks::{Chunk, Pool, Queue};
+use crate::buffer::chunks::{Chunk, Octets, Pool, Queue};
 use crate::grpc::message::{InvalidFlag, PREFIX_LEN, Prefix};
 use crate::http2::Input;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
@@ -155,7 +156,7 @@ impl Inbox {
             && payload <= left
             && let Some(bytes) = input.take_shared(payload)
         {
-            self.queue.push(pool, Chunk::Shared(bytes, WHOLE_MESSAGE | u8::from(compressed)));
+            self.queue.push_shared(pool, bytes, WHOLE_MESSAGE | u8::from(compressed));
             self.complete += 1;
             return Ok(payload);
         }
@@ -187,11 +188,11 @@ impl Inbox {
     }
 
     /// Takes the first whole message. A chunk that is used up is put into `lent`.
-    pub(super) fn take<'a>(&mut self, pool: &'a mut Pool, lent: &'a mut Option<Chunk>) -> Option<Payload<'a>> {
+    pub(super) fn take<'a>(&'a mut self, pool: &mut Pool, lent: &'a mut Option<Box<Chunk>>) -> Option<Payload<'a>> {
         if self.complete == 0 {
             return None;
         }
-        let (front, mark) = self.queue.front(pool)?;
+        let (front, mark) = self.queue.front()?;
         self.complete -= 1;
         if mark & WHOLE_MESSAGE != 0 {
             let len = front.len();
@@ -207,14 +208,14 @@ impl Inbox {
                 let end = chunk.octets().len();
                 Place::Chunk(chunk, end.saturating_sub(len)..end)
             }
-            None => Place::Buffer(self.queue.behind(pool, len)),
+            None => Place::Buffer(self.queue.behind(len)),
         };
         Some(Payload { place, compressed: prefix.compressed })
     }
 
     /// Octets that the next [`Inbox::take`] gives back to the peer's windows: prefix and payload.
-    pub(super) fn next_credit(&self, pool: &Pool) -> u32 {
-        match self.queue.front(pool) {
+    pub(super) fn next_credit(&self) -> u32 {
+        match self.queue.front() {
             Some((front, mark)) if mark & WHOLE_MESSAGE != 0 => (front.len() + PREFIX_LEN) as u32,
             Some((front, _)) => {
                 let length = |octets: &[u8; PREFIX_LEN]| Prefix::parse(*octets).map_or(0, |prefix| prefix.length);
@@ -222,6 +223,11 @@ impl Inbox {
             }
             None => 0,
         }
+    }
+
+    /// Bytes of heap behind the first chunk, which no pool counts.
+    pub(super) fn heap_size(&self) -> usize {
+        self.queue.heap_size()
     }
 
     /// Octets held, as they left the window, counted one message after the other.
@@ -245,7 +251,7 @@ impl Inbox {
     /// Drops all messages, whole or not; returns the octets to give back.
     pub(super) fn clear(&mut self, pool: &mut Pool) -> u32 {
         let mut credit = u32::from(self.prefix_len);
-        while let Some((front, mark)) = self.queue.front(pool) {
+        while let Some((front, mark)) = self.queue.front() {
             let len = front.len();
             credit += len as u32 + if mark & WHOLE_MESSAGE != 0 { PREFIX_LEN as u32 } else { 0 };
             if let Some(chunk) = self.queue.advance(pool, len) {
@@ -281,8 +287,8 @@ impl Payload<'_> {
     /// The payload as memory of the caller's own: shared where it is at least 4 KiB, copied where it is smaller.
     pub fn into_bytes(self) -> Bytes {
         match self.place {
-            Place::Chunk(Chunk::Shared(bytes, _), range) => bytes.slice(range),
-            Place::Chunk(Chunk::Copied(buffer), range) if range.len() >= SHARED_BUFFER => {
+            Place::Chunk(Chunk { octets: Octets::Shared(bytes, _), .. }, range) => bytes.slice(range),
+            Place::Chunk(Chunk { octets: Octets::Copied(buffer), .. }, range) if range.len() >= SHARED_BUFFER => {
                 Bytes::from(core::mem::take(buffer)).slice(range)
             }
             place => Bytes::copy_from_slice(place.octets()),
@@ -328,7 +334,7 @@ mod tests {
     fn drain(inbox: &mut Inbox, pool: &mut Pool) -> (Vec<(Vec<u8>, bool)>, u32) {
         let (mut all, mut credit) = (Vec::new(), 0);
         loop {
-            let next = inbox.next_credit(pool);
+            let next = inbox.next_credit();
             let mut lent = None;
             let Some(payload) = inbox.take(pool, &mut lent) else { return (all, credit) };
             credit += next;
@@ -389,7 +395,7 @@ mod tests {
             inbox.receive(&mut pool, &mut Input::slice(&wire), wire.len(), RULES).unwrap();
             let mut credit = 0;
             for _ in 0..take {
-                let (next, mut lent) = (inbox.next_credit(&pool), None);
+                let (next, mut lent) = (inbox.next_credit(), None);
                 if inbox.take(&mut pool, &mut lent).is_some() {
                     credit += next;
                 }

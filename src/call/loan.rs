@@ -148,7 +148,7 @@ impl Engine {
         let should = match call.inbox.complete() {
             complete if complete <= taking => call.inbox.partial(),
             // Nobody can read it before more arrives (G-081, G-084), so nobody could make room for that.
-            1 if !call.may_deliver(self.side) => call.inbox.next_credit(self.http2.pool()),
+            1 if !call.may_deliver(self.side) => call.inbox.next_credit(),
             _ => call.lent,
         };
         let Some(call) = self.http2.get_mut(key) else { return };

@@ -1,5 +1,6 @@
 //! Reading: what comes next, in the order of the wire (L-16).
 
+use super::client::read_trailers;
 use super::engine::{Engine, held_size};
 use super::inbox::Payload;
 use super::state::{CallState, End, Head, LocalEnd, Stage, Stop};
@@ -7,6 +8,7 @@ use crate::grpc::{Code, Status};
 use crate::hpack::FieldBlock;
 use crate::http2::{Origin, Side, StreamKey};
 use crate::time::Instant;
+use alloc::boxed::Box;
 
 /// What [`Engine::next`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,23 +67,18 @@ impl Engine {
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
-        let mut block = FieldBlock::new();
-        let mut deadline = None;
-        if let Some((call, pool)) = self.http2.parts(key) {
-            deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
-            if let Head::Held(id) = call.head {
-                block = pool.take_kept(id);
-            }
-            call.head = Head::Read;
-        }
+        let Some(call) = self.http2.get_mut(key) else { return (self.lent_block.insert(Box::default()), None) };
+        call.head = Head::Read;
+        let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
+        let block = call.head_block.take().unwrap_or_default();
         self.held_headers -= held_size(&block);
         (self.lent_block.insert(block), deadline)
     }
 
     /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows.
     pub(crate) fn take_message(&mut self, key: StreamKey) -> Option<Payload<'_>> {
-        let (call, pool) = self.http2.parts(key)?;
-        let credit = call.inbox.next_credit(pool);
+        let call = self.http2.get(key)?;
+        let credit = call.inbox.next_credit();
         let arriving = call.inbox.missing() > 0;
         let keeps_up = call.inbox.complete() == 1;
         self.consumed(key, credit);
@@ -106,21 +103,19 @@ impl Engine {
 
     /// Takes a client's outcome; the call is let go, its trailers are lent.
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
-        let local = match self.http2.get_mut(key).map(|call| core::mem::replace(&mut call.end, End::Read)) {
-            Some(End::Local(local)) => *local,
-            Some(End::Trailers { block, only, plain }) => {
-                let read = |call| if plain { Status::ok() } else { self.read_trailers(call, block, only) };
-                let status = self.http2.get(key).map_or(Status::from(Code::Unknown), read);
-                LocalEnd { status, origin: Origin::Peer, unprocessed: false, trailers: block }
-            }
-            _ => LocalEnd {
-                status: Status::from(Code::Unknown),
-                origin: Origin::Local,
-                unprocessed: false,
-                trailers: crate::buffer::chunks::BlockId::NONE,
-            },
+        let unknown = LocalEnd { status: Status::from(Code::Unknown), origin: Origin::Local, unprocessed: false };
+        let Some(call) = self.http2.get_mut(key) else {
+            let LocalEnd { status, origin, unprocessed } = unknown;
+            return Ended { status, origin, unprocessed, trailers: self.lent_block.insert(Box::default()) };
         };
-        let block = self.http2.pool_mut().take_kept(local.trailers);
+        let block = call.trailers.take().unwrap_or_default();
+        let local = match core::mem::replace(&mut call.end, End::Read) {
+            End::Trailers { only, plain } => {
+                let status = if plain { Status::ok() } else { read_trailers(call, &block, only) };
+                LocalEnd { status, origin: Origin::Peer, unprocessed: false }
+            }
+            _ => call.rare.as_mut().and_then(|rare| rare.local.take()).unwrap_or(unknown),
+        };
         self.held_headers -= held_size(&block);
         self.drop_call(key);
         let trailers = self.lent_block.insert(block);
@@ -131,9 +126,9 @@ impl Engine {
 impl CallState {
     /// What the next read would give.
     pub(super) fn next(&self, side: Side) -> Next {
-        match (self.head, &self.stage) {
-            (_, Stage::Rejected { .. } | Stage::Finished | Stage::Foreign { .. }) => return Next::Nothing,
-            (Head::Held(_), _) => return Next::Head,
+        match (self.head, self.stage) {
+            (_, Stage::Rejected | Stage::Finished | Stage::Foreign) => return Next::Nothing,
+            (Head::Held, _) => return Next::Head,
             _ => {}
         }
         if self.inbox.complete() > 0 {

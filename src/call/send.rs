@@ -217,7 +217,7 @@ impl Engine {
         let pool = self.http2.pool_mut();
         let mut block = pool.take_block();
         metadata.fields(Block::Response).for_each(|field| block.push(crate::config::wire_field(field)));
-        let block = pool.keep_block(block);
+        let block = pool.keep(block);
         if let Some(call) = self.http2.get_mut(key) {
             (call.own_head, call.sending) = (block, Sending::Messages);
         }

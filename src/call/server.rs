@@ -4,7 +4,6 @@ use super::client::grpc_fields;
 use super::engine::{Engine, REJECTION_PATIENCE, held_size};
 use super::inbox::Encoding;
 use super::state::{CallState, End, Events, Head, Sending, Stage, Stop};
-use crate::buffer::chunks::BlockId;
 use crate::config::Settings;
 use crate::error::Misuse;
 use crate::frame::ErrorCode;
@@ -76,17 +75,17 @@ impl Engine {
         };
         let deadline = reading.timeout.map(|timeout| self.now.saturating_add(timeout));
         let content_type = if reading.plain_content_type {
-            BlockId::NONE
+            None
         } else {
             let pool = self.http2.pool_mut();
             let mut echo = pool.take_block();
             block.fields().filter(|field| field.name == b"content-type").take(1).for_each(|field| echo.push(field));
-            pool.keep_block(echo)
+            pool.keep(echo)
         };
         self.held_headers += held_size(&block);
-        let head = Head::Held(self.http2.pool_mut().keep_block(block));
+        let block = self.http2.pool_mut().keep(block);
         if let Some(call) = self.http2.get_mut(key) {
-            call.head = head;
+            (call.head, call.head_block) = (Head::Held, block);
             call.accepted = reading.accepted;
             call.receive_encoding = reading.encoding;
             call.content_type = content_type;
@@ -124,7 +123,8 @@ impl Engine {
     fn reject(&mut self, key: StreamKey, rejection: Rejection, end_stream: bool) {
         let in_full = matches!(rejection.reason(), RejectionReason::ContentType | RejectionReason::Method);
         if let Some(call) = self.http2.get_mut(key) {
-            call.stage = Stage::Rejected { rejection: Box::new(rejection), received: 0 };
+            call.stage = Stage::Rejected;
+            call.rare().rejection = Some(rejection);
         }
         // G-018: an answer with a body waits for the request, as generic HTTP clients expect.
         if end_stream || !in_full {
@@ -137,8 +137,8 @@ impl Engine {
     pub(super) fn answer_rejected(&mut self, key: StreamKey) {
         let short = self.told_at_length;
         let Some(call) = self.http2.get(key) else { return };
-        let Stage::Rejected { rejection, .. } = &call.stage else { return };
-        if call.sending != Sending::NoHead {
+        let Some(rejection) = call.rare.as_ref().and_then(|rare| rare.rejection.as_ref()) else { return };
+        if call.stage != Stage::Rejected || call.sending != Sending::NoHead {
             return;
         }
         let body = rejection.body(short).map(alloc::string::String::from);
@@ -158,7 +158,7 @@ impl Engine {
     pub(super) fn half_closed(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get_mut(key) else { return };
         match call.stage {
-            Stage::Rejected { .. } => return self.answer_rejected(key),
+            Stage::Rejected => return self.answer_rejected(key),
             Stage::Open => {}
             _ => return,
         }
@@ -190,7 +190,7 @@ impl Engine {
         if !call.is_open() || !call.kind_known || call.kind.client_streams() {
             return;
         }
-        match (call.received, &call.end) {
+        match (call.received, call.end) {
             (0, End::HalfClosed) => {
                 self.wrong_cardinality(key, "the method takes one message, and the client sent none")
             }
@@ -275,12 +275,12 @@ impl Engine {
             self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
             return;
         }
-        let block = block.map_or(BlockId::NONE, |block| self.http2.pool_mut().keep_block(block));
+        let block = block.and_then(|block| self.http2.pool_mut().keep(block));
         if let Some((call, pool)) = self.http2.parts(key) {
             call.sending = if only { Sending::TrailersOnly } else { Sending::Closed };
             call.own_code = status.code();
             // There are some already where this status takes the place of a response that cannot be sent.
-            pool.drop_block(core::mem::replace(&mut call.own_trailers, block));
+            pool.give_kept(core::mem::replace(&mut call.own_trailers, block));
         }
         if only {
             self.http2.begin(key);
@@ -295,7 +295,7 @@ impl Engine {
         status: &Status,
         metadata: &Metadata,
         only: bool,
-    ) -> Option<FieldBlock> {
+    ) -> Option<Box<FieldBlock>> {
         let content_type = self.http2.get(key).map_or(0, |call| self.content_type_of(call).len());
         let codings = self.settings.accept_encoding();
         let head = if only { crate::grpc::Trailers::only_overhead("", codings) + content_type } else { 0 };
@@ -318,8 +318,8 @@ impl Engine {
     }
 
     /// What the response's `content-type` says (G-036).
-    pub(super) fn content_type_of<'a>(&'a self, call: &CallState) -> &'a [u8] {
-        let echo = self.http2.pool().block(call.content_type).and_then(|block| block.fields().next());
+    pub(super) fn content_type_of<'a>(&self, call: &'a CallState) -> &'a [u8] {
+        let echo = call.content_type.as_ref().and_then(|block| block.fields().next());
         echo.map_or(content_type::GRPC.as_bytes(), |field| field.value)
     }
 

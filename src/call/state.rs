@@ -1,9 +1,10 @@
 //! What the engine knows of one call; it lives inside the call's stream.
 
 use super::inbox::{Encoding, Inbox};
-use crate::buffer::chunks::BlockId;
+use crate::buffer::chunks::block_heap_size;
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::{Code, Kind, Rejection, Status};
+use crate::hpack::FieldBlock;
 use crate::http2::{Origin, Side};
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -24,18 +25,13 @@ pub enum Stop {
 }
 
 /// Where a call stands, seen from the application.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// A server's call whose request was refused; it is answered without the application.
-    Rejected {
-        rejection: Box<Rejection>,
-        received: u32,
-    },
+    Rejected,
     Open,
-    /// A client's call whose response is not gRPC; the start of its body goes into the status message (G-048).
-    Foreign {
-        body: Vec<u8>,
-    },
+    /// A client's call whose response is not gRPC.
+    Foreign,
     /// It can only be read to its end, and on a server be let go.
     Stopped(Stop),
     /// A server's call that the application has let go of; its trailers are on their way.
@@ -46,26 +42,25 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head {
     Awaited,
-    /// Not read yet; the block is kept.
-    Held(BlockId),
+    /// Not read yet: it is [`CallState::head_block`].
+    Held,
     Read,
 }
 
 /// How the peer's messages ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Awaited,
     /// A server's: the client has half-closed.
     HalfClosed,
-    /// A client's: by trailers, which are kept; `only` without a head before them, `plain` where they say OK and
-    /// nothing about it.
+    /// A client's: by trailers, which are [`CallState::trailers`]; `only` without a head before them, `plain` where they
+    /// say OK and nothing about it.
     Trailers {
-        block: BlockId,
         only: bool,
         plain: bool,
     },
-    /// A client's: by anything else.
-    Local(Box<LocalEnd>),
+    /// A client's: by anything else, which is [`Rare::local`].
+    Local,
     /// It was read.
     Read,
 }
@@ -76,7 +71,17 @@ pub(super) struct LocalEnd {
     pub(super) status: Status,
     pub(super) origin: Origin,
     pub(super) unprocessed: bool,
-    pub(super) trailers: BlockId,
+}
+
+/// What few calls have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rare {
+    /// Why a server refuses the request, and how much of its body has arrived since.
+    pub(super) rejection: Option<Rejection>,
+    pub(super) rejected: u32,
+    /// The start of a response that is not gRPC, for the status message (G-048).
+    pub(super) body: Vec<u8>,
+    pub(super) local: Option<LocalEnd>,
 }
 
 /// What our own side has said so far.
@@ -136,7 +141,9 @@ pub(crate) struct CallState {
     pub(super) awaits_total: bool,
     pub(super) inbox: Inbox,
     pub(super) head: Head,
+    pub(super) head_block: Option<Box<FieldBlock>>,
     pub(super) end: End,
+    pub(super) trailers: Option<Box<FieldBlock>>,
     /// Messages received, whole, taken or not.
     pub(super) received: u32,
     /// Octets lent beyond the window for the arriving message.
@@ -160,13 +167,14 @@ pub(crate) struct CallState {
     pub(super) sending: Sending,
     pub(super) sent: u32,
     /// The request's header list, or the response's metadata and content type, until they are sent.
-    pub(super) own_head: BlockId,
+    pub(super) own_head: Option<Box<FieldBlock>>,
     /// What the response's `content-type` echoes, where it is not plain `application/grpc`.
-    pub(super) content_type: BlockId,
+    pub(super) content_type: Option<Box<FieldBlock>>,
     /// The response's coding, by its place in the config's list.
     pub(super) own_encoding: Option<u8>,
-    pub(super) own_trailers: BlockId,
+    pub(super) own_trailers: Option<Box<FieldBlock>>,
     pub(super) own_code: Code,
+    pub(super) rare: Option<Box<Rare>>,
 }
 
 impl Default for CallState {
@@ -181,7 +189,9 @@ impl Default for CallState {
             awaits_total: false,
             inbox: Inbox::EMPTY,
             head: Head::Awaited,
+            head_block: None,
             end: End::Awaited,
+            trailers: None,
             received: 0,
             lent: 0,
             grown: 0,
@@ -196,23 +206,24 @@ impl Default for CallState {
             may_send_compressed: false,
             sending: Sending::NoHead,
             sent: 0,
-            own_head: BlockId::NONE,
-            content_type: BlockId::NONE,
+            own_head: None,
+            content_type: None,
             own_encoding: None,
-            own_trailers: BlockId::NONE,
+            own_trailers: None,
             own_code: Code::Ok,
+            rare: None,
         }
     }
 }
 
 impl CallState {
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open | Stage::Foreign { .. })
+        matches!(self.stage, Stage::Open | Stage::Foreign)
     }
 
     /// Whether the application may still name it.
     pub(super) fn is_shown(&self) -> bool {
-        matches!(self.stage, Stage::Open | Stage::Foreign { .. } | Stage::Stopped(_))
+        matches!(self.stage, Stage::Open | Stage::Foreign | Stage::Stopped(_))
     }
 
     /// Messages that have at least begun to arrive. A second one need not be whole to be one too many: behind the first,
@@ -230,6 +241,28 @@ impl CallState {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        !matches!(self.end, End::Awaited)
+        self.end != End::Awaited
+    }
+
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Gives the call an outcome that was made here.
+    pub(super) fn end_here(&mut self, local: LocalEnd) {
+        self.end = End::Local;
+        self.rare().local = Some(local);
+    }
+
+    /// Bytes of heap that it holds and no pool counts.
+    pub(super) fn heap_size(&self) -> usize {
+        let blocks = [&self.head_block, &self.trailers, &self.own_head, &self.own_trailers, &self.content_type];
+        let blocks: usize = blocks.into_iter().flatten().map(block_heap_size).sum();
+        blocks + self.inbox.heap_size() + self.rare.as_ref().map_or(0, |rare| size_of::<Rare>() + rare.body.capacity())
+    }
+
+    /// The header lists that it holds.
+    pub(super) fn blocks(&mut self) -> [&mut Option<Box<FieldBlock>>; 5] {
+        [&mut self.head_block, &mut self.trailers, &mut self.own_head, &mut self.own_trailers, &mut self.content_type]
     }
 }

@@ -4,7 +4,6 @@ use super::client::deadline_exceeded;
 use super::engine::Engine;
 use super::state::{Sending, Stage, Stop};
 use crate::buffer::WriteBuf;
-use crate::buffer::chunks::BlockId;
 use crate::config::{Settings, wire_field};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
@@ -33,9 +32,8 @@ impl Engine {
 
     fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let id = core::mem::replace(&mut call.own_head, BlockId::NONE);
         let deadline = call.deadline;
-        let mut block = self.http2.pool_mut().take_kept(id);
+        let mut block = call.own_head.take().unwrap_or_default();
         // G-124: of the time that remains now.
         let remaining = deadline.saturating_since(self.now);
         let value = (deadline != Instant::MAX).then(|| timeout::encode(remaining, self.settings.timeout_precision));
@@ -62,22 +60,21 @@ impl Engine {
 
     fn write_response(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get(key) else { return };
-        if matches!(call.stage, Stage::Rejected { .. }) {
+        if call.stage == Stage::Rejected {
             return self.write_rejection(key, output);
         }
         if call.sending == Sending::TrailersOnly {
             return self.write_trailers_only(key, output);
         }
-        let (own_head, encoding) = (call.own_head, call.own_encoding);
-        let echo = call.content_type;
-        let usual = (own_head, echo, encoding) == (BlockId::NONE, BlockId::NONE, None);
+        let usual = call.own_head.is_none() && call.content_type.is_none() && call.own_encoding.is_none();
         if usual && self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize {
             return self.http2.send_head_block(key, &self.settings.response, false, output);
         }
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let (block, echo) = (call.own_head.take().unwrap_or_default(), call.content_type.take().unwrap_or_default());
+        let encoding = call.own_encoding;
         let codings = self.settings.codings.as_str().as_bytes();
         let encoding = encoding.and_then(|place| parse_list(codings).nth(usize::from(place) + 1));
-        let echo = self.http2.pool_mut().take_kept(echo);
-        let block = self.http2.pool_mut().take_kept(own_head);
         let content_type = echo.fields().next().map_or(DEFAULT_CONTENT_TYPE, |field| field);
         let encoding = encoding.map(|name| Field::new(b"grpc-encoding", name));
         let extra = encoding.into_iter().chain(accept_encoding(&self.settings));
@@ -92,9 +89,9 @@ impl Engine {
         }
         let pool = self.http2.pool_mut();
         pool.give_block(block);
-        let echo = pool.keep_block(echo);
+        let echo = pool.keep(echo);
         if let Some(call) = self.http2.get_mut(key) {
-            (call.own_head, call.content_type) = (BlockId::NONE, echo);
+            call.content_type = echo;
         }
         if !fits {
             // G-059: the client is told so instead, if it can be told anything.
@@ -121,7 +118,8 @@ impl Engine {
     fn write_rejection(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
         let only = call.sending == Sending::TrailersOnly;
-        let Stage::Rejected { rejection, .. } = core::mem::replace(&mut call.stage, Stage::Finished) else { return };
+        call.stage = Stage::Finished;
+        let Some(rejection) = call.rare().rejection.take() else { return };
         let mut scratch = core::mem::take(&mut self.scratch);
         self.http2.send_head(key, rejection.fields(&mut scratch).map(wire_field), only, output);
         self.scratch = scratch;
@@ -132,10 +130,8 @@ impl Engine {
 
     fn write_trailers_only(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (trailers, code) = (core::mem::replace(&mut call.own_trailers, BlockId::NONE), call.own_code);
-        let echo = core::mem::replace(&mut call.content_type, BlockId::NONE);
-        let pool = self.http2.pool_mut();
-        let (trailers, echo) = (pool.take_kept(trailers), pool.take_kept(echo));
+        let (trailers, code) = (call.own_trailers.take().unwrap_or_default(), call.own_code);
+        let echo = call.content_type.take().unwrap_or_default();
         let content_type = echo.fields().next().unwrap_or(DEFAULT_CONTENT_TYPE);
         let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
         let head = [STATUS_OK, content_type].into_iter().chain(accept_encoding(&self.settings));
@@ -149,8 +145,7 @@ impl Engine {
 
     fn write_trailers(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (trailers, code) = (core::mem::replace(&mut call.own_trailers, BlockId::NONE), call.own_code);
-        let trailers = self.http2.pool_mut().take_kept(trailers);
+        let (trailers, code) = (call.own_trailers.take().unwrap_or_default(), call.own_code);
         let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
         self.http2.send_trailers(key, plain.into_iter().chain(trailers.fields()), output);
         self.http2.pool_mut().give_block(trailers);

@@ -59,6 +59,7 @@
 #[cfg(feature = "testing")]
 pub(crate) mod audit;
 mod closed;
+mod common;
 mod config;
 mod connection;
 mod counters;
@@ -69,7 +70,7 @@ mod flow;
 mod guard;
 mod id_map;
 mod input;
-mod links;
+mod lines;
 mod outgoing;
 mod queue;
 mod reader;

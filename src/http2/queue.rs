@@ -3,29 +3,22 @@
 use super::connection::Connection;
 use super::slots::StreamKey;
 use super::stream::{Ending, Send};
-use crate::buffer::chunks::Chunk;
-use crate::frame::DEFAULT_MAX_FRAME_SIZE;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// Payloads of at least this size are put into the output by reference.
 pub(super) const SHARE_FROM: usize = 4096;
 
-/// Small pieces are joined until a buffer holds this much: one full DATA frame.
-const JOIN_UP_TO: usize = DEFAULT_MAX_FRAME_SIZE as usize;
+/// Small pieces are joined until a buffer holds this much.
+pub(super) const JOIN_UP_TO: usize = 4096;
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// Queues octets that `write` appends to a pooled buffer, which may hold what was queued before.
     /// Sent as DATA as the windows allow. Nothing happens (and `write` is not called) once the stream is closed.
     pub fn send(&mut self, key: StreamKey, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(stream) = self.slots.get_mut(key) else { return };
-        if stream.is_closed() || stream.send() == Send::Ended {
-            return;
+        if let Some((stream, common)) = self.at(key) {
+            common.send(stream, write);
         }
-        let before = stream.outbox.len();
-        stream.outbox.write(&mut self.pool, JOIN_UP_TO, JOIN_UP_TO, write);
-        self.queued = self.queued - before + stream.outbox.len();
-        self.schedule(key);
     }
 
     /// Queues octets by reference; short ones are copied.
@@ -33,22 +26,22 @@ impl<T> Connection<T> {
         if octets.len() < SHARE_FROM {
             return self.send(key, |buffer| buffer.extend_from_slice(&octets));
         }
-        let Some(stream) = self.slots.get_mut(key) else { return };
-        if stream.is_closed() || stream.send() == Send::Ended {
+        let Some((stream, common)) = self.at(key) else { return };
+        if stream.send() == Send::Ended {
             return;
         }
-        self.queued += octets.len();
-        stream.outbox.push(&mut self.pool, Chunk::Shared(octets, 0));
-        self.schedule(key);
+        common.queued += octets.len();
+        stream.outbox.push_shared(&mut common.pool, octets, 0);
+        common.schedule(stream);
     }
 
     /// Queues a buffer of the pool, which goes back there once its octets have left.
     pub(crate) fn send_buffer(&mut self, key: StreamKey, buffer: Vec<u8>) {
         let stream = self.slots.get_mut(key).filter(|stream| stream.send() != Send::Ended);
-        let Some(stream) = stream else { return self.pool.give_buffer(buffer) };
-        self.queued += buffer.len();
-        stream.outbox.push(&mut self.pool, Chunk::Copied(buffer));
-        self.schedule(key);
+        let Some(stream) = stream else { return self.common.pool.give_buffer(buffer) };
+        self.common.queued += buffer.len();
+        stream.outbox.push_buffer(&mut self.common.pool, buffer);
+        self.common.schedule(stream);
     }
 
     /// Drops what is queued on a stream whose HEADERS have not left, so that another response can take its place.
@@ -56,8 +49,7 @@ impl<T> Connection<T> {
         if let Some(stream) = self.slots.get_mut(key)
             && stream.send() == Send::Head
         {
-            self.queued -= stream.outbox.len();
-            stream.outbox.clear(&mut self.pool);
+            self.common.drop_queue(stream);
             stream.ending = Ending::Open;
         }
     }
@@ -77,6 +69,6 @@ impl<T> Connection<T> {
 
     /// Octets queued to send on all streams.
     pub fn queued_in_all(&self) -> usize {
-        self.queued
+        self.common.queued
     }
 }

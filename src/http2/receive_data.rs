@@ -14,16 +14,16 @@ use crate::time::Instant;
 /// Octets of real DATA that give one token for empty frames back.
 const REFUND_EVERY: u32 = 16 * 1024;
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// Judges a DATA frame by its head: windows first, since they count whatever becomes of the payload (H-120).
     pub(super) fn begin_data(&mut self, now: Instant, head: Head) -> Result<Option<Step>, Fault> {
-        if !self.receive_window.spend(head.length) {
+        if !self.common.receive_window.spend(head.length) {
             let reason = "DATA beyond the connection's window (RFC 9113 section 6.9)";
             return Err(Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, reason));
         }
-        if self.receive_window.available() == 0
+        if self.common.receive_window.available() == 0
             && self.exhaustion == Exhaustion::No
-            && self.receive_window.owed() < i64::from(self.credit_threshold())
+            && self.common.receive_window.owed() < i64::from(self.credit_threshold())
         {
             self.exhaustion = Exhaustion::New;
         }
@@ -188,7 +188,7 @@ impl<T> Connection<T> {
             None => {
                 // H-035, G-193: discarded octets are credited to the connection.
                 input.take(len);
-                self.receive_window.owe(len as u32);
+                self.common.receive_window.owe(len as u32);
                 Step::Nothing
             }
         }
@@ -197,7 +197,7 @@ impl<T> Connection<T> {
     fn discard(&mut self, stream: Option<StreamKey>, octets: u32) {
         match stream {
             Some(key) => self.consumed(key, octets),
-            None => self.receive_window.owe(octets),
+            None => self.common.receive_window.owe(octets),
         }
     }
 
@@ -223,7 +223,7 @@ impl<T> Connection<T> {
             self.close_cleanly(key);
         } else {
             stream.received(Receive::Ended);
-            self.credits.remove(&mut self.slots, key);
+            self.common.lines.forgive(stream);
         }
     }
 

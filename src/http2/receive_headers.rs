@@ -9,7 +9,7 @@ use super::outgoing::OurSettings;
 use super::reader::OpenBlock;
 use super::slots::StreamKey;
 use super::step::{Part, Step};
-use super::stream::{Receive, Send, State, Stream};
+use super::stream::{Receive, Send, State};
 use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
 use crate::hpack::{BlockLimits, DecodeError, Decoded, Start};
 use crate::time::Instant;
@@ -162,7 +162,7 @@ impl<T: Default> Connection<T> {
 
     fn block_without_stream(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
         let stream = block.stream;
-        if self.side == Side::Server && stream.is_client() && stream > self.highest_remote {
+        if self.common.side == Side::Server && stream.is_client() && stream > self.highest_remote {
             return self.request(now, block, oversized);
         }
         // H-030, H-040
@@ -233,9 +233,12 @@ impl<T: Default> Connection<T> {
         }
         let receive = if block.end_stream { Receive::Ended } else { Receive::Body };
         let state = State::Live { send: Send::Head, receive };
-        let mut stream = Stream::new(id, state, self.peer.initial_window, self.starting_window(), T::default());
+        let window = self.starting_window();
+        self.common.lines.tidy(&self.slots);
+        let Some(stream) = self.slots.insert() else { return self.refuse(now, id) };
+        stream.start(id, state, self.peer.initial_window, window);
         stream.content_left = summary.content_length;
-        let Some(key) = self.slots.insert(stream) else { return self.refuse(now, id) };
+        let key = stream.key;
         self.ids.insert(id.get(), key.index() as u32);
         self.active += 1;
         Ok(Step::Headers { stream: key, part: Part::Request, status: 0, end_stream: block.end_stream, oversized })

@@ -1,7 +1,8 @@
 //! The life of one stream, RFC 9113 §5.1.
 
 use super::flow::{ReceiveWindow, SendWindow};
-use super::links::{LANES, Link};
+use super::lines::Place;
+use super::slots::StreamKey;
 use crate::buffer::chunks::Queue;
 use crate::frame::StreamId;
 use crate::time::Instant;
@@ -56,13 +57,22 @@ pub(super) enum Ending {
     Trailers,
 }
 
+/// All that is known of one stream. It lives in its slot, and is never moved.
 #[derive(Clone, Debug)]
-pub(super) struct Stream<T> {
+pub(crate) struct Stream<T> {
+    pub(super) key: StreamKey,
     pub(super) id: StreamId,
     pub(super) state: State,
     pub(super) ending: Ending,
     /// The response may begin: the layer above is asked for its head.
     pub(super) head_wanted: bool,
+    /// The line in which it waits for its turn to send, and the number of that turn.
+    pub(super) place: Place,
+    pub(super) turn: u32,
+    /// It owes the peer a WINDOW_UPDATE.
+    pub(super) owes: bool,
+    /// The layer above wants to come back to it.
+    pub(super) noticed: bool,
     pub(super) send_window: SendWindow,
     pub(super) receive_window: ReceiveWindow,
     /// Octets of `content-length` still to come.
@@ -70,31 +80,59 @@ pub(super) struct Stream<T> {
     pub(super) outbox: Queue,
     /// Since when no DATA could leave for want of window; [`Instant::MAX`] while it can.
     pub(super) stalled_since: Instant,
-    /// It waits a moment for more window than it has.
-    pub(super) held: bool,
     /// The layer above wants to know when no more than this is queued.
     pub(super) watch: Option<u32>,
-    pub(super) links: [Link; LANES],
-    pub(super) upper: T,
+    pub(crate) upper: T,
 }
 
-impl<T> Stream<T> {
-    pub(super) fn new(id: StreamId, state: State, send_window: u32, receive_window: u32, upper: T) -> Self {
+impl<T: Default> Stream<T> {
+    /// What a free slot holds.
+    pub(super) fn vacant(key: StreamKey) -> Self {
         Self {
-            id,
-            state,
+            key,
+            id: StreamId::ZERO,
+            state: State::Closed,
             ending: Ending::Open,
             head_wanted: false,
-            send_window: SendWindow::new(send_window),
-            receive_window: ReceiveWindow::new(receive_window),
+            place: Place::Out,
+            turn: 0,
+            owes: false,
+            noticed: false,
+            send_window: SendWindow::new(0),
+            receive_window: ReceiveWindow::new(0),
             content_left: None,
             outbox: Queue::EMPTY,
             stalled_since: Instant::MAX,
-            held: false,
             watch: None,
-            links: [Link::OUT; LANES],
-            upper,
+            upper: T::default(),
         }
+    }
+
+    /// Back to that, field by field: a new one would have to be moved here.
+    pub(super) fn vacate(&mut self) {
+        self.id = StreamId::ZERO;
+        self.state = State::Closed;
+        self.ending = Ending::Open;
+        self.head_wanted = false;
+        self.content_left = None;
+        self.stalled_since = Instant::MAX;
+        self.watch = None;
+        self.upper = T::default();
+    }
+
+    /// The stream of a slot begins.
+    #[inline]
+    pub(super) fn start(&mut self, id: StreamId, state: State, send_window: u32, receive_window: u32) {
+        self.id = id;
+        self.state = state;
+        self.send_window = SendWindow::new(send_window);
+        self.receive_window = ReceiveWindow::new(receive_window);
+    }
+}
+
+impl<T> Stream<T> {
+    pub(crate) fn key(&self) -> StreamKey {
+        self.key
     }
 
     pub(super) fn send(&self) -> Send {
@@ -139,19 +177,23 @@ impl<T> Stream<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Receive, Send, State, Stream};
+    use super::{Receive, Send, State};
     use crate::frame::StreamId;
+    use crate::http2::slots::Slots;
 
     #[test]
     fn closed_only_when_both_halves_ended_in_either_order() {
         let open = State::Live { send: Send::Body, receive: Receive::Body };
-        let mut stream = Stream::new(StreamId::new(1), open, 1, 1, ());
+        let mut slots = Slots::<()>::new();
+        let stream = slots.insert().unwrap();
+        stream.start(StreamId::new(1), open, 1, 1);
         stream.sent(Send::Ended);
         assert_eq!(stream.state, State::Live { send: Send::Ended, receive: Receive::Body });
         stream.received(Receive::Ended);
         assert!(stream.is_closed());
 
-        let mut stream = Stream::new(StreamId::new(1), open, 1, 1, ());
+        let stream = slots.insert().unwrap();
+        stream.start(StreamId::new(3), open, 1, 1);
         stream.received(Receive::Ended);
         assert!(!stream.is_closed());
         stream.sent(Send::Ended);

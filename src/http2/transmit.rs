@@ -2,6 +2,7 @@
 
 use super::config::Side;
 use super::connection::{Connection, Exhaustion};
+use super::lines::Place;
 use super::outgoing::{OurSettings, SHUTDOWN_PING};
 use super::queue::SHARE_FROM;
 use super::slots::StreamKey;
@@ -19,7 +20,7 @@ use alloc::vec::Vec;
 /// Where a reader cannot go on, credit is announced from here on, in octets.
 const WORTHWHILE_CREDIT: u32 = 1024;
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// Whether [`transmit_step`](Self::transmit_step) has something to say.
     pub fn wants_transmit(&self) -> bool {
         if self.ended {
@@ -27,10 +28,10 @@ impl<T> Connection<T> {
         }
         self.control.is_pending()
             || self.owes_credit()
-            || !self.credits.is_empty()
-            || !self.ready.is_empty()
+            || self.common.lines.is_any_owing()
+            || !self.common.lines.is_empty(Place::Ready)
             || self.may_unblock()
-            || (self.waiting_len > 0 && self.may_start())
+            || (self.waiting_streams() > 0 && self.may_start())
     }
 
     /// Adds frames to `output` until its target is met, nothing is left to say, or a header block is needed, which
@@ -49,7 +50,7 @@ impl<T> Connection<T> {
         if self.control.is_pending() {
             self.write_replies(now, output);
         }
-        if self.queued > self.config.crowded_queue as usize || self.stalls.is_crowded() {
+        if self.common.queued > self.config.crowded_queue as usize || self.stalls.is_crowded() {
             self.watch_crowd(now);
         }
         self.write_credit(output);
@@ -59,10 +60,12 @@ impl<T> Connection<T> {
                 return Transmit::Done;
             }
             self.unblock();
-            let Some(key) = self.ready.front(&self.slots) else { return Transmit::Done };
-            let Some(stream) = self.slots.get(key) else { return Transmit::Done };
+            let Some(key) = self.common.lines.first(Place::Ready, &self.slots) else { return Transmit::Done };
+            let Some(stream) = self.slots.get_mut(key) else { return Transmit::Done };
             match (stream.send(), stream.ending, stream.outbox.is_empty()) {
-                (Send::Head, ..) if self.side == Side::Client || stream.head_wanted => return Transmit::Head(key),
+                (Send::Head, ..) if self.common.side == Side::Client || stream.head_wanted => {
+                    return Transmit::Head(key);
+                }
                 (Send::Body, ..) if stream.head_wanted => return Transmit::Head(key),
                 (Send::Body, Ending::Trailers, true) => return Transmit::Trailers(key),
                 (Send::Body, Ending::Data, true) => self.write_data(key, 0, output),
@@ -72,7 +75,7 @@ impl<T> Connection<T> {
                         return Transmit::Drained(key);
                     }
                 }
-                _ => self.ready.remove(&mut self.slots, key),
+                _ => self.common.lines.leave(stream),
             }
         }
     }
@@ -118,11 +121,10 @@ impl<T> Connection<T> {
         write_block(stream.id, end, self.peer.max_frame_size, output, |out| encode(&mut self.encoder, out));
         if end {
             // Nothing can follow: what was queued before the caller decided to end here is dropped.
-            self.queued -= stream.outbox.len();
-            stream.outbox.clear(&mut self.pool);
+            self.common.drop_queue(stream);
             self.sent_end(key);
         } else {
-            self.schedule(key);
+            self.common.schedule(stream);
         }
     }
 
@@ -147,8 +149,8 @@ impl<T> Connection<T> {
         if self.slots.get(key).is_some_and(|stream| stream.receive() == Receive::Ended) {
             return self.close_cleanly(key);
         }
-        self.leave_send_lane(key);
         if let Some(stream) = self.slots.get_mut(key) {
+            self.common.lines.leave(stream);
             stream.sent(Send::Ended);
         }
     }
@@ -161,46 +163,52 @@ impl<T> Connection<T> {
 
     /// Streams that waited for the peer's limit join the turns, in order (G-163).
     fn start_waiting(&mut self) {
-        while self.waiting_len > 0 && self.may_start() {
-            let Some(key) = self.waiting.front(&self.slots) else { return };
-            self.waiting.remove(&mut self.slots, key);
-            self.waiting_len -= 1;
+        while self.waiting_streams() > 0 && self.may_start() {
+            let Some(key) = self.common.lines.first(Place::Waiting, &self.slots) else { return };
             self.active += 1;
             if let Some(stream) = self.slots.get_mut(key) {
                 stream.sent(Send::Head);
+                self.common.lines.leave(stream);
+                self.common.lines.join(Place::Ready, stream);
             }
-            self.ready.push(&mut self.slots, key);
+        }
+    }
+
+    /// The stream leaves its line, and joins another one.
+    pub(super) fn move_to(&mut self, place: Place, key: StreamKey) {
+        if let Some(stream) = self.slots.get_mut(key) {
+            self.common.lines.leave(stream);
+            self.common.lines.join(place, stream);
         }
     }
 
     fn may_unblock(&self) -> bool {
-        !self.blocked.is_empty() && self.send_window.available() >= self.stalls.unblock_from.max(1)
+        !self.common.lines.is_empty(Place::Blocked) && self.send_window.available() >= self.stalls.unblock_from.max(1)
     }
 
     /// One stream for each turn while the connection's window lasts: were it all of them, a peer that grants an octet at
     /// a time could make every stream move each time (T-17).
     fn unblock(&mut self) {
         if self.may_unblock()
-            && let Some(key) = self.blocked.front(&self.slots)
+            && let Some(key) = self.common.lines.first(Place::Blocked, &self.slots)
         {
             self.stalls.unblock_from = 1;
-            self.blocked.remove(&mut self.slots, key);
-            self.ready.push(&mut self.slots, key);
+            self.move_to(Place::Ready, key);
         }
     }
 
     /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn.
     fn data_turn(&mut self, now: Instant, key: StreamKey, output: &mut WriteBuf) {
-        let Some(stream) = self.slots.get(key) else { return };
+        let Some(stream) = self.slots.get_mut(key) else { return };
         let stream_window = stream.send_window.available();
         if stream_window == 0 {
-            self.ready.remove(&mut self.slots, key);
+            self.common.lines.leave(stream);
             return self.stalled(now, key);
         }
         let connection_window = self.send_window.available();
         if connection_window == 0 {
-            self.ready.remove(&mut self.slots, key);
-            self.blocked.push(&mut self.slots, key);
+            self.common.lines.leave(stream);
+            self.common.lines.join(Place::Blocked, stream);
             return self.stalled(now, key);
         }
         let window = stream_window.min(connection_window);
@@ -211,11 +219,11 @@ impl<T> Connection<T> {
         let frame = self.peer.max_frame_size.min(self.config.max_send_frame_size) as usize;
         self.write_data(key, queued.min(window).min(frame), output);
         self.stalls.progress(now);
-        if let Some(stream) = self.slots.get(key)
+        if let Some(stream) = self.slots.get_mut(key)
             && !stream.outbox.is_empty()
         {
-            self.ready.remove(&mut self.slots, key);
-            self.ready.push(&mut self.slots, key);
+            self.common.lines.leave(stream);
+            self.common.lines.join(Place::Ready, stream);
         }
     }
 
@@ -239,26 +247,26 @@ impl<T> Connection<T> {
         self.updates_due = self.updates_due.saturating_add(2);
         let mut left = octets;
         while left > 0 {
-            let Some((front, _)) = stream.outbox.front(&self.pool) else { break };
+            let Some((front, _)) = stream.outbox.front() else { break };
             let piece = front.len().min(left);
-            let shared = if piece >= SHARE_FROM { stream.outbox.front_shared(&self.pool, piece) } else { None };
+            let shared = if piece >= SHARE_FROM { stream.outbox.front_shared(piece) } else { None };
             match shared {
                 Some(shared) => output.put_shared(shared),
                 None => output.put_slice(front.get(..piece).unwrap_or_default()),
             }
-            stream.outbox.discard(&mut self.pool, piece);
+            stream.outbox.discard(&mut self.common.pool, piece);
             if piece == 0
-                && let Some(chunk) = stream.outbox.advance(&mut self.pool, 0)
+                && let Some(chunk) = stream.outbox.advance(&mut self.common.pool, 0)
             {
                 // A `write` that took octets back left it empty.
-                self.pool.give_chunk(chunk);
+                self.common.pool.give_chunk(chunk);
             }
             left -= piece;
         }
         stream.send_window.spend(octets);
         stream.stalled_since = Instant::MAX;
         self.send_window.spend(octets);
-        self.queued -= octets;
+        self.common.queued -= octets;
         if end {
             self.sent_end(key);
         }
@@ -271,7 +279,8 @@ impl<T> Connection<T> {
     }
 
     fn owes_credit(&self) -> bool {
-        let (increment, available) = (self.receive_window.announceable(), self.receive_window.available());
+        let (increment, available) =
+            (self.common.receive_window.announceable(), self.common.receive_window.available());
         let awaited = self.control.awaited;
         if increment == 0 || (awaited == 0 && available > 0) {
             return increment >= self.credit_threshold();
@@ -312,7 +321,7 @@ impl<T> Connection<T> {
         let config = &self.config;
         let mut settings = Vec::with_capacity(6);
         let mut announce = |id, value| settings.push(Setting { id, value });
-        match self.side {
+        match self.common.side {
             Side::Client => announce(SettingId::ENABLE_PUSH, 0),
             Side::Server => announce(SettingId::MAX_CONCURRENT_STREAMS, config.max_concurrent_streams),
         }
@@ -330,7 +339,7 @@ impl<T> Connection<T> {
         // RFC 9113 §6.9.2: the connection's window grows by WINDOW_UPDATE only.
         let increment = config.connection_window.saturating_sub(DEFAULT_WINDOW);
         output.with_vec(|out| {
-            if self.side == Side::Client {
+            if self.common.side == Side::Client {
                 out.extend_from_slice(PREFACE);
             }
             Settings::encode_from(&settings, out);
@@ -351,16 +360,16 @@ impl<T> Connection<T> {
     fn write_credit(&mut self, output: &mut WriteBuf) {
         if self.owes_credit() {
             self.control.awaited = 0;
-            let increment = self.receive_window.announce();
+            let increment = self.common.receive_window.announce();
             if increment >= self.credit_threshold() {
                 self.exhaustion = Exhaustion::No;
             }
             write_window_update(StreamId::ZERO, increment, output);
         }
         while !output.is_full() {
-            let Some(key) = self.credits.front(&self.slots) else { return };
-            self.credits.remove(&mut self.slots, key);
+            let Some(key) = self.common.lines.first_owing(&self.slots) else { return };
             if let Some(stream) = self.slots.get_mut(key) {
+                self.common.lines.forgive(stream);
                 write_window_update(stream.id, stream.receive_window.announce(), output);
             }
         }
