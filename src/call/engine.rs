@@ -1,7 +1,6 @@
 //! The engine of one connection: HTTP/2 below, calls above. Both roles share it.
 
 use super::inbox::Rules;
-use super::read::Next;
 use super::server::Reading;
 use super::state::{CallState, End, Events, Stage, Stop};
 use super::timers::Timers;
@@ -257,22 +256,19 @@ impl Engine {
 
     /// Raises an event of a call; each kind is queued once.
     pub(super) fn raise(&mut self, key: StreamKey, event: Events) {
-        if let Some(call) = self.http2.get_mut(key) {
-            call.events.add(event);
-            self.http2.notice(key);
+        if let Some((stream, common)) = self.http2.at(key) {
+            stream.upper.events.add(event);
+            common.notice(stream);
         }
     }
 
     /// Raises `Readable` where the application waits for it and there is something to read.
     pub(super) fn tell_readable(&mut self, key: StreamKey) {
         let side = self.side;
-        if let Some(call) = self.http2.get_mut(key)
-            && call.read_armed
-            && call.next(side) != Next::Nothing
+        if let Some((stream, common)) = self.http2.at(key)
+            && stream.upper.tell_readable(side)
         {
-            call.read_armed = false;
-            call.events.add(Events::READABLE);
-            self.http2.notice(key);
+            common.notice(stream);
         }
     }
 
@@ -303,13 +299,12 @@ impl Engine {
         if let Some(event) = self.flags.take() {
             return Some(event);
         }
-        while let Some(key) = self.http2.next_notice() {
-            let call = self.http2.get_mut(key);
-            let (event, last) = call.map_or((None, true), |call| (call.events.take(), call.events.is_empty()));
-            if last {
-                self.http2.clear_notice(key);
+        while let Some((stream, common)) = self.http2.next_noticed() {
+            let event = stream.upper.events.take();
+            let id = CallId(stream.key());
+            if stream.upper.events.is_empty() {
+                common.clear_notice(stream);
             }
-            let id = CallId(key);
             match event {
                 Some(Events::OPENED) => return Some(Event::Opened(id)),
                 Some(Events::STOPPED) => return Some(Event::Stopped(id)),
@@ -420,17 +415,23 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
-        self.return_growth(key);
-        let Some((call, pool)) = self.http2.parts(key) else { return };
-        let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
-        self.held_headers -=
-            [&call.head_block, &call.trailers].into_iter().flatten().map(|block| held_size(block)).sum::<usize>();
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let call = &mut stream.upper;
+        self.grown_octets -= core::mem::take(&mut call.grown);
+        let lent = call.lent;
+        if call.inbox.holds_any() {
+            let credit = call.inbox.clear(&mut common.pool) - call.credited;
+            common.consumed_late(credit);
+        }
+        let held = [&call.head_block, &call.trailers].into_iter().flatten();
+        self.held_headers -= held.map(|block| held_size(block)).sum::<usize>();
         for block in call.blocks() {
-            pool.give_kept(block.take());
+            common.pool.give_kept(block.take());
         }
         self.http2.forget(key);
-        self.http2.consumed_late(credit);
-        self.return_loan(lent);
+        if lent > 0 || !self.loan_queue.is_empty() {
+            self.return_loan(lent);
+        }
         self.tell_available();
         self.tell_room();
         if self.http2.streams() == 0 {

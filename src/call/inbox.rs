@@ -74,6 +74,11 @@ impl Inbox {
     pub(super) const EMPTY: Self =
         Self { queue: Queue::EMPTY, complete: 0, prefix: [0; PREFIX_LEN], prefix_len: 0, missing: 0 };
 
+    /// Whether any octets are held.
+    pub(super) fn holds_any(&self) -> bool {
+        self.prefix_len > 0 || !self.queue.is_empty()
+    }
+
     /// Whole messages that were not taken.
     pub(super) fn complete(&self) -> u32 {
         self.complete

@@ -8,7 +8,6 @@ use crate::grpc::{Code, Status};
 use crate::hpack::FieldBlock;
 use crate::http2::{Origin, Side, StreamKey};
 use crate::time::Instant;
-use alloc::boxed::Box;
 
 /// What [`Engine::next`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,17 +66,46 @@ impl Engine {
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
-        let Some(call) = self.http2.get_mut(key) else { return (self.lent_block.insert(Box::default()), None) };
+        let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
         call.head = Head::Read;
         let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
-        let block = call.head_block.take().unwrap_or_default();
-        self.held_headers -= held_size(&block);
-        (self.lent_block.insert(block), deadline)
+        self.lent_block = call.head_block.take();
+        let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
+        self.held_headers -= held_size(block);
+        (block, deadline)
     }
 
     /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows.
     pub(crate) fn take_message(&mut self, key: StreamKey) -> Option<Payload<'_>> {
-        let call = self.http2.get(key)?;
+        let (stream, _) = self.http2.at(key)?;
+        if !stream.upper.is_plain() {
+            self.make_room(key);
+            let (stream, common) = self.http2.at(key)?;
+            return stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk);
+        }
+        // No loan, and nothing arriving that could want one: the message's octets go back, and that is all.
+        let keeps_up = stream.upper.inbox.complete() == 1;
+        let credit = stream.upper.inbox.next_credit();
+        let known = stream.upper.credited.min(credit);
+        stream.upper.credited -= known;
+        let window = self.settings.limits.call_window + stream.upper.grown;
+        let ran_into_it = stream.announced_window() < i64::from(window / 4);
+        let (stream, common) = self.http2.at(key)?;
+        common.consumed(stream, credit);
+        common.withhold(known);
+        if stream.upper.credited > 0 || (keeps_up && ran_into_it) {
+            if keeps_up {
+                self.widen(key);
+            }
+            self.credit_partial(key, 1);
+        }
+        let (stream, common) = self.http2.at(key)?;
+        stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)
+    }
+
+    /// What the message about to be taken gives back, to its loan and to the windows.
+    fn make_room(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get(key) else { return };
         let credit = call.inbox.next_credit();
         let arriving = call.inbox.missing() > 0;
         let keeps_up = call.inbox.complete() == 1;
@@ -90,8 +118,6 @@ impl Engine {
             self.check_loan(key, 1);
         }
         self.credit_partial(key, 1);
-        let (call, pool) = self.http2.parts(key)?;
-        call.inbox.take(pool, &mut self.lent_chunk)
     }
 
     /// Takes the end of a server's call: the client's half-close.
@@ -103,25 +129,29 @@ impl Engine {
 
     /// Takes a client's outcome; the call is let go, its trailers are lent.
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
-        let unknown = LocalEnd { status: Status::from(Code::Unknown), origin: Origin::Local, unprocessed: false };
-        let Some(call) = self.http2.get_mut(key) else {
-            let LocalEnd { status, origin, unprocessed } = unknown;
-            return Ended { status, origin, unprocessed, trailers: self.lent_block.insert(Box::default()) };
-        };
-        let block = call.trailers.take().unwrap_or_default();
-        let local = match core::mem::replace(&mut call.end, End::Read) {
-            End::Trailers { only, plain } => {
-                let status = if plain { Status::ok() } else { read_trailers(call, &block, only) };
-                LocalEnd { status, origin: Origin::Peer, unprocessed: false }
+        let mut local = LocalEnd { status: Status::from(Code::Unknown), origin: Origin::Local, unprocessed: false };
+        let mut block = None;
+        if let Some(call) = self.http2.get_mut(key) {
+            block = call.trailers.take();
+            let fields = block.as_deref().unwrap_or(&NO_FIELDS);
+            self.held_headers -= held_size(fields);
+            let end = core::mem::replace(&mut call.end, End::Read);
+            if let End::Trailers { only, plain } = end {
+                local.status = if plain { Status::ok() } else { read_trailers(call, fields, only) };
+                local.origin = Origin::Peer;
+            } else if let Some(made_here) = call.rare.as_mut().and_then(|rare| rare.local.take()) {
+                local = made_here;
             }
-            _ => call.rare.as_mut().and_then(|rare| rare.local.take()).unwrap_or(unknown),
-        };
-        self.held_headers -= held_size(&block);
+        }
         self.drop_call(key);
-        let trailers = self.lent_block.insert(block);
+        self.lent_block = block;
+        let trailers = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         Ended { status: local.status, origin: local.origin, unprocessed: local.unprocessed, trailers }
     }
 }
+
+/// What is lent where no fields came.
+static NO_FIELDS: FieldBlock = FieldBlock::new();
 
 impl CallState {
     /// What the next read would give.

@@ -2,29 +2,54 @@
 
 use super::client::deadline_exceeded;
 use super::engine::Engine;
-use super::state::{Sending, Stop};
+use super::state::{CallState, Sending, Stop};
 use crate::error::{Misuse, SendError};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::message::{Message, PREFIX_LEN, Prefix};
 use crate::grpc::reserved::Block;
 use crate::grpc::{self, Metadata, Status};
-use crate::http2::{Origin, Side, StreamKey};
+use crate::http2::{Common, Origin, Side, Stream, StreamKey};
 use alloc::vec::Vec;
-use bytes::Bytes;
 
-/// What goes into the queue: octets in a buffer of the pool, or memory of the caller's.
-enum Body {
-    Pooled(Vec<u8>),
-    Shared(Bytes),
+/// What the buffer for messages under way may keep, in octets.
+const MOST_SCRATCH: usize = 8 * 1024;
+
+/// Whether a message could be queued on this call at all, whatever its size.
+#[inline]
+fn check_send(side: Side, stream: &Stream<CallState>, compressed: bool) -> Result<(), SendError<()>> {
+    let call = &stream.upper;
+    let over = side == Side::Client && call.has_ended();
+    if !call.is_open() || over || stream.is_closed() {
+        return Err(SendError::Ended(()));
+    }
+    if matches!(call.sending, Sending::Closed | Sending::TrailersOnly) {
+        return Err(Misuse::HalfClosed.into());
+    }
+    if compressed && !call.may_send_compressed {
+        return Err(Misuse::CompressedWithoutEncoding.into());
+    }
+    if side == Side::Server && call.kind_known && !call.kind.server_streams() && call.sent > 0 {
+        return Err(Misuse::TooManyMessages.into());
+    }
+    Ok(())
 }
 
-impl Body {
-    fn len(&self) -> usize {
-        match self {
-            Self::Pooled(buffer) => buffer.len(),
-            Self::Shared(bytes) => bytes.len(),
+/// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response (G-039).
+#[inline]
+fn message_queued(side: Side, stream: &mut Stream<CallState>, common: &mut Common) {
+    let call = &mut stream.upper;
+    call.sent = call.sent.saturating_add(1);
+    match side {
+        Side::Client if !call.kind.client_streams() => {
+            call.sending = Sending::Closed;
+            common.end(stream, false);
         }
+        Side::Server if call.sending == Sending::NoHead => {
+            call.sending = Sending::Messages;
+            common.begin(stream);
+        }
+        _ => {}
     }
 }
 
@@ -38,29 +63,7 @@ impl Engine {
 
     /// Whether a message could be queued on this call at all, whatever its size.
     pub(super) fn check_send(&self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
-        let Some(call) = self.http2.get(key) else { return Err(SendError::Ended(())) };
-        let over = self.side == Side::Client && call.has_ended();
-        if !call.is_open() || over || self.http2.is_closed(key) {
-            return Err(SendError::Ended(()));
-        }
-        if matches!(call.sending, Sending::Closed | Sending::TrailersOnly) {
-            return Err(Misuse::HalfClosed.into());
-        }
-        if compressed && !call.may_send_compressed {
-            return Err(Misuse::CompressedWithoutEncoding.into());
-        }
-        if self.side == Side::Server && call.kind_known && !call.kind.server_streams() && call.sent > 0 {
-            return Err(Misuse::TooManyMessages.into());
-        }
-        Ok(())
-    }
-
-    /// Whether `octets` more fit the queues; an empty one takes one message of any size.
-    fn has_room(&self, key: StreamKey, octets: usize) -> bool {
-        let limits = &self.settings.limits;
-        let queued = self.http2.queued(key);
-        queued == 0
-            || (queued.saturating_add(octets) <= limits.send_queue_per_call as usize && self.has_room_in_all(octets))
+        self.http2.stream(key).map_or(Err(SendError::Ended(())), |stream| check_send(self.side, stream, compressed))
     }
 
     fn has_room_in_all(&self, octets: usize) -> bool {
@@ -107,26 +110,28 @@ impl Engine {
         }
     }
 
-    fn fits(&self, octets: usize) -> bool {
-        let limit = self.settings.limits.max_send_message.unwrap_or(u32::MAX);
-        u32::try_from(octets).is_ok_and(|octets| octets <= limit)
-    }
-
     pub(crate) fn send(&mut self, key: StreamKey, message: Message) -> Result<(), SendError<Message>> {
-        if let Err(error) = self.check_send(key, message.compressed) {
+        let octets = message.data.len();
+        if let Err(error) = self.admit(key, octets, message.compressed) {
             return Err(error.map(|()| message));
         }
-        if !self.fits(message.data.len()) {
-            return Err(SendError::TooLarge(message));
+        let prefix = Prefix { compressed: message.compressed, length: octets as u32 }.encode();
+        let by_reference = octets >= self.settings.limits.copy_below as usize;
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(message)) };
+        if by_reference {
+            common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
+            common.send_shared(stream, message.data);
+        } else {
+            common.send(stream, |buffer| {
+                buffer.extend_from_slice(&prefix);
+                buffer.extend_from_slice(&message.data);
+            });
         }
-        if !self.has_room(key, message.data.len().saturating_add(PREFIX_LEN)) {
-            self.refuse(key, message.data.len().saturating_add(PREFIX_LEN));
-            return Err(SendError::Full(message));
-        }
-        self.queue(key, Body::Shared(message.data), message.compressed);
+        message_queued(self.side, stream, common);
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn send_with(
         &mut self,
         key: StreamKey,
@@ -134,61 +139,67 @@ impl Engine {
         compressed: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        self.check_send(key, compressed)?;
-        if !self.fits(size_hint) {
+        self.admit(key, size_hint, compressed)?;
+        let copy_below = self.settings.limits.copy_below as usize;
+        if size_hint >= copy_below {
+            self.http2.pool_mut().give_buffer(core::mem::take(&mut self.scratch));
+            self.scratch = self.http2.pool_mut().take_buffer(size_hint);
+        }
+        self.scratch.clear();
+        encode(&mut self.scratch);
+        self.queue_scratch(key, compressed, copy_below)
+    }
+
+    /// Queues the message that lies in `scratch`: a small one behind its prefix, a large one as the buffer it is in.
+    fn queue_scratch(&mut self, key: StreamKey, compressed: bool, copy_below: usize) -> Result<(), SendError<()>> {
+        let octets = self.scratch.len();
+        if !self.fits(octets) {
+            self.http2.pool_mut().give_buffer(core::mem::take(&mut self.scratch));
             return Err(SendError::TooLarge(()));
         }
-        if !self.has_room(key, size_hint.saturating_add(PREFIX_LEN)) {
-            self.refuse(key, size_hint.saturating_add(PREFIX_LEN));
-            return Err(SendError::Full(()));
+        let prefix = Prefix { compressed, length: octets as u32 }.encode();
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
+        if octets < copy_below {
+            let message = &self.scratch;
+            common.send(stream, |buffer| {
+                buffer.extend_from_slice(&prefix);
+                buffer.extend_from_slice(message);
+            });
+        } else {
+            common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
+            common.send_buffer(stream, core::mem::take(&mut self.scratch));
         }
-        let mut buffer = self.http2.pool_mut().take_buffer(size_hint);
-        encode(&mut buffer);
-        if !self.fits(buffer.len()) {
-            self.http2.pool_mut().give_buffer(buffer);
-            return Err(SendError::TooLarge(()));
+        message_queued(self.side, stream, common);
+        if self.scratch.capacity() > MOST_SCRATCH {
+            self.http2.pool_mut().give_buffer(core::mem::take(&mut self.scratch));
         }
-        self.queue(key, Body::Pooled(buffer), compressed);
         Ok(())
     }
 
-    fn queue(&mut self, key: StreamKey, body: Body, compressed: bool) {
-        let prefix = Prefix { compressed, length: body.len() as u32 }.encode();
-        match body {
-            Body::Shared(bytes) if bytes.len() >= self.settings.limits.copy_below as usize => {
-                self.http2.send(key, |buffer| buffer.extend_from_slice(&prefix));
-                self.http2.send_shared(key, bytes);
-            }
-            Body::Shared(bytes) => self.http2.send(key, |buffer| {
-                buffer.extend_from_slice(&prefix);
-                buffer.extend_from_slice(&bytes);
-            }),
-            Body::Pooled(message) if message.len() >= self.settings.limits.copy_below as usize => {
-                self.http2.send(key, |buffer| buffer.extend_from_slice(&prefix));
-                self.http2.send_buffer(key, message);
-            }
-            Body::Pooled(message) => {
-                self.http2.send(key, |buffer| {
-                    buffer.extend_from_slice(&prefix);
-                    buffer.extend_from_slice(&message);
-                });
-                self.http2.pool_mut().give_buffer(message);
-            }
+    fn fits(&self, octets: usize) -> bool {
+        let limit = self.settings.limits.max_send_message.unwrap_or(u32::MAX);
+        u32::try_from(octets).is_ok_and(|octets| octets <= limit)
+    }
+
+    /// Whether a message of so many octets may be queued now.
+    #[inline]
+    fn admit(&mut self, key: StreamKey, octets: usize, compressed: bool) -> Result<(), SendError<()>> {
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
+        check_send(self.side, stream, compressed)?;
+        let (queued, in_all) = (stream.queued(), common.queued());
+        if !self.fits(octets) {
+            return Err(SendError::TooLarge(()));
         }
-        let Some(call) = self.http2.get_mut(key) else { return };
-        call.sent = call.sent.saturating_add(1);
-        match self.side {
-            // G-076: the only message ends our half.
-            Side::Client if !call.kind.client_streams() => {
-                call.sending = Sending::Closed;
-                self.http2.end(key, false);
-            }
-            Side::Server if call.sending == Sending::NoHead => {
-                call.sending = Sending::Messages;
-                self.http2.begin(key);
-            }
-            _ => {}
+        // An empty queue takes one message of any size.
+        let limits = &self.settings.limits;
+        let with = octets.saturating_add(PREFIX_LEN);
+        let room = queued.saturating_add(with) <= limits.send_queue_per_call as usize
+            && in_all.saturating_add(with) <= limits.send_queue_per_connection as usize;
+        if queued > 0 && !room {
+            self.refuse(key, with);
+            return Err(SendError::Full(()));
         }
+        Ok(())
     }
 
     pub(crate) fn half_close(&mut self, key: StreamKey) -> Result<(), Misuse> {

@@ -1,6 +1,7 @@
 //! What the engine knows of one call; it lives inside the call's stream.
 
 use super::inbox::{Encoding, Inbox};
+use super::read::Next;
 use crate::buffer::chunks::block_heap_size;
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::{Code, Kind, Rejection, Status};
@@ -242,6 +243,27 @@ impl CallState {
 
     pub(super) fn has_ended(&self) -> bool {
         self.end != End::Awaited
+    }
+
+    /// Whether no part of the connection's budgets is lent to it, and no message is arriving that could want one.
+    pub(super) fn is_plain(&self) -> bool {
+        self.lent == 0 && !self.wants_loan && !self.inbox.is_inside_message()
+    }
+
+    /// Whether it holds no message, no loan and no window beyond the usual one.
+    pub(super) fn has_nothing(&self) -> bool {
+        self.is_plain() && self.inbox.complete() == 0 && self.grown == 0 && self.credited == 0
+    }
+
+    /// Notes `Readable` where the application waits for it and there is something to read; says whether it did.
+    #[inline]
+    pub(super) fn tell_readable(&mut self, side: Side) -> bool {
+        let tell = self.read_armed && self.next(side) != Next::Nothing;
+        if tell {
+            self.read_armed = false;
+            self.events.add(Events::READABLE);
+        }
+        tell
     }
 
     pub(super) fn rare(&mut self) -> &mut Rare {

@@ -8,9 +8,10 @@ use crate::config::{Settings, wire_field};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status, timeout};
-use crate::hpack::Field;
+use crate::hpack::{Field, FieldBlock};
 use crate::http2::{self, StreamKey, Transmit};
 use crate::time::Instant;
+use alloc::boxed::Box;
 
 impl Engine {
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
@@ -33,7 +34,7 @@ impl Engine {
     fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
         let deadline = call.deadline;
-        let mut block = call.own_head.take().unwrap_or_default();
+        let Some(mut block) = call.own_head.take() else { return self.http2.reset(key, ErrorCode::INTERNAL_ERROR) };
         // G-124: of the time that remains now.
         let remaining = deadline.saturating_since(self.now);
         let value = (deadline != Instant::MAX).then(|| timeout::encode(remaining, self.settings.timeout_precision));
@@ -71,25 +72,24 @@ impl Engine {
             return self.http2.send_head_block(key, &self.settings.response, false, output);
         }
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (block, echo) = (call.own_head.take().unwrap_or_default(), call.content_type.take().unwrap_or_default());
+        let (block, echo) = (call.own_head.take(), call.content_type.take());
         let encoding = call.own_encoding;
+        let metadata = || block.iter().flat_map(|block| block.fields());
         let codings = self.settings.codings.as_str().as_bytes();
         let encoding = encoding.and_then(|place| parse_list(codings).nth(usize::from(place) + 1));
-        let content_type = echo.fields().next().map_or(DEFAULT_CONTENT_TYPE, |field| field);
+        let content_type = first_field(&echo).unwrap_or(DEFAULT_CONTENT_TYPE);
         let encoding = encoding.map(|name| Field::new(b"grpc-encoding", name));
         let extra = encoding.into_iter().chain(accept_encoding(&self.settings));
-        let size = block.list_size()
+        let size = block.as_ref().map_or(0, |block| block.list_size())
             + STATUS_OK.list_size()
             + content_type.list_size()
             + extra.clone().map(|field| field.list_size()).sum::<usize>();
         let fits = size <= self.http2.peer_max_header_list_size() as usize;
         if fits {
-            let fields = [STATUS_OK, content_type].into_iter().chain(extra).chain(block.fields());
+            let fields = [STATUS_OK, content_type].into_iter().chain(extra).chain(metadata());
             self.http2.send_head(key, fields, false, output);
         }
-        let pool = self.http2.pool_mut();
-        pool.give_block(block);
-        let echo = pool.keep(echo);
+        self.http2.pool_mut().give_kept(block);
         if let Some(call) = self.http2.get_mut(key) {
             call.content_type = echo;
         }
@@ -130,25 +130,29 @@ impl Engine {
 
     fn write_trailers_only(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (trailers, code) = (call.own_trailers.take().unwrap_or_default(), call.own_code);
-        let echo = call.content_type.take().unwrap_or_default();
-        let content_type = echo.fields().next().unwrap_or(DEFAULT_CONTENT_TYPE);
-        let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
+        let (trailers, code) = (call.own_trailers.take(), call.own_code);
+        let echo = call.content_type.take();
+        let content_type = first_field(&echo).unwrap_or(DEFAULT_CONTENT_TYPE);
+        let plain = trailers.is_none().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
         let head = [STATUS_OK, content_type].into_iter().chain(accept_encoding(&self.settings));
-        let fields = head.chain(plain).chain(trailers.fields());
+        let fields = head.chain(plain).chain(trailers.iter().flat_map(|block| block.fields()));
         self.http2.send_head(key, fields, true, output);
         let pool = self.http2.pool_mut();
-        pool.give_block(trailers);
-        pool.give_block(echo);
+        pool.give_kept(trailers);
+        pool.give_kept(echo);
         self.answered(key);
     }
 
     fn write_trailers(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (trailers, code) = (call.own_trailers.take().unwrap_or_default(), call.own_code);
-        let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
-        self.http2.send_trailers(key, plain.into_iter().chain(trailers.fields()), output);
-        self.http2.pool_mut().give_block(trailers);
+        let (trailers, code) = (call.own_trailers.take(), call.own_code);
+        let plain = trailers.is_none().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
+        self.http2.send_trailers(
+            key,
+            plain.into_iter().chain(trailers.iter().flat_map(|block| block.fields())),
+            output,
+        );
+        self.http2.pool_mut().give_kept(trailers);
         self.answered(key);
     }
 
@@ -169,6 +173,10 @@ impl Engine {
         }
         self.tell_writable(key);
     }
+}
+
+fn first_field(block: &Option<Box<FieldBlock>>) -> Option<Field<'_>> {
+    block.as_ref().and_then(|block| block.fields().next())
 }
 
 /// What a response says of the codings that the server can decode (G-099).

@@ -3,10 +3,11 @@
 use super::config::{Config, Side};
 use super::flow::ReceiveWindow;
 use super::lines::{Lines, Place};
-use super::queue::JOIN_UP_TO;
+use super::queue::{JOIN_UP_TO, SHARE_FROM};
 use super::stream::{Ending, Receive, Send, Stream};
 use crate::buffer::chunks::Pool;
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
@@ -70,6 +71,28 @@ impl Common {
         self.schedule(stream);
     }
 
+    /// As [`Connection::send_shared`](super::Connection::send_shared).
+    pub(crate) fn send_shared<T>(&mut self, stream: &mut Stream<T>, octets: Bytes) {
+        if octets.len() < SHARE_FROM {
+            return self.send(stream, |buffer| buffer.extend_from_slice(&octets));
+        }
+        if stream.send() != Send::Ended {
+            self.queued += octets.len();
+            stream.outbox.push_shared(&mut self.pool, octets, 0);
+            self.schedule(stream);
+        }
+    }
+
+    /// Queues a buffer of the pool, which goes back there once its octets have left.
+    pub(crate) fn send_buffer<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>) {
+        if stream.send() == Send::Ended {
+            return self.pool.give_buffer(buffer);
+        }
+        self.queued += buffer.len();
+        stream.outbox.push_buffer(&mut self.pool, buffer);
+        self.schedule(stream);
+    }
+
     /// As [`Connection::consumed`](super::Connection::consumed).
     #[inline]
     pub(crate) fn consumed<T>(&mut self, stream: &mut Stream<T>, octets: u32) {
@@ -84,6 +107,18 @@ impl Common {
         }
     }
 
+    /// As [`Connection::consumed_late`](super::Connection::consumed_late).
+    #[inline]
+    pub(crate) fn consumed_late(&mut self, octets: u32) {
+        self.receive_window.owe(octets);
+    }
+
+    /// As [`Connection::withhold`](super::Connection::withhold).
+    #[inline]
+    pub(crate) fn withhold(&mut self, octets: u32) {
+        self.receive_window.withhold(octets);
+    }
+
     /// The layer above wants to be reminded of the stream.
     #[inline]
     pub(crate) fn notice<T>(&mut self, stream: &mut Stream<T>) {
@@ -96,6 +131,17 @@ impl Common {
             self.lines.leave(stream);
         }
         self.schedule(stream);
+    }
+
+    /// It does not want that any more.
+    #[inline]
+    pub(crate) fn clear_notice<T>(&mut self, stream: &mut Stream<T>) {
+        self.lines.clear_notice(stream);
+    }
+
+    /// Octets queued on all streams.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
     }
 
     /// Drops what is queued on the stream.

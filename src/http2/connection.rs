@@ -245,6 +245,10 @@ impl<T: Default> Connection<T> {
         }
     }
 
+    pub(crate) fn stream(&self, key: StreamKey) -> Option<&Stream<T>> {
+        self.slots.get(key)
+    }
+
     /// The stream, and what all of them share.
     #[inline]
     pub(crate) fn at(&mut self, key: StreamKey) -> Option<(&mut Stream<T>, &mut Common)> {
@@ -485,6 +489,13 @@ impl<T: Default> Connection<T> {
     /// The first stream in that list.
     pub fn next_notice(&mut self) -> Option<StreamKey> {
         self.common.lines.first_noticed(&self.slots)
+    }
+
+    /// As [`next_notice`](Self::next_notice), with what goes with it.
+    #[inline]
+    pub(crate) fn next_noticed(&mut self) -> Option<(&mut Stream<T>, &mut Common)> {
+        let key = self.common.lines.first_noticed(&self.slots)?;
+        self.at(key)
     }
 
     /// Takes the stream off that list.

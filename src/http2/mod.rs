@@ -85,6 +85,7 @@ mod transmit;
 
 #[cfg(feature = "testing")]
 pub use audit::{StreamWindows, Windows};
+pub(crate) use common::Common;
 pub use config::{Config, Side};
 pub use connection::Connection;
 pub use counters::{Counters, Guard, Guards};
@@ -92,3 +93,4 @@ pub use error::{ConnectionError, OpenError, Origin};
 pub use input::Input;
 pub use slots::StreamKey;
 pub use step::{Part, Step, Transmit};
+pub(crate) use stream::Stream;

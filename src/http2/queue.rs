@@ -23,25 +23,9 @@ impl<T: Default> Connection<T> {
 
     /// Queues octets by reference; short ones are copied.
     pub fn send_shared(&mut self, key: StreamKey, octets: Bytes) {
-        if octets.len() < SHARE_FROM {
-            return self.send(key, |buffer| buffer.extend_from_slice(&octets));
+        if let Some((stream, common)) = self.at(key) {
+            common.send_shared(stream, octets);
         }
-        let Some((stream, common)) = self.at(key) else { return };
-        if stream.send() == Send::Ended {
-            return;
-        }
-        common.queued += octets.len();
-        stream.outbox.push_shared(&mut common.pool, octets, 0);
-        common.schedule(stream);
-    }
-
-    /// Queues a buffer of the pool, which goes back there once its octets have left.
-    pub(crate) fn send_buffer(&mut self, key: StreamKey, buffer: Vec<u8>) {
-        let stream = self.slots.get_mut(key).filter(|stream| stream.send() != Send::Ended);
-        let Some(stream) = stream else { return self.common.pool.give_buffer(buffer) };
-        self.common.queued += buffer.len();
-        stream.outbox.push_buffer(&mut self.common.pool, buffer);
-        self.common.schedule(stream);
     }
 
     /// Drops what is queued on a stream whose HEADERS have not left, so that another response can take its place.

@@ -135,6 +135,26 @@ impl<T> Stream<T> {
         self.key
     }
 
+    /// Octets queued to send.
+    pub(crate) fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// What the peer has been told that it may still send, in octets.
+    pub(crate) fn announced_window(&self) -> i64 {
+        self.receive_window.available()
+    }
+
+    /// Whether our half has ended, or the stream is closed.
+    pub(crate) fn is_send_ended(&self) -> bool {
+        self.send() == Send::Ended
+    }
+
+    /// Whether the peer's half has ended, or the stream is closed.
+    pub(crate) fn is_receive_ended(&self) -> bool {
+        self.receive() == Receive::Ended
+    }
+
     pub(super) fn send(&self) -> Send {
         match self.state {
             State::Live { send, .. } => send,
@@ -154,7 +174,7 @@ impl<T> Stream<T> {
         self.send_window.available() > 0 && !self.outbox.is_empty()
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
 
