@@ -317,6 +317,15 @@ impl Queue {
         result
     }
 
+    /// Octets in the last buffer, those taken already included, if there is one and it is copied.
+    #[inline]
+    pub(crate) fn last_copied_len(&mut self, pool: &mut Pool) -> Option<usize> {
+        match self.last(pool) {
+            Some(Chunk { octets: Octets::Copied(buffer), .. }) => Some(buffer.len()),
+            _ => None,
+        }
+    }
+
     /// What is left of the first chunk, with the owner's mark (0 for copied octets).
     #[inline]
     pub(crate) fn front(&self) -> Option<(&[u8], u8)> {

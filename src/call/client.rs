@@ -8,6 +8,7 @@ use crate::error::{Misuse, OpenError};
 use crate::event::CallId;
 use crate::frame::ErrorCode;
 use crate::grpc::Path;
+use crate::grpc::outcome::HeadSummary;
 use crate::grpc::reserved::Block;
 use crate::grpc::{
     CARDINALITY_VIOLATION, Code, Field, ResponseParts, Side, Status, TrailersParts, content_type, outcome,
@@ -22,6 +23,8 @@ use alloc::{format, string::String};
 pub(super) fn grpc_fields(block: &FieldBlock) -> impl Iterator<Item = Field<'_>> + Clone {
     block.fields().map(|field| (field.name, field.value, field.sensitive))
 }
+
+const NO_MESSAGE: &str = "the method returns one message, and the server sent none";
 
 impl Engine {
     /// Opens a call. Its header list is written down now, and sent when the server's limit allows.
@@ -40,25 +43,7 @@ impl Engine {
         }
         options.metadata.check(Block::Request).map_err(|_| OpenError::Misuse(Misuse::ReservedMetadata))?;
 
-        let call = CallState {
-            kind: options.method.kind(),
-            kind_known: true,
-            deadline: options.deadline.unwrap_or(crate::time::Instant::MAX),
-            sending: Sending::Messages,
-            may_send_compressed: options.encoding.is_some(),
-            ..CallState::default()
-        };
-        let key = match self.http2.open(call) {
-            Ok(key) => key,
-            Err(crate::http2::OpenError::Full) => {
-                self.open_armed = true;
-                return Err(OpenError::Full);
-            }
-            Err(_) => return Err(OpenError::Draining),
-        };
-        self.trim_at = None;
-        let pool = self.http2.pool_mut();
-        let mut block = pool.take_block();
+        let mut block = self.http2.pool_mut().take_block();
         if options.is_usual() {
             settings.request.write(path, options.metadata, &mut block);
         } else {
@@ -72,11 +57,23 @@ impl Engine {
             head.metadata = options.metadata;
             head.fields().for_each(|field| block.push(wire_field(field)));
         }
-        let block = pool.keep(block);
-        if let Some(call) = self.http2.get_mut(key) {
-            call.own_head = block;
-        }
+        let (stream, common) = match self.http2.open_in_place() {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.http2.pool_mut().give_block(block);
+                self.open_armed |= error == crate::http2::OpenError::Full;
+                let full = error == crate::http2::OpenError::Full;
+                return Err(if full { OpenError::Full } else { OpenError::Draining });
+            }
+        };
+        let key = stream.key();
+        let call = &mut stream.upper;
+        (call.kind, call.kind_known, call.sending) = (options.method.kind(), true, Sending::Messages);
+        call.may_send_compressed = options.encoding.is_some();
+        call.own_head = common.pool.keep(block);
+        self.trim_at = None;
         if let Some(deadline) = options.deadline {
+            call.deadline = deadline;
             self.add_timer(deadline, key);
             if deadline <= self.now {
                 // G-125: nothing is sent.
@@ -88,42 +85,58 @@ impl Engine {
 
     /// Response-Headers, or Trailers-Only where the stream ends with them.
     pub(super) fn response(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
-        let spare = self.http2.pool_mut().take_block();
-        let block = self.http2.swap_fields(spare);
-        if let Err(status) = self.read_response(key, &block, end_stream, oversized) {
-            self.http2.pool_mut().give_block(block);
-            return self.fail(key, status, Stop::PeerFault);
+        let number = self.http2.block_number();
+        let block = self.http2.take_fields();
+        let (summary, encoding) = match self.usual_response {
+            Some((usual, summary, encoding)) if Some(usual) == number => (summary, encoding),
+            _ => match self.read_response(&block, oversized) {
+                Ok((summary, encoding)) => {
+                    self.usual_response = number.map(|number| (number, summary, encoding));
+                    (summary, encoding)
+                }
+                Err(status) => {
+                    self.http2.pool_mut().give_block(block);
+                    return self.fail(key, status, Stop::PeerFault);
+                }
+            },
+        };
+        if !self.has_room_for(&block) {
+            return self.no_room_for(key, block);
         }
-        let Some(kept) = self.hold(key, block) else { return };
-        let Some(call) = self.http2.get_mut(key) else { return };
+        self.held_headers += held_size(&block);
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let call = &mut stream.upper;
+        (call.response, call.receive_encoding) = (summary, encoding);
+        let block = common.pool.keep(block);
         if end_stream {
-            return self.end_with_trailers(key, kept, true);
+            let none = FieldBlock::new();
+            let status = read_trailers(call, block.as_deref().unwrap_or(&none), true);
+            call.trailers = block;
+            return self.end_with_trailers(key, status, true);
         }
-        (call.head, call.head_block) = (Head::Held, kept);
-        self.tell_readable(key);
+        if !summary.is_grpc {
+            call.stage = Stage::Foreign;
+        }
+        (call.head, call.head_block) = (Head::Held, block);
+        if call.tell_readable(crate::http2::Side::Client) {
+            common.notice(stream);
+        }
     }
 
-    /// Keeps a received header list until it is read, within `held_headers`; past that its call ends.
-    #[expect(clippy::option_option, reason = "none to keep, and none kept for lack of room")]
-    fn hold(&mut self, key: StreamKey, block: Box<FieldBlock>) -> Option<Option<Box<FieldBlock>>> {
-        let size = held_size(&block);
-        if self.held_headers + size > self.settings.limits.held_headers as usize {
-            self.http2.pool_mut().give_block(block);
-            let rule = "held_headers: too many header lists wait to be read";
-            self.fail(key, Status::local(Side::Client, Code::ResourceExhausted, rule), Stop::PeerFault);
-            return None;
-        }
-        self.held_headers += size;
-        Some(self.http2.pool_mut().keep(block))
+    /// Whether a received header list may be kept until it is read.
+    fn has_room_for(&self, block: &FieldBlock) -> bool {
+        self.held_headers + held_size(block) <= self.settings.limits.held_headers as usize
     }
 
-    fn read_response(
-        &mut self,
-        key: StreamKey,
-        block: &FieldBlock,
-        end_stream: bool,
-        oversized: bool,
-    ) -> Result<(), Status> {
+    /// It may not, so its call ends.
+    #[cold]
+    fn no_room_for(&mut self, key: StreamKey, block: Box<FieldBlock>) {
+        self.http2.pool_mut().give_block(block);
+        let rule = "held_headers: too many header lists wait to be read";
+        self.fail(key, Status::local(Side::Client, Code::ResourceExhausted, rule), Stop::PeerFault);
+    }
+
+    fn read_response(&self, block: &FieldBlock, oversized: bool) -> Result<(HeadSummary, Encoding), Status> {
         if oversized {
             return Err(too_large_headers());
         }
@@ -133,14 +146,7 @@ impl Engine {
             Some(name) if self.settings.knows(name) => Encoding::Known,
             Some(_) => Encoding::Unknown,
         };
-        let summary = parts.summary();
-        let Some(call) = self.http2.get_mut(key) else { return Ok(()) };
-        call.response = summary;
-        call.receive_encoding = encoding;
-        if !summary.is_grpc && !end_stream {
-            call.stage = Stage::Foreign;
-        }
-        Ok(())
+        Ok((parts.summary(), encoding))
     }
 
     /// Trailers after messages.
@@ -148,36 +154,61 @@ impl Engine {
         if oversized {
             return self.fail(key, too_large_headers(), Stop::PeerFault);
         }
-        if self.http2.get(key).is_some_and(|call| call.stage == Stage::Foreign) {
+        let Some(call) = self.http2.get(key) else { return };
+        if call.stage == Stage::Foreign {
             return self.end_foreign(key);
         }
-        let spare = self.http2.pool_mut().take_block();
-        let block = self.http2.swap_fields(spare);
-        if let Some(kept) = self.hold(key, block) {
-            self.end_with_trailers(key, kept, false);
+        let (response, number) = (call.response, self.http2.block_number());
+        let plain = HeadSummary { http_status: 200, is_grpc: true };
+        if number.is_some() && number == self.usual_trailers && response == plain {
+            return self.end_with_trailers(key, Status::ok(), false);
         }
+        let block = self.http2.take_fields();
+        if !self.has_room_for(&block) {
+            return self.no_room_for(key, block);
+        }
+        let Some(call) = self.http2.get(key) else { return };
+        let status = read_trailers(call, &block, false);
+        // Nobody would see the one field of trailers that only say OK.
+        if status == Status::ok() && response == plain && block.len() == 1 {
+            self.usual_trailers = number.or(self.usual_trailers);
+            self.http2.pool_mut().give_block(block);
+            return self.end_with_trailers(key, status, false);
+        }
+        self.held_headers += held_size(&block);
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        stream.upper.trailers = common.pool.keep(block);
+        self.end_with_trailers(key, status, false);
     }
 
-    fn end_with_trailers(&mut self, key: StreamKey, block: Option<Box<FieldBlock>>, only: bool) {
-        let Some(call) = self.http2.get(key) else { return };
-        let none = FieldBlock::new();
-        let status = read_trailers(call, block.as_deref().unwrap_or(&none), only);
+    /// The trailers that the call has been given stand for this status.
+    fn end_with_trailers(&mut self, key: StreamKey, status: Status, only: bool) {
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let all_sent = stream.is_send_ended();
+        let call = &mut stream.upper;
         let verdict = match status.code() {
             Code::Ok if call.inbox.is_inside_message() => {
                 // G-061
-                Some(Status::local(Side::Client, Code::Internal, "the response ended inside a message"))
+                Some("the response ended inside a message")
             }
-            Code::Ok if !call.kind.server_streams() && call.received == 0 => {
-                // G-081
-                let rule = "the method returns one message, and the server sent none";
-                Some(Status::local(Side::Client, CARDINALITY_VIOLATION, rule))
-            }
+            // G-081
+            Code::Ok if !call.kind.server_streams() && call.received == 0 => Some(NO_MESSAGE),
             _ => None,
         };
-        let Some(call) = self.http2.get_mut(key) else { return };
-        call.trailers = block;
+        if verdict.is_none() && all_sent && status == Status::ok() && call.is_plain() {
+            // All is as it should be.
+            call.end = End::Trailers { only, plain: true };
+            if call.tell_readable(crate::http2::Side::Client) {
+                common.notice(stream);
+            }
+            return self.tell_writable(key);
+        }
         match verdict {
-            Some(status) => call.end_here(LocalEnd { status, origin: Origin::Local, unprocessed: false }),
+            Some(rule) => {
+                let code = if rule == NO_MESSAGE { CARDINALITY_VIOLATION } else { Code::Internal };
+                let status = Status::local(Side::Client, code, rule);
+                call.end_here(LocalEnd { status, origin: Origin::Local, unprocessed: false });
+            }
             None => call.end = End::Trailers { only, plain: status == Status::ok() },
         }
         if status.code() != Code::Ok && !call.kind.server_streams() {

@@ -1,12 +1,14 @@
 //! The engine of one connection: HTTP/2 below, calls above. Both roles share it.
 
-use super::inbox::Rules;
+use super::inbox::{Encoding, MessageFault, Rules};
 use super::server::Reading;
 use super::state::{CallState, End, Events, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::chunks::Chunk;
 use crate::config::{ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
+use crate::frame::MAX_PADDING;
+use crate::grpc::outcome::HeadSummary;
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::{self, Input, Part, Side, Step, StreamKey};
 use crate::time::Instant;
@@ -14,6 +16,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 /// How long a refused request may go on before it is answered all the same (G-018).
 pub(super) const REJECTION_PATIENCE: core::time::Duration = core::time::Duration::from_secs(10);
@@ -71,6 +74,9 @@ pub struct Engine {
     pub(super) scratch: Vec<u8>,
     pub(super) close_at: Option<Instant>,
     pub(super) trim_at: Option<Instant>,
+    /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
+    pub(super) usual_response: Option<(NonZeroU32, HeadSummary, Encoding)>,
+    pub(super) usual_trailers: Option<NonZeroU32>,
     /// How the last request started that was read in full and went on with metadata, and what it said.
     pub(super) last_request: Option<(Start, Reading)>,
     /// A refused request was answered with a body before (G-018: later bodies are short).
@@ -99,6 +105,8 @@ impl Engine {
             scratch: Vec::new(),
             close_at: None,
             trim_at: None,
+            usual_response: None,
+            usual_trailers: None,
             last_request: None,
             told_at_length: false,
         }
@@ -168,67 +176,95 @@ impl Engine {
 
     /// `len` octets of DATA for one call.
     fn data(&mut self, key: StreamKey, input: &mut Input<'_>, len: usize) {
-        let now = self.now;
         let limits = &self.settings.limits;
-        let side = self.side;
-        let Some((call, pool)) = self.http2.parts(key) else {
+        let Some((stream, common)) = self.http2.at(key) else {
             input.take(len);
             return self.http2.consumed_late(len as u32);
         };
-        match call.stage {
-            Stage::Open if call.end != End::Local => {
-                let rules = Rules {
-                    limit: limits.max_receive_message,
-                    encoding: call.receive_encoding,
-                    copy_below: limits.copy_below as usize,
-                    granted: call.lent > 0,
-                };
-                let before = call.inbox.complete();
-                let result = {
-                    let mut piece = input.split(len);
-                    call.inbox.receive(pool, &mut piece, len, rules).map_err(|fault| (fault, piece.as_slice().len()))
-                };
-                call.progress = now;
-                call.received = call.received.saturating_add(call.inbox.complete() - before);
-                let too_many = call.takes_one(side) && call.received > 0;
-                if before == 0 {
-                    self.credit_partial(key, 0);
-                }
-                match result {
-                    Ok(()) => self.data_received(key),
-                    Err((fault, rest)) => {
-                        // What was kept of the message's own prefix goes back with the inbox.
-                        self.http2.consumed(key, rest as u32 + crate::grpc::message::PREFIX_LEN as u32);
-                        // A second message is too many from its first octet on, so what is wrong with it does not matter.
-                        if too_many { self.too_many_messages(key) } else { self.message_fault(key, fault) }
-                    }
-                }
+        let call = &mut stream.upper;
+        if call.stage != Stage::Open || call.end == End::Local {
+            return self.other_data(key, input, len);
+        }
+        let rules = Rules {
+            limit: limits.max_receive_message,
+            encoding: call.receive_encoding,
+            copy_below: limits.copy_below as usize,
+            granted: call.lent > 0,
+        };
+        let before = call.inbox.complete();
+        let mut piece = input.split(len);
+        let result = call.inbox.receive(&mut common.pool, &mut piece, len, rules);
+        call.progress = self.now;
+        call.received = call.received.saturating_add(call.inbox.complete() - before);
+        if let Err(fault) = result {
+            return self.faulty_data(key, before, fault, piece.as_slice().len());
+        }
+        if !call.is_plain() {
+            if before == 0 {
+                self.credit_partial(key, 0);
             }
+            return self.data_received(key);
+        }
+        let takes_one = call.takes_one(self.side);
+        if takes_one && call.received > 1 {
+            return self.data_received(key);
+        }
+        if before == 0 {
+            // Of the message that nobody can read yet nobody could make room for more (G-081, G-084).
+            let held_back = call.inbox.complete() == 1 && !call.may_deliver(self.side);
+            let should = if held_back { call.inbox.next_credit() } else { 0 };
+            let is = core::mem::replace(&mut call.credited, should);
+            common.correct_credit(should, is);
+        }
+        // Otherwise credit for what is to come may have to leave at once.
+        let ample = stream.announced_window().min(common.announced_window()) >= i64::from(MAX_PADDING);
+        if stream.upper.tell_readable(self.side) {
+            common.notice(stream);
+        }
+        if !ample && self.http2.frame_left() == 0 {
+            self.check_loan(key, 0);
+        }
+    }
+
+    /// A message that cannot be accepted, behind `rest` octets that were not looked at.
+    #[cold]
+    fn faulty_data(&mut self, key: StreamKey, before: u32, fault: MessageFault, rest: usize) {
+        let Some(call) = self.http2.get(key) else { return };
+        let too_many = call.takes_one(self.side) && call.received > 0;
+        if before == 0 {
+            self.credit_partial(key, 0);
+        }
+        // What was kept of the message's own prefix goes back with the inbox.
+        self.http2.consumed(key, rest as u32 + crate::grpc::message::PREFIX_LEN as u32);
+        // A second message is too many from its first octet on, so what is wrong with it does not matter.
+        if too_many { self.too_many_messages(key) } else { self.message_fault(key, fault) }
+    }
+
+    /// DATA that no application will see.
+    fn other_data(&mut self, key: StreamKey, input: &mut Input<'_>, len: usize) {
+        let octets = input.take(len);
+        let Some(call) = self.http2.get_mut(key) else { return };
+        let mut enough = false;
+        match call.stage {
             Stage::Foreign => {
                 let body = &mut call.rare().body;
-                let octets = input.take(len);
                 let room = FOREIGN_BODY.saturating_sub(body.len());
                 body.extend_from_slice(octets.get(..room.min(len)).unwrap_or(octets));
-                let full = body.len() >= FOREIGN_BODY;
-                self.http2.consumed(key, len as u32);
-                if full {
-                    self.end_foreign(key);
-                }
+                enough = body.len() >= FOREIGN_BODY;
             }
             Stage::Rejected => {
                 let received = &mut call.rare().rejected;
-                input.take(len);
                 *received = received.saturating_add(len as u32);
-                let enough = *received > REJECTED_BODY;
-                self.http2.consumed(key, len as u32);
-                if enough {
-                    self.answer_rejected(key);
-                }
+                enough = *received > REJECTED_BODY;
             }
-            _ => {
-                input.take(len);
-                self.http2.consumed(key, len as u32);
-            }
+            _ => {}
+        }
+        let stage = call.stage;
+        self.http2.consumed(key, len as u32);
+        match stage {
+            Stage::Foreign if enough => self.end_foreign(key),
+            Stage::Rejected if enough => self.answer_rejected(key),
+            _ => {}
         }
     }
 

@@ -119,6 +119,15 @@ impl Inbox {
     ) -> Result<(), MessageFault> {
         let mut left = len;
         while left > 0 {
+            if !self.is_inside_message() {
+                let octets = input.as_slice();
+                let run = self.whole_messages(octets.get(..left).unwrap_or(octets), pool, rules);
+                if run > 0 {
+                    left -= run;
+                    input.take(run);
+                    continue;
+                }
+            }
             if self.missing > 0 {
                 let piece = input.take(left.min(self.missing as usize));
                 self.append(pool, piece, rules.granted);
@@ -136,6 +145,38 @@ impl Inbox {
             }
         }
         Ok(())
+    }
+
+    /// Takes the small messages that lie whole and sound at the front of `octets`, as many as share a buffer, in one copy; returns
+    /// the octets taken.
+    #[inline]
+    fn whole_messages(&mut self, octets: &[u8], pool: &mut Pool, rules: Rules) -> usize {
+        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
+        let before = self.queue.last_copied_len(pool);
+        let (mut run, mut count) = (0, 0);
+        // The first decides which buffer it is, then what that has room for.
+        let mut room = SHARED_BUFFER;
+        while let Some(prefix) = octets.get(run..).and_then(|rest| rest.first_chunk::<PREFIX_LEN>()) {
+            let Ok(Prefix { compressed, length }) = Prefix::parse(*prefix) else { break };
+            let end = run + PREFIX_LEN + length as usize;
+            if count == 0 && before.is_some_and(|held| held + end <= SHARED_BUFFER) {
+                room -= before.unwrap_or(0);
+            }
+            if length >= most || end > room || end > octets.len() || (compressed && rules.encoding != Encoding::Known) {
+                break;
+            }
+            (run, count) = (end, count + 1);
+        }
+        let Some(run_octets) = octets.get(..run).filter(|run| !run.is_empty()) else { return 0 };
+        self.queue.write(pool, SHARED_BUFFER + 1 - run, run, |buffer| {
+            if buffer.capacity() - buffer.len() < run {
+                // As [`Inbox::append`] does: the memory bound counts on it.
+                buffer.reserve_exact(run.max(buffer.len() / 4));
+            }
+            buffer.extend_from_slice(run_octets);
+        });
+        self.complete += count;
+        run
     }
 
     /// A prefix is complete: judges it, before any of the payload is kept, and makes room. Returns the octets taken.

@@ -132,13 +132,8 @@ impl Engine {
         }
     }
 
-    /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
     fn correct_credit(&mut self, should: u32, is: u32) {
-        if should >= is {
-            self.http2.consumed_late(should - is);
-        } else {
-            self.http2.withhold(is - should);
-        }
+        self.http2.common_mut().correct_credit(should, is);
     }
 
     /// Sees to it that the message which the reader waits for does not count for the connection while it is not whole.

@@ -75,8 +75,7 @@ impl Engine {
     /// A client opened a stream.
     pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
         self.trim_at = None;
-        let spare = self.http2.pool_mut().take_block();
-        let block = self.http2.swap_fields(spare);
+        let block = self.http2.take_fields();
         if self.held_headers + held_size(&block) > self.settings.limits.held_headers as usize {
             // Nothing of it was processed, so the client may try again (G-155).
             self.http2.refuse_stream(self.now, key);

@@ -69,7 +69,7 @@ impl Engine {
         }
         let usual = call.own_head.is_none() && call.content_type.is_none() && call.own_encoding.is_none();
         if usual && self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize {
-            return self.http2.send_head_block(key, &self.settings.response, false, output);
+            return self.http2.send_usual_head(key, &self.settings.response, output);
         }
         let Some(call) = self.http2.get_mut(key) else { return };
         let (block, echo) = (call.own_head.take(), call.content_type.take());
@@ -146,20 +146,22 @@ impl Engine {
     fn write_trailers(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
         let (trailers, code) = (call.own_trailers.take(), call.own_code);
-        let plain = trailers.is_none().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
-        self.http2.send_trailers(
-            key,
-            plain.into_iter().chain(trailers.iter().flat_map(|block| block.fields())),
-            output,
-        );
+        let status = Field::new(b"grpc-status", code.as_str_number().as_bytes());
+        match &trailers {
+            None if code == Code::Ok => self.http2.send_usual_trailers(key, status, output),
+            None => self.http2.send_trailers(key, [status], output),
+            Some(trailers) => self.http2.send_trailers(key, trailers.fields(), output),
+        }
         self.http2.pool_mut().give_kept(trailers);
         self.answered(key);
     }
 
     /// The response is complete: what the client still sends is of no use (G-042).
     fn answered(&mut self, key: StreamKey) {
-        self.http2.reset(key, ErrorCode::NO_ERROR);
-        if self.http2.get(key).is_some_and(|call| matches!(call.stage, Stage::Finished)) {
+        if !self.http2.is_closed(key) {
+            self.http2.reset(key, ErrorCode::NO_ERROR);
+        }
+        if self.http2.get(key).is_some_and(|call| call.stage == Stage::Finished) {
             self.drop_call(key);
         }
     }

@@ -113,6 +113,21 @@ impl Common {
         self.receive_window.owe(octets);
     }
 
+    /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
+    #[inline]
+    pub(crate) fn correct_credit(&mut self, should: u32, is: u32) {
+        if should >= is {
+            self.consumed_late(should - is);
+        } else {
+            self.withhold(is - should);
+        }
+    }
+
+    /// What the peer has been told that it may still send on the connection, in octets.
+    pub(crate) fn announced_window(&self) -> i64 {
+        self.receive_window.available()
+    }
+
     /// As [`Connection::withhold`](super::Connection::withhold).
     #[inline]
     pub(crate) fn withhold(&mut self, octets: u32) {

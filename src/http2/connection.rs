@@ -9,6 +9,7 @@ use super::fields::{CLASSIFIER, Summary};
 use super::flow::SendWindow;
 use super::guard::Bucket;
 use super::id_map::IdMap;
+use super::known::{Received, Sent};
 use super::lines::Place;
 use super::outgoing::Control;
 use super::reader::{Phase, Reader};
@@ -20,6 +21,7 @@ use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WI
 use crate::hpack::{Decoder, Encoder, FieldBlock, Start};
 use crate::time::Instant;
 use alloc::boxed::Box;
+use core::num::NonZeroU32;
 
 /// RST_STREAM and WINDOW_UPDATE that are free for each stream that has closed, since they may have been under way (L-41).
 pub(super) const LATE_FRAMES: u32 = 4;
@@ -57,6 +59,15 @@ pub(super) enum Shutdown {
     },
 }
 
+/// Where the fields of the last header block are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CurrentBlock {
+    Decoded,
+    /// They are those of `known_response`, or of `known_trailers`.
+    Response,
+    Trailers,
+}
+
 /// Whether unread DATA holds the whole connection window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exhaustion {
@@ -84,6 +95,12 @@ pub struct Connection<T> {
     pub(super) decoder: Decoder,
     pub(super) encoder: Encoder,
     pub(super) fields: Box<FieldBlock>,
+    pub(super) current_block: CurrentBlock,
+    pub(super) known_response: Received,
+    pub(super) known_trailers: Received,
+    pub(super) next_known: u32,
+    pub(super) sent_response: Sent,
+    pub(super) sent_trailers: Sent,
     /// How a request started that was sound and went on with regular fields, and what it said.
     pub(super) sound_request: Option<(Start, Summary)>,
     pub(super) slots: Slots<T>,
@@ -137,6 +154,12 @@ impl<T: Default> Connection<T> {
             decoder: Decoder::new(config.decoder_table_size.max(DEFAULT_HEADER_TABLE_SIZE), CLASSIFIER),
             encoder: Encoder::new(config.encoder_table_size, config.seed),
             fields: Box::default(),
+            current_block: CurrentBlock::Decoded,
+            known_response: Received::default(),
+            known_trailers: Received::default(),
+            next_known: 1,
+            sent_response: Sent::default(),
+            sent_trailers: Sent::default(),
             sound_request: None,
             slots: Slots::new(),
             ids: IdMap::new(config.seed),
@@ -247,6 +270,10 @@ impl<T: Default> Connection<T> {
 
     pub(crate) fn stream(&self, key: StreamKey) -> Option<&Stream<T>> {
         self.slots.get(key)
+    }
+
+    pub(crate) fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
     }
 
     /// The stream, and what all of them share.
@@ -416,7 +443,20 @@ impl<T: Default> Connection<T> {
 
     /// The fields of the header block that the last step named.
     pub fn fields(&self) -> &FieldBlock {
-        &self.fields
+        match self.current_block {
+            CurrentBlock::Decoded => &self.fields,
+            CurrentBlock::Response => &self.known_response.fields,
+            CurrentBlock::Trailers => &self.known_trailers.fields,
+        }
+    }
+
+    /// A number that stands for those fields as long as the connection lives; `None` where they have none.
+    pub(crate) fn block_number(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(match self.current_block {
+            CurrentBlock::Decoded => 0,
+            CurrentBlock::Response => self.known_response.number,
+            CurrentBlock::Trailers => self.known_trailers.number,
+        })
     }
 
     /// How that block started, if it did as usual.
@@ -424,9 +464,15 @@ impl<T: Default> Connection<T> {
         self.decoder.start()
     }
 
-    /// Takes those fields without a copy, leaving `empty` in their place.
-    pub(crate) fn swap_fields(&mut self, empty: Box<FieldBlock>) -> Box<FieldBlock> {
-        core::mem::replace(&mut self.fields, empty)
+    /// Takes those fields, if it can without a copy.
+    pub(crate) fn take_fields(&mut self) -> Box<FieldBlock> {
+        let mut block = self.common.pool.take_block();
+        match self.current_block {
+            CurrentBlock::Decoded => return core::mem::replace(&mut self.fields, block),
+            CurrentBlock::Response => block.extend_from(&self.known_response.fields),
+            CurrentBlock::Trailers => block.extend_from(&self.known_trailers.fields),
+        }
+        block
     }
 
     /// The stream's id; `None` before its HEADERS left, and once it was released.

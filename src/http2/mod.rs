@@ -70,6 +70,7 @@ mod flow;
 mod guard;
 mod id_map;
 mod input;
+mod known;
 mod lines;
 mod outgoing;
 mod queue;

@@ -21,6 +21,8 @@ pub(super) enum Phase {
     /// A payload of no interest, of which this much is left.
     Skip(u32),
     Data(DataFrame),
+    /// All of a DATA frame was delivered; END_STREAM came with it.
+    End(StreamKey),
 }
 
 /// A DATA frame, whose payload goes on piece by piece.
@@ -91,8 +93,14 @@ impl Reader {
     }
 
     pub(super) fn is_between_frames(&self) -> bool {
-        let at_a_start = matches!(self.phase, Phase::Preface(0) | Phase::Head);
+        let at_a_start = matches!(self.phase, Phase::Preface(0) | Phase::Head | Phase::End(_));
         at_a_start && self.head_len == 0 && self.block.is_none()
+    }
+
+    /// Whether any frame may come next, and nothing of it has arrived.
+    #[inline]
+    pub(super) fn is_at_ease(&self) -> bool {
+        self.head_len == 0 && self.got_settings && self.block.is_none()
     }
 
     pub(super) fn block_until(&self, timeout: Option<Duration>) -> Option<Instant> {

@@ -7,13 +7,13 @@ use super::error::{ConnectionError, DEBUG_DATA_KEPT, Fault, Origin};
 use super::input::Input;
 use super::lines::Place;
 use super::outgoing::{OurSettings, SHUTDOWN_PING};
-use super::reader::{Payload, Phase, gathered_len, glitch_cost};
+use super::reader::{OpenBlock, Payload, Phase, gathered_len, glitch_cost};
 use super::slots::StreamKey;
 use super::step::Step;
 use super::stream::Send;
 use crate::frame::{
-    DEFAULT_WINDOW, ErrorCode, GoAway, Head, Kind, Ping, Priority, RstStream, SettingId, Settings, StreamId,
-    WindowUpdate,
+    DEFAULT_WINDOW, ErrorCode, Flags, GoAway, HEAD_LEN, Head, Kind, Ping, Priority, RstStream, SettingId, Settings,
+    StreamId, WindowUpdate,
 };
 use crate::time::Instant;
 
@@ -53,6 +53,9 @@ impl<T: Default> Connection<T> {
                     }
                 }
                 Phase::Head => {
+                    if let Some(step) = self.ordinary_frame(now, input)? {
+                        return Ok(step);
+                    }
                     let Some(head) = self.reader.read_head(input) else { return Ok(Step::Idle) };
                     self.counters.frames_received += 1;
                     if let Some(step) = self.begin_frame(now, head)? {
@@ -78,7 +81,41 @@ impl<T: Default> Connection<T> {
                     return Ok(Step::Nothing);
                 }
                 Phase::Data(frame) => return self.continue_data(now, frame, input),
+                Phase::End(key) => {
+                    self.reader.phase = Phase::Head;
+                    return self.end_of_stream(now, key);
+                }
             }
+        }
+    }
+
+    /// The frame at the front of the input, if it lies there whole and has nothing unusual. Most do, and are spared the stations
+    /// of those that come in pieces; what those are judged by holds for these.
+    #[inline]
+    fn ordinary_frame(&mut self, now: Instant, input: &mut Input<'_>) -> Result<Option<Step>, Fault> {
+        let Some((octets, rest)) = input.as_slice().split_first_chunk::<HEAD_LEN>() else { return Ok(None) };
+        let head = Head::parse(octets);
+        let length = head.length as usize;
+        if rest.len() < length || head.length > self.config.max_frame_size || !self.reader.is_at_ease() {
+            return Ok(None);
+        }
+        let flags = head.flags;
+        match head.kind {
+            Kind::DATA if length > 0 && !flags.contains(Flags::PADDED) => Ok(self.ordinary_data(&head, input)),
+            Kind::HEADERS
+                if flags.contains(Flags::END_HEADERS)
+                    && !flags.contains(Flags::PADDED)
+                    && !flags.contains(Flags::PRIORITY)
+                    && !head.stream.is_zero()
+                    && head.length <= self.config.max_header_block =>
+            {
+                self.counters.frames_received += 1;
+                input.take(HEAD_LEN);
+                let end_stream = flags.contains(Flags::END_STREAM);
+                let block = OpenBlock { stream: head.stream, end_stream, continuations: 0 };
+                self.end_block(now, block, Some(input.take(length))).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

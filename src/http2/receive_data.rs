@@ -8,13 +8,35 @@ use super::reader::{DataFrame, Phase};
 use super::slots::StreamKey;
 use super::step::Step;
 use super::stream::Receive;
-use crate::frame::{ErrorCode, Flags, Head, data_padding};
+use crate::frame::{ErrorCode, Flags, HEAD_LEN, Head, data_padding};
 use crate::time::Instant;
 
 /// Octets of real DATA that give one token for empty frames back.
 const REFUND_EVERY: u32 = 16 * 1024;
 
 impl<T: Default> Connection<T> {
+    /// A whole DATA frame without padding for a stream that expects it, well within its windows; `None`, with nothing done,
+    /// for any other.
+    #[inline]
+    pub(super) fn ordinary_data(&mut self, head: &Head, input: &mut Input<'_>) -> Option<Step> {
+        let stream = self.slots.at_mut(self.ids.get(head.stream.get())?)?;
+        let length = i64::from(head.length);
+        let within = stream.receive_window.available() >= length && self.common.receive_window.available() > length;
+        if !within || stream.receive() != Receive::Body || stream.content_left.is_some() {
+            return None;
+        }
+        stream.receive_window.spend(head.length);
+        self.common.receive_window.spend(head.length);
+        let key = stream.key;
+        self.counters.frames_received += 1;
+        self.data_arrived(head.length);
+        input.take(HEAD_LEN);
+        if head.flags.contains(Flags::END_STREAM) {
+            self.reader.phase = Phase::End(key);
+        }
+        Some(Step::Data { stream: key, len: head.length as usize })
+    }
+
     /// Judges a DATA frame by its head: windows first, since they count whatever becomes of the payload (H-120).
     pub(super) fn begin_data(&mut self, now: Instant, head: Head) -> Result<Option<Step>, Fault> {
         if !self.common.receive_window.spend(head.length) {
@@ -128,12 +150,16 @@ impl<T: Default> Connection<T> {
         if data == 0 && !head.flags.contains(Flags::END_STREAM) {
             self.charge_empty_data(now)?;
         }
-        self.data_since_refund += data;
+        self.data_arrived(data);
+        Ok(())
+    }
+
+    fn data_arrived(&mut self, octets: u32) {
+        self.data_since_refund += octets;
         while self.data_since_refund >= REFUND_EVERY {
             self.data_since_refund -= REFUND_EVERY;
             self.empty_data.refund();
         }
-        Ok(())
     }
 
     /// Goes on with a DATA frame: the pad length, then data piece by piece, then padding, then the end.
@@ -202,11 +228,8 @@ impl<T: Default> Connection<T> {
     }
 
     /// END_STREAM on DATA.
-    fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
-        let Some(stream) = self.slots.get(key) else { return Ok(Step::Nothing) };
-        if stream.is_closed() {
-            return Ok(Step::Nothing);
-        }
+    pub(super) fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
+        let Some(stream) = self.slots.get(key).filter(|stream| !stream.is_closed()) else { return Ok(Step::Nothing) };
         if stream.content_left.is_some_and(|left| left > 0) {
             let reason = "less DATA than content-length says (RFC 9113 section 8.1.1)";
             return self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, reason);

@@ -98,6 +98,15 @@ impl<T: Default> Connection<T> {
         self.send_head_with(key, end, output, |encoder, out| encoder.encode_block(block, out));
     }
 
+    /// As [`send_head`](Self::send_head), for the list that all responses have that say nothing unusual.
+    pub(crate) fn send_usual_head(&mut self, key: StreamKey, block: &FieldBlock, output: &mut WriteBuf) {
+        let mut sent = self.sent_response;
+        self.send_head_with(key, false, output, |encoder, out| {
+            sent.write(encoder, out, |encoder, out| encoder.encode_block(block, out));
+        });
+        self.sent_response = sent;
+    }
+
     fn send_head_with(
         &mut self,
         key: StreamKey,
@@ -135,24 +144,40 @@ impl<T: Default> Connection<T> {
         fields: impl IntoIterator<Item = Field<'f>>,
         output: &mut WriteBuf,
     ) {
+        self.send_trailers_with(key, output, |encoder, out| encoder.encode(fields, out));
+    }
+
+    /// As [`send_trailers`](Self::send_trailers), for the ones that nearly all responses have.
+    pub(crate) fn send_usual_trailers(&mut self, key: StreamKey, field: Field<'_>, output: &mut WriteBuf) {
+        let mut sent = self.sent_trailers;
+        self.send_trailers_with(key, output, |encoder, out| {
+            sent.write(encoder, out, |encoder, out| encoder.encode([field], out));
+        });
+        self.sent_trailers = sent;
+    }
+
+    fn send_trailers_with(
+        &mut self,
+        key: StreamKey,
+        output: &mut WriteBuf,
+        encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
+    ) {
         let Some(stream) = self.slots.get(key) else { return };
         if stream.send() == Send::Body && stream.outbox.is_empty() {
             let encoder = &mut self.encoder;
-            let encode = |out: &mut Vec<u8>| encoder.encode(fields, out);
-            write_block(stream.id, true, self.peer.max_frame_size, output, encode);
+            write_block(stream.id, true, self.peer.max_frame_size, output, |out| encode(encoder, out));
             self.sent_end(key);
         }
     }
 
     /// We sent END_STREAM.
     fn sent_end(&mut self, key: StreamKey) {
-        if self.slots.get(key).is_some_and(|stream| stream.receive() == Receive::Ended) {
+        let Some(stream) = self.slots.get_mut(key) else { return };
+        if stream.receive() == Receive::Ended {
             return self.close_cleanly(key);
         }
-        if let Some(stream) = self.slots.get_mut(key) {
-            self.common.lines.leave(stream);
-            stream.sent(Send::Ended);
-        }
+        self.common.lines.leave(stream);
+        stream.sent(Send::Ended);
     }
 
     /// Ids are not asked for: a quarter of their space is kept for streams that were opened before `open` refused, so
@@ -242,10 +267,23 @@ impl<T: Default> Connection<T> {
         let end = stream.ending == Ending::Data && stream.outbox.len() == octets;
         let flags = if end { Flags::END_STREAM } else { Flags::NONE };
         let head = Head { length: octets as u32, kind: Kind::DATA, flags, stream: stream.id };
-        output.put_slice(&head.encode());
         // One for the stream and one for the connection.
         self.updates_due = self.updates_due.saturating_add(2);
+        let pool = &mut self.common.pool;
         let mut left = octets;
+        // Mostly all of it lies in one small buffer.
+        if let Some((front, _)) = stream.outbox.front()
+            && let Some(front) = front.get(..octets).filter(|front| front.len() < SHARE_FROM)
+        {
+            output.with_vec(|out| {
+                out.extend_from_slice(&head.encode());
+                out.extend_from_slice(front);
+            });
+            stream.outbox.discard(pool, octets);
+            left = 0;
+        } else {
+            output.put_slice(&head.encode());
+        }
         while left > 0 {
             let Some((front, _)) = stream.outbox.front() else { break };
             let piece = front.len().min(left);
@@ -254,12 +292,12 @@ impl<T: Default> Connection<T> {
                 Some(shared) => output.put_shared(shared),
                 None => output.put_slice(front.get(..piece).unwrap_or_default()),
             }
-            stream.outbox.discard(&mut self.common.pool, piece);
+            stream.outbox.discard(pool, piece);
             if piece == 0
-                && let Some(chunk) = stream.outbox.advance(&mut self.common.pool, 0)
+                && let Some(chunk) = stream.outbox.advance(pool, 0)
             {
                 // A `write` that took octets back left it empty.
-                self.common.pool.give_chunk(chunk);
+                pool.give_chunk(chunk);
             }
             left -= piece;
         }
