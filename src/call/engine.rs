@@ -360,7 +360,7 @@ impl Engine {
     fn next_timeout(&self) -> Instant {
         let close_at = self.close_at.unwrap_or(Instant::MAX);
         let trim_at = self.trim_at.unwrap_or(Instant::MAX);
-        self.timers.next().unwrap_or(Instant::MAX).min(self.http2.next_timeout()).min(close_at).min(trim_at)
+        self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at)
     }
 
     pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {

@@ -16,14 +16,32 @@ use alloc::boxed::Box;
 impl Engine {
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
         loop {
-            match self.http2.transmit_step(self.now, output) {
-                Transmit::Done => break,
-                Transmit::Head(key) => match self.side {
-                    http2::Side::Client => self.write_request(key, output),
-                    http2::Side::Server => self.write_response(key, output),
-                },
-                Transmit::Trailers(key) => self.write_trailers(key, output),
-                Transmit::Drained(key) => self.drained(key),
+            self.http2.transmit_replies(self.now, output);
+            // A head or DATA gives nothing to say before the next stream's turn, unless it went wrong.
+            let more = loop {
+                match self.http2.transmit_turn(self.now, output) {
+                    Transmit::Done => break false,
+                    Transmit::Head(key) => {
+                        let as_usual = match self.side {
+                            http2::Side::Client => self.write_request(key, output),
+                            http2::Side::Server => self.write_response(key, output),
+                        };
+                        if !as_usual {
+                            break true;
+                        }
+                    }
+                    Transmit::Trailers(key) => {
+                        self.write_trailers(key, output);
+                        break true;
+                    }
+                    Transmit::Drained(key) => {
+                        self.drained(key);
+                        break true;
+                    }
+                }
+            };
+            if !more {
+                break;
             }
         }
         self.tell_available();
@@ -31,16 +49,21 @@ impl Engine {
         self.settle();
     }
 
-    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) {
-        let Some(call) = self.http2.get_mut(key) else { return };
+    /// Writes a request's HEADERS, and says whether it did.
+    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
+        let Some(call) = self.http2.get_mut(key) else { return false };
         let deadline = call.deadline;
-        let Some(mut block) = call.own_head.take() else { return self.http2.reset(key, ErrorCode::INTERNAL_ERROR) };
+        let Some(mut block) = call.own_head.take() else {
+            self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
+            return false;
+        };
         // G-124: of the time that remains now.
         let remaining = deadline.saturating_since(self.now);
         let value = (deadline != Instant::MAX).then(|| timeout::encode(remaining, self.settings.timeout_precision));
         if value.is_some() && remaining.is_zero() {
             self.http2.pool_mut().give_block(block);
-            return self.fail(key, deadline_exceeded(), Stop::DeadlineExceeded);
+            self.fail(key, deadline_exceeded(), Stop::DeadlineExceeded);
+            return false;
         }
         let value = value.as_ref().map(|value| Field::new(b"grpc-timeout", value.as_bytes()));
         let size = block.list_size() + value.map_or(0, |field| field.list_size());
@@ -49,7 +72,8 @@ impl Engine {
             self.http2.pool_mut().give_block(block);
             let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
             let status = Status::local(Side::Client, Code::ResourceExhausted, rule);
-            return self.fail(key, status, Stop::PeerFault);
+            self.fail(key, status, Stop::PeerFault);
+            return false;
         }
         if let Some(field) = value {
             // G-008: the timeout goes right behind the pseudo-headers.
@@ -57,21 +81,26 @@ impl Engine {
         }
         self.http2.send_head_block(key, &block, false, output);
         self.http2.pool_mut().give_block(block);
+        true
     }
 
-    fn write_response(&mut self, key: StreamKey, output: &mut WriteBuf) {
-        let Some(call) = self.http2.get(key) else { return };
+    /// Writes a response's head, and says whether it was no more than that.
+    fn write_response(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
+        let Some(call) = self.http2.get(key) else { return false };
         if call.stage == Stage::Rejected {
-            return self.write_rejection(key, output);
+            self.write_rejection(key, output);
+            return false;
         }
         if call.sending == Sending::TrailersOnly {
-            return self.write_trailers_only(key, output);
+            self.write_trailers_only(key, output);
+            return false;
         }
         let usual = call.own_head.is_none() && call.content_type.is_none() && call.own_encoding.is_none();
         if usual && self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize {
-            return self.http2.send_usual_head(key, &self.settings.response, output);
+            self.http2.send_usual_head(key, &self.settings.response, output);
+            return true;
         }
-        let Some(call) = self.http2.get_mut(key) else { return };
+        let Some(call) = self.http2.get_mut(key) else { return false };
         let (block, echo) = (call.own_head.take(), call.content_type.take());
         let encoding = call.own_encoding;
         let metadata = || block.iter().flat_map(|block| block.fields());
@@ -98,6 +127,7 @@ impl Engine {
             let rule = "the response's header list is larger than the client accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
             self.replace_response(key, &Status::local(Side::Server, Code::ResourceExhausted, rule));
         }
+        fits
     }
 
     /// Nothing of the response has left, and it cannot: Trailers-Only takes its place.

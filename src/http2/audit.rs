@@ -54,8 +54,8 @@ impl<T: Default> Connection<T> {
             must(kept == counted, || format!("{name}: {kept} kept, {counted} counted"))
         };
         equal("slots", self.slots.len(), keys.len())?;
-        equal("active streams", self.active as usize, count(|s| !s.is_closed() && s.send() != Send::Waiting))?;
-        equal("waiting streams", self.waiting_streams(), count(|s| !s.is_closed() && s.send() == Send::Waiting))?;
+        equal("active streams", self.active as usize, count(|s| !s.is_closed() && s.send != Send::Waiting))?;
+        equal("waiting streams", self.waiting_streams(), count(|s| !s.is_closed() && s.send == Send::Waiting))?;
         equal("queued octets", self.common.queued, all().map(|stream| stream.outbox.recount(&self.common.pool)).sum())?;
         equal("stream ids", self.ids.len(), count(|s| !s.is_closed() && !s.id.is_zero()))?;
         must(self.send_window.signed() <= i64::from(MAX_WINDOW), || format!("{:?}", self.send_window))?;
@@ -77,7 +77,7 @@ impl<T: Default> Connection<T> {
             let places = [&waiting, &ready, &blocked, &held].iter().filter(|line| line.contains(&key)).count();
             must(places == usize::from(stream.place != Place::Out), || format!("lines of {key:?}"))?;
             self.audit_stream(key, stream, &waiting, [&ready, &blocked], credits)
-                .map_err(|wrong| format!("stream {:?} in {:?}: {wrong}", stream.id, stream.state))?;
+                .map_err(|wrong| format!("stream {:?} in {:?}: {wrong}", stream.id, (stream.send, stream.receive)))?;
         }
         Ok(())
     }
@@ -99,9 +99,9 @@ impl<T: Default> Connection<T> {
         }
         let id = Some(key.index() as u32).filter(|_| !stream.id.is_zero());
         fact(self.ids.get(stream.id.get()) == id, "its id leads elsewhere")?;
-        fact(waiting.contains(&key) == (stream.send() == Send::Waiting), "the list of those that wait")?;
+        fact(waiting.contains(&key) == (stream.send == Send::Waiting), "the list of those that wait")?;
         fact(!blocked.contains(&key) || queued > 0, "blocked by a window with nothing to send (L-05)")?;
-        let may_speak = match stream.send() {
+        let may_speak = match stream.send {
             Send::Waiting | Send::Ended => false,
             Send::Head => stream.head_wanted || self.common.side == super::Side::Client,
             Send::Body if queued > 0 => stream.send_window.available() > 0,
@@ -109,7 +109,7 @@ impl<T: Default> Connection<T> {
         };
         fact(!may_speak || ready.contains(&key) || blocked.contains(&key), "may speak, and has no turn (L-07)")?;
         let window = stream.receive_window;
-        let listens = stream.receive() != Receive::Ended;
+        let listens = stream.receive != Receive::Ended;
         let owes = window.owed() >= i64::from((self.config.stream_window / 2).max(1)) && window.announceable() > 0;
         fact(!(listens && owes) || credits.contains(&key), "owes a WINDOW_UPDATE, and will not send it")
     }
@@ -123,8 +123,8 @@ impl<T: Default> Connection<T> {
         let streams = keys.iter().filter_map(|key| self.slots.get(*key)).filter(|s| !s.is_closed() && !s.id.is_zero());
         let windows = |stream: &Stream<T>| StreamWindows {
             stream: stream.id.get(),
-            send: Some(stream.send_window.signed()).filter(|_| stream.send() != Send::Ended),
-            receive: Some(stream.receive_window.available()).filter(|_| stream.receive() != Receive::Ended),
+            send: Some(stream.send_window.signed()).filter(|_| stream.send != Send::Ended),
+            receive: Some(stream.receive_window.available()).filter(|_| stream.receive != Receive::Ended),
         };
         Some(Windows {
             send: self.send_window.signed(),
@@ -143,7 +143,7 @@ impl<T: Default> Connection<T> {
 
     /// What of the window of a stream is with the peer or owed to it; `None` once the peer's half has ended.
     pub(crate) fn window_at_large(&self, key: StreamKey) -> Option<i64> {
-        let stream = self.slots.get(key).filter(|stream| stream.receive() != Receive::Ended)?;
+        let stream = self.slots.get(key).filter(|stream| stream.receive != Receive::Ended)?;
         Some(stream.receive_window.available() + stream.receive_window.owed() + self.in_hand(Some(key)))
     }
 

@@ -36,7 +36,7 @@ impl Common {
     /// As [`Connection::begin`](super::Connection::begin).
     #[inline]
     pub(crate) fn begin<T>(&mut self, stream: &mut Stream<T>) {
-        if self.side == Side::Server && stream.send() != Send::Ended {
+        if self.side == Side::Server && stream.send != Send::Ended {
             stream.head_wanted = true;
             self.lines.join(Place::Ready, stream);
         }
@@ -54,7 +54,7 @@ impl Common {
     /// Gives the stream a turn if it has an id and may have something to say.
     #[inline]
     pub(super) fn schedule<T>(&mut self, stream: &mut Stream<T>) {
-        if stream.send() == Send::Body {
+        if stream.send == Send::Body {
             self.lines.join(Place::Ready, stream);
         }
     }
@@ -62,7 +62,7 @@ impl Common {
     /// As [`Connection::send`](super::Connection::send).
     #[inline]
     pub(crate) fn send<T>(&mut self, stream: &mut Stream<T>, write: impl FnOnce(&mut Vec<u8>)) {
-        if stream.send() == Send::Ended {
+        if stream.send == Send::Ended {
             return;
         }
         let before = stream.outbox.len();
@@ -76,7 +76,7 @@ impl Common {
         if octets.len() < SHARE_FROM {
             return self.send(stream, |buffer| buffer.extend_from_slice(&octets));
         }
-        if stream.send() != Send::Ended {
+        if stream.send != Send::Ended {
             self.queued += octets.len();
             stream.outbox.push_shared(&mut self.pool, octets, 0);
             self.schedule(stream);
@@ -85,7 +85,7 @@ impl Common {
 
     /// Queues a buffer of the pool, which goes back there once its octets have left.
     pub(crate) fn send_buffer<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>) {
-        if stream.send() == Send::Ended {
+        if stream.send == Send::Ended {
             return self.pool.give_buffer(buffer);
         }
         self.queued += buffer.len();
@@ -98,7 +98,7 @@ impl Common {
     pub(crate) fn consumed<T>(&mut self, stream: &mut Stream<T>, octets: u32) {
         self.receive_window.owe(octets);
         // H-113: no credit for a stream that will carry no more DATA.
-        if stream.receive() == Receive::Ended {
+        if stream.receive == Receive::Ended {
             return;
         }
         stream.receive_window.owe(octets);

@@ -15,7 +15,7 @@ use super::outgoing::Control;
 use super::reader::{Phase, Reader};
 use super::slots::{Slots, StreamKey};
 use super::stall::Stalls;
-use super::stream::{Receive, Send, State, Stream};
+use super::stream::{Receive, Send, Stream};
 use crate::buffer::chunks::Pool;
 use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, StreamId};
 use crate::hpack::{Decoder, Encoder, FieldBlock, Start};
@@ -222,7 +222,7 @@ impl<T: Default> Connection<T> {
         self.common.lines.tidy(&self.slots);
         let window = self.starting_window();
         let stream = self.slots.insert().ok_or(OpenError::Full)?;
-        let state = State::Live { send: Send::Waiting, receive: Receive::Head { informational: 0 } };
+        let state = (Send::Waiting, Receive::Head { informational: 0 });
         stream.start(StreamId::ZERO, state, self.peer.initial_window, window);
         self.common.lines.join(Place::Waiting, stream);
         Ok((stream, &mut self.common))
@@ -314,7 +314,10 @@ impl<T: Default> Connection<T> {
 
     /// As [`release`](Self::release), for who has no more use for the upper state: that is dropped where it lies.
     pub(crate) fn forget(&mut self, key: StreamKey) {
-        self.leave_all(key);
+        match self.slots.get_mut(key) {
+            Some(stream) if stream.is_closed() => self.common.lines.clear_notice(stream),
+            _ => self.leave_all(key),
+        }
         self.slots.discard(key);
         self.end_if_drained();
     }
@@ -329,8 +332,8 @@ impl<T: Default> Connection<T> {
     /// The stream leaves the wire; its slot stays for the layer above.
     pub(super) fn close(&mut self, key: StreamKey, how: Closed) {
         let Some(stream) = self.slots.get_mut(key).filter(|stream| !stream.is_closed()) else { return };
-        let (id, send) = (stream.id, stream.send());
-        stream.state = State::Closed;
+        let (id, send) = (stream.id, stream.send);
+        stream.close();
         self.common.drop_queue(stream);
         self.common.lines.forgive(stream);
         self.common.lines.leave(stream);
@@ -368,7 +371,7 @@ impl<T: Default> Connection<T> {
     /// send no more, or does not know of the stream yet (H-113).
     pub fn widen(&mut self, key: StreamKey, octets: u32) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
-        if stream.receive() == Receive::Ended || stream.id.is_zero() {
+        if stream.receive == Receive::Ended || stream.id.is_zero() {
             return false;
         }
         stream.receive_window.owe(octets);
@@ -487,17 +490,17 @@ impl<T: Default> Connection<T> {
 
     /// Whether END_STREAM arrived, or the stream closed.
     pub fn is_receive_ended(&self, key: StreamKey) -> bool {
-        self.slots.get(key).is_none_or(|stream| stream.receive() == Receive::Ended)
+        self.slots.get(key).is_none_or(|stream| stream.receive == Receive::Ended)
     }
 
     /// Whether our HEADERS have left, or the stream closed.
     pub fn is_head_sent(&self, key: StreamKey) -> bool {
-        self.slots.get(key).is_some_and(|stream| matches!(stream.send(), Send::Body | Send::Ended))
+        self.slots.get(key).is_some_and(|stream| matches!(stream.send, Send::Body | Send::Ended))
     }
 
     /// Whether END_STREAM left, or the stream closed.
     pub fn is_send_ended(&self, key: StreamKey) -> bool {
-        self.slots.get(key).is_none_or(|stream| stream.send() == Send::Ended)
+        self.slots.get(key).is_none_or(|stream| stream.send == Send::Ended)
     }
 
     /// Streams that have not been released.

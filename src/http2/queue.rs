@@ -31,7 +31,7 @@ impl<T: Default> Connection<T> {
     /// Drops what is queued on a stream whose HEADERS have not left, so that another response can take its place.
     pub fn forget_queue(&mut self, key: StreamKey) {
         if let Some(stream) = self.slots.get_mut(key)
-            && stream.send() == Send::Head
+            && stream.send == Send::Head
         {
             self.common.drop_queue(stream);
             stream.ending = Ending::Open;

@@ -237,7 +237,7 @@ impl<T: Default> Connection<T> {
         for index in 0..self.slots.bound() {
             let Some(stream) = self.slots.at_mut(index) else { continue };
             // L-20: what has nothing more to send has no window to speak of.
-            if stream.send() == Send::Ended {
+            if stream.send == Send::Ended {
                 continue;
             }
             stream.send_window.change(difference).map_err(|_| {
@@ -256,8 +256,8 @@ impl<T: Default> Connection<T> {
         while self.active > self.peer.max_concurrent_streams {
             let Some((at, key)) = self.common.lines.before(Place::Ready, &self.slots, end) else { return };
             end = at;
-            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() == Send::Head) else { continue };
-            stream.sent(Send::Waiting);
+            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send == Send::Head) else { continue };
+            stream.send = Send::Waiting;
             self.common.lines.leave(stream);
             self.common.lines.join_first(Place::Waiting, stream);
             self.active -= 1;
@@ -313,7 +313,7 @@ impl<T: Default> Connection<T> {
         };
         self.counters.resets_received += 1;
         // NO_ERROR, and a reset after our END_STREAM, is how an honest peer says that it has seen enough.
-        let finished = self.slots.get(key).is_some_and(|stream| stream.send() == Send::Ended);
+        let finished = self.slots.get(key).is_some_and(|stream| stream.send == Send::Ended);
         if frame.code != ErrorCode::NO_ERROR && !finished {
             self.charge_reset(now)?;
         }

@@ -22,7 +22,7 @@ impl<T: Default> Connection<T> {
         let stream = self.slots.at_mut(self.ids.get(head.stream.get())?)?;
         let length = i64::from(head.length);
         let within = stream.receive_window.available() >= length && self.common.receive_window.available() > length;
-        if !within || stream.receive() != Receive::Body || stream.content_left.is_some() {
+        if !within || stream.receive != Receive::Body || stream.content_left.is_some() {
             return None;
         }
         stream.receive_window.spend(head.length);
@@ -78,7 +78,7 @@ impl<T: Default> Connection<T> {
 
     fn admit_data(&mut self, now: Instant, key: StreamKey, head: &Head) -> Result<Admission, Fault> {
         let Some(stream) = self.slots.get_mut(key) else { return Ok(Admission::Drop) };
-        match stream.receive() {
+        match stream.receive {
             Receive::Body => {
                 if !stream.receive_window.spend(head.length) {
                     let reason = "DATA beyond the stream's window (RFC 9113 section 6.9)";
@@ -241,11 +241,11 @@ impl<T: Default> Connection<T> {
     /// The peer's half ended; the stream closes if ours had.
     pub(super) fn receive_ended(&mut self, key: StreamKey) {
         let Some(stream) = self.slots.get_mut(key) else { return };
-        let sent = stream.send() == super::stream::Send::Ended;
+        let sent = stream.send == super::stream::Send::Ended;
         if sent {
             self.close_cleanly(key);
         } else {
-            stream.received(Receive::Ended);
+            stream.receive = Receive::Ended;
             self.common.lines.forgive(stream);
         }
     }

@@ -9,7 +9,7 @@ use super::outgoing::OurSettings;
 use super::reader::OpenBlock;
 use super::slots::StreamKey;
 use super::step::{Part, Step};
-use super::stream::{Receive, Send, State};
+use super::stream::{Receive, Send};
 use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
 use crate::hpack::{DecodeError, Decoded, Start};
 use crate::time::Instant;
@@ -63,7 +63,7 @@ impl<T: Default> Connection<T> {
         // A client's new stream is in no map yet.
         let new = self.common.side == Side::Server && block.stream > self.highest_remote;
         let found = if new { None } else { self.find(block.stream) };
-        let part = found.and_then(|key| self.slots.get(key)).map(|stream| stream.receive());
+        let part = found.and_then(|key| self.slots.get(key)).map(|stream| stream.receive);
         if let (Some(key), Some(octets), Side::Client) = (found, whole, self.common.side)
             && let Some(step) = self.known_block(key, part, &block, octets)
         {
@@ -123,7 +123,7 @@ impl<T: Default> Connection<T> {
         let status = known.summary.status;
         self.current_block = current;
         if part == Part::Response {
-            stream.received(Receive::Body);
+            stream.receive = Receive::Body;
         }
         Some(self.block_done(key, *block, part, status, false))
     }
@@ -172,7 +172,7 @@ impl<T: Default> Connection<T> {
                 return self.malformed(now, key, Malformed("max_informational: too many 1xx responses"));
             }
             if let Some(stream) = self.slots.get_mut(key) {
-                stream.received(Receive::Head { informational: informational + 1 });
+                stream.receive = Receive::Head { informational: informational + 1 };
             }
             return Ok(Step::Nothing);
         }
@@ -183,7 +183,7 @@ impl<T: Default> Connection<T> {
         }
         if let Some(stream) = self.slots.get_mut(key) {
             stream.content_left = content_length;
-            stream.received(Receive::Body);
+            stream.receive = Receive::Body;
         }
         Ok(self.block_done(key, block, Part::Response, summary.status, oversized))
     }
@@ -286,7 +286,7 @@ impl<T: Default> Connection<T> {
             return self.refuse(now, id);
         }
         let receive = if block.end_stream { Receive::Ended } else { Receive::Body };
-        let state = State::Live { send: Send::Head, receive };
+        let state = (Send::Head, receive);
         let window = self.starting_window();
         self.common.lines.tidy(&self.slots);
         let Some(stream) = self.slots.insert() else { return self.refuse(now, id) };

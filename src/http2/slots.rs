@@ -63,12 +63,12 @@ impl<T> Slots<T> {
 
     #[inline]
     pub(super) fn get(&self, key: StreamKey) -> Option<&Stream<T>> {
-        self.slot(key.index).filter(|stream| stream.key == key)
+        self.slot(key.index).filter(|stream| stream.key.generation == key.generation)
     }
 
     #[inline]
     pub(super) fn get_mut(&mut self, key: StreamKey) -> Option<&mut Stream<T>> {
-        self.slot_mut(key.index).filter(|stream| stream.key == key)
+        self.slot_mut(key.index).filter(|stream| stream.key.generation == key.generation)
     }
 
     /// The stream in a slot that is in use.
@@ -115,12 +115,9 @@ impl<T: Default> Slots<T> {
         if self.free == NONE {
             self.grow()?;
         }
-        let index = self.free;
-        self.generation = self.generation.wrapping_add(1).max(1);
-        let generation = self.generation;
-        self.free = self.slot(index)?.key.index;
-        self.len += 1;
-        let stream = self.slot_mut(index)?;
+        let (index, generation) = (self.free, self.generation.wrapping_add(1).max(1));
+        let stream = self.pages.get_mut(index as usize / PAGE)?.get_mut(index as usize % PAGE)?;
+        (self.free, self.generation, self.len) = (stream.key.index, generation, self.len + 1);
         stream.key = StreamKey { index, generation };
         Some(stream)
     }

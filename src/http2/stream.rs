@@ -35,17 +35,6 @@ pub(super) enum Receive {
     Ended,
 }
 
-/// Both halves together are the state of RFC 9113 §5.1, figure 2; "reserved" does not occur without push.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Live {
-        send: Send,
-        receive: Receive,
-    },
-    /// Closed by END_STREAM from both sides or by RST_STREAM; the layer above has not let go of it yet.
-    Closed,
-}
-
 /// How our half is to end once the outbox is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -62,7 +51,10 @@ pub(super) enum Ending {
 pub(crate) struct Stream<T> {
     pub(super) key: StreamKey,
     pub(super) id: StreamId,
-    pub(super) state: State,
+    /// Both halves together are the state of RFC 9113 §5.1, figure 2; "reserved" does not occur without push. A stream whose
+    /// halves have both ended, by END_STREAM or by RST_STREAM, is closed, though the layer above may still hold it.
+    pub(super) send: Send,
+    pub(super) receive: Receive,
     pub(super) ending: Ending,
     /// The response may begin: the layer above is asked for its head.
     pub(super) head_wanted: bool,
@@ -91,7 +83,8 @@ impl<T: Default> Stream<T> {
         Self {
             key,
             id: StreamId::ZERO,
-            state: State::Closed,
+            send: Send::Ended,
+            receive: Receive::Ended,
             ending: Ending::Open,
             head_wanted: false,
             place: Place::Out,
@@ -111,7 +104,7 @@ impl<T: Default> Stream<T> {
     /// Back to that, field by field: a new one would have to be moved here.
     pub(super) fn vacate(&mut self) {
         self.id = StreamId::ZERO;
-        self.state = State::Closed;
+        (self.send, self.receive) = (Send::Ended, Receive::Ended);
         self.ending = Ending::Open;
         self.head_wanted = false;
         self.content_left = None;
@@ -122,9 +115,15 @@ impl<T: Default> Stream<T> {
 
     /// The stream of a slot begins.
     #[inline]
-    pub(super) fn start(&mut self, id: StreamId, state: State, send_window: u32, receive_window: u32) {
+    pub(super) fn start(
+        &mut self,
+        id: StreamId,
+        (send, receive): (Send, Receive),
+        send_window: u32,
+        receive_window: u32,
+    ) {
         self.id = id;
-        self.state = state;
+        (self.send, self.receive) = (send, receive);
         self.send_window = SendWindow::new(send_window);
         self.receive_window = ReceiveWindow::new(receive_window);
     }
@@ -147,26 +146,12 @@ impl<T> Stream<T> {
 
     /// Whether our half has ended, or the stream is closed.
     pub(crate) fn is_send_ended(&self) -> bool {
-        self.send() == Send::Ended
+        self.send == Send::Ended
     }
 
     /// Whether the peer's half has ended, or the stream is closed.
     pub(crate) fn is_receive_ended(&self) -> bool {
-        self.receive() == Receive::Ended
-    }
-
-    pub(super) fn send(&self) -> Send {
-        match self.state {
-            State::Live { send, .. } => send,
-            State::Closed => Send::Ended,
-        }
-    }
-
-    pub(super) fn receive(&self) -> Receive {
-        match self.state {
-            State::Live { receive, .. } => receive,
-            State::Closed => Receive::Ended,
-        }
+        self.receive == Receive::Ended
     }
 
     /// Whether its own window lets octets go that wait for it.
@@ -174,51 +159,13 @@ impl<T> Stream<T> {
         self.send_window.available() > 0 && !self.outbox.is_empty()
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.state == State::Closed
+        self.send == Send::Ended && self.receive == Receive::Ended
     }
 
-    /// Our half goes on to `next`; the stream is closed when both have ended.
-    pub(super) fn sent(&mut self, next: Send) {
-        self.state = match (self.state, next) {
-            (State::Closed, _) | (State::Live { receive: Receive::Ended, .. }, Send::Ended) => State::Closed,
-            (State::Live { receive, .. }, send) => State::Live { send, receive },
-        };
-    }
-
-    /// The peer's half goes on to `next`; the stream is closed when both have ended.
-    pub(super) fn received(&mut self, next: Receive) {
-        self.state = match (self.state, next) {
-            (State::Closed, _) | (State::Live { send: Send::Ended, .. }, Receive::Ended) => State::Closed,
-            (State::Live { send, .. }, receive) => State::Live { send, receive },
-        };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Receive, Send, State};
-    use crate::frame::StreamId;
-    use crate::http2::slots::Slots;
-
-    #[test]
-    fn closed_only_when_both_halves_ended_in_either_order() {
-        let open = State::Live { send: Send::Body, receive: Receive::Body };
-        let mut slots = Slots::<()>::new();
-        let stream = slots.insert().unwrap();
-        stream.start(StreamId::new(1), open, 1, 1);
-        stream.sent(Send::Ended);
-        assert_eq!(stream.state, State::Live { send: Send::Ended, receive: Receive::Body });
-        stream.received(Receive::Ended);
-        assert!(stream.is_closed());
-
-        let stream = slots.insert().unwrap();
-        stream.start(StreamId::new(3), open, 1, 1);
-        stream.received(Receive::Ended);
-        assert!(!stream.is_closed());
-        stream.sent(Send::Ended);
-        assert!(stream.is_closed());
-        stream.sent(Send::Body);
-        assert!(stream.is_closed());
+    /// Neither half says any more.
+    pub(super) fn close(&mut self) {
+        (self.send, self.receive) = (Send::Ended, Receive::Ended);
     }
 }

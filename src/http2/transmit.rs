@@ -9,6 +9,7 @@ use super::slots::StreamKey;
 use super::step::Transmit;
 use super::stream::{Ending, Receive, Send};
 use crate::buffer::WriteBuf;
+use crate::buffer::chunks::{Pool, Queue};
 use crate::frame::{
     DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, Flags, GoAway, HEAD_LEN, Head, Kind, PREFACE,
     Ping, RstStream, Setting, SettingId, Settings, StreamId, WindowUpdate,
@@ -40,12 +41,19 @@ impl<T: Default> Connection<T> {
     ///
     /// A stream's turn is its HEADERS, at most one DATA, and its end if it has drained; turns go round.
     pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
+        self.transmit_replies(now, output);
+        self.transmit_turn(now, output)
+    }
+
+    /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to do again
+    /// until something was received, read, reset or let go.
+    pub(crate) fn transmit_replies(&mut self, now: Instant, output: &mut WriteBuf) {
         if self.ended {
             // RFC 9113 §3.4: the preface goes before everything, also before an early end.
             if self.control.has_frames() {
                 self.write_replies(now, output);
             }
-            return Transmit::Done;
+            return;
         }
         if self.control.is_pending() {
             self.write_replies(now, output);
@@ -54,6 +62,13 @@ impl<T: Default> Connection<T> {
             self.watch_crowd(now);
         }
         self.write_credit(output);
+    }
+
+    /// The second half: the turns of the streams.
+    pub(crate) fn transmit_turn(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
+        if self.ended {
+            return Transmit::Done;
+        }
         loop {
             self.start_waiting();
             if output.is_full() {
@@ -62,18 +77,19 @@ impl<T: Default> Connection<T> {
             self.unblock();
             let Some(key) = self.common.lines.first(Place::Ready, &self.slots) else { return Transmit::Done };
             let Some(stream) = self.slots.get_mut(key) else { return Transmit::Done };
-            match (stream.send(), stream.ending, stream.outbox.is_empty()) {
-                (Send::Head, ..) if self.common.side == Side::Client || stream.head_wanted => {
+            match (stream.send, stream.ending) {
+                (Send::Head, _) if self.common.side == Side::Client || stream.head_wanted => {
                     return Transmit::Head(key);
                 }
-                (Send::Body, ..) if stream.head_wanted => return Transmit::Head(key),
-                (Send::Body, Ending::Trailers, true) => return Transmit::Trailers(key),
-                (Send::Body, Ending::Data, true) => self.write_data(key, 0, output),
-                (Send::Body, _, false) => {
-                    self.data_turn(now, key, output);
-                    if self.take_drained(key) {
+                (Send::Body, _) if stream.head_wanted => return Transmit::Head(key),
+                (Send::Body, _) if !stream.outbox.is_empty() => {
+                    if self.data_turn(now, key, output) {
                         return Transmit::Drained(key);
                     }
+                }
+                (Send::Body, Ending::Trailers) => return Transmit::Trailers(key),
+                (Send::Body, Ending::Data) => {
+                    self.write_data(key, 0, output);
                 }
                 _ => self.common.lines.leave(stream),
             }
@@ -117,7 +133,7 @@ impl<T: Default> Connection<T> {
         let Some(stream) = self.slots.get_mut(key) else { return };
         let wanted = core::mem::take(&mut stream.head_wanted);
         // H-033: a second HEADERS only where `begin` asked for it, and none after END_STREAM.
-        if stream.send() != Send::Head && !(stream.send() == Send::Body && wanted) {
+        if stream.send != Send::Head && !(stream.send == Send::Body && wanted) {
             return;
         }
         if stream.id.is_zero() {
@@ -126,7 +142,7 @@ impl<T: Default> Connection<T> {
             self.next_id = StreamId::new(self.next_id.get() + 2);
         }
         let end = end || (stream.ending == Ending::Data && stream.outbox.is_empty());
-        stream.sent(Send::Body);
+        stream.send = Send::Body;
         write_block(stream.id, end, self.peer.max_frame_size, output, |out| encode(&mut self.encoder, out));
         if end {
             // Nothing can follow: what was queued before the caller decided to end here is dropped.
@@ -163,7 +179,7 @@ impl<T: Default> Connection<T> {
         encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
     ) {
         let Some(stream) = self.slots.get(key) else { return };
-        if stream.send() == Send::Body && stream.outbox.is_empty() {
+        if stream.send == Send::Body && stream.outbox.is_empty() {
             let encoder = &mut self.encoder;
             write_block(stream.id, true, self.peer.max_frame_size, output, |out| encode(encoder, out));
             self.sent_end(key);
@@ -173,11 +189,11 @@ impl<T: Default> Connection<T> {
     /// We sent END_STREAM.
     fn sent_end(&mut self, key: StreamKey) {
         let Some(stream) = self.slots.get_mut(key) else { return };
-        if stream.receive() == Receive::Ended {
+        if stream.receive == Receive::Ended {
             return self.close_cleanly(key);
         }
         self.common.lines.leave(stream);
-        stream.sent(Send::Ended);
+        stream.send = Send::Ended;
     }
 
     /// Ids are not asked for: a quarter of their space is kept for streams that were opened before `open` refused, so
@@ -192,7 +208,7 @@ impl<T: Default> Connection<T> {
             let Some(key) = self.common.lines.first(Place::Waiting, &self.slots) else { return };
             self.active += 1;
             if let Some(stream) = self.slots.get_mut(key) {
-                stream.sent(Send::Head);
+                stream.send = Send::Head;
                 self.common.lines.leave(stream);
                 self.common.lines.join(Place::Ready, stream);
             }
@@ -222,92 +238,56 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn.
-    fn data_turn(&mut self, now: Instant, key: StreamKey, output: &mut WriteBuf) {
-        let Some(stream) = self.slots.get_mut(key) else { return };
+    /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn. Says whether the
+    /// queue has drained to its mark.
+    fn data_turn(&mut self, now: Instant, key: StreamKey, output: &mut WriteBuf) -> bool {
+        let Some(stream) = self.slots.get_mut(key) else { return false };
         let stream_window = stream.send_window.available();
-        if stream_window == 0 {
-            self.common.lines.leave(stream);
-            return self.stalled(now, key);
-        }
         let connection_window = self.send_window.available();
-        if connection_window == 0 {
-            self.common.lines.leave(stream);
-            self.common.lines.join(Place::Blocked, stream);
-            return self.stalled(now, key);
-        }
         let window = stream_window.min(connection_window);
+        if window == 0 {
+            self.common.lines.leave(stream);
+            if stream_window > 0 {
+                self.common.lines.join(Place::Blocked, stream);
+            }
+            self.stalled(now, key);
+            return false;
+        }
         let queued = stream.outbox.len();
         if window < queued && window < self.worthwhile() && self.hold(now, key, stream_window <= connection_window) {
-            return;
+            return false;
         }
         let frame = self.peer.max_frame_size.min(self.config.max_send_frame_size) as usize;
-        self.write_data(key, queued.min(window).min(frame), output);
         self.stalls.progress(now);
-        if let Some(stream) = self.slots.get_mut(key)
-            && !stream.outbox.is_empty()
-        {
-            self.common.lines.leave(stream);
-            self.common.lines.join(Place::Ready, stream);
-        }
+        self.write_data(key, queued.min(window).min(frame), output)
     }
 
-    fn take_drained(&mut self, key: StreamKey) -> bool {
+    /// Writes a DATA frame with the next `octets` of the outbox; END_STREAM goes with the last of them. The stream's next turn, if
+    /// it has more to send, comes after those of all others. Says whether the queue has drained to its mark.
+    fn write_data(&mut self, key: StreamKey, octets: usize, output: &mut WriteBuf) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
-        let drained = stream.watch.is_some_and(|mark| stream.outbox.len() <= mark as usize);
-        if drained {
-            stream.watch = None;
-        }
-        drained
-    }
-
-    /// Writes a DATA frame with the next `octets` of the outbox; END_STREAM goes with the last of them.
-    fn write_data(&mut self, key: StreamKey, octets: usize, output: &mut WriteBuf) {
-        let Some(stream) = self.slots.get_mut(key) else { return };
         let end = stream.ending == Ending::Data && stream.outbox.len() == octets;
         let flags = if end { Flags::END_STREAM } else { Flags::NONE };
         let head = Head { length: octets as u32, kind: Kind::DATA, flags, stream: stream.id };
         // One for the stream and one for the connection.
         self.updates_due = self.updates_due.saturating_add(2);
-        let pool = &mut self.common.pool;
-        let mut left = octets;
-        // Mostly all of it lies in one small buffer.
-        if let Some((front, _)) = stream.outbox.front()
-            && let Some(front) = front.get(..octets).filter(|front| front.len() < SHARE_FROM)
-        {
-            output.with_vec(|out| {
-                out.extend_from_slice(&head.encode());
-                out.extend_from_slice(front);
-            });
-            stream.outbox.discard(pool, octets);
-            left = 0;
-        } else {
-            output.put_slice(&head.encode());
-        }
-        while left > 0 {
-            let Some((front, _)) = stream.outbox.front() else { break };
-            let piece = front.len().min(left);
-            let shared = if piece >= SHARE_FROM { stream.outbox.front_shared(piece) } else { None };
-            match shared {
-                Some(shared) => output.put_shared(shared),
-                None => output.put_slice(front.get(..piece).unwrap_or_default()),
-            }
-            stream.outbox.discard(pool, piece);
-            if piece == 0
-                && let Some(chunk) = stream.outbox.advance(pool, 0)
-            {
-                // A `write` that took octets back left it empty.
-                pool.give_chunk(chunk);
-            }
-            left -= piece;
-        }
         stream.send_window.spend(octets);
         stream.stalled_since = Instant::MAX;
         self.send_window.spend(octets);
         self.common.queued -= octets;
+        put_data(&head, &mut stream.outbox, &mut self.common.pool, output);
+        let left = stream.outbox.len();
+        let drained = stream.watch.is_some_and(|mark| left <= mark as usize);
+        if drained {
+            stream.watch = None;
+        }
         if end {
             self.sent_end(key);
+        } else if left > 0 {
+            self.common.lines.leave(stream);
+            self.common.lines.join(Place::Ready, stream);
         }
+        drained
     }
 
     /// What is owed before it is worth a WINDOW_UPDATE (G-194), so small that 15 stalled calls leave the others at full
@@ -411,6 +391,40 @@ impl<T: Default> Connection<T> {
                 write_window_update(stream.id, stream.receive_window.announce(), output);
             }
         }
+    }
+}
+
+/// A DATA frame with so many octets of the queue as its head says.
+#[inline]
+fn put_data(head: &Head, queue: &mut Queue, pool: &mut Pool, output: &mut WriteBuf) {
+    let mut left = head.length as usize;
+    // Mostly all of it lies in one small buffer.
+    if let Some((front, _)) = queue.front()
+        && let Some(front) = front.get(..left).filter(|front| front.len() < SHARE_FROM)
+    {
+        output.with_vec(|out| {
+            out.extend_from_slice(&head.encode());
+            out.extend_from_slice(front);
+        });
+        return queue.discard(pool, left);
+    }
+    output.put_slice(&head.encode());
+    while left > 0 {
+        let Some((front, _)) = queue.front() else { break };
+        let piece = front.len().min(left);
+        let shared = if piece >= SHARE_FROM { queue.front_shared(piece) } else { None };
+        match shared {
+            Some(shared) => output.put_shared(shared),
+            None => output.put_slice(front.get(..piece).unwrap_or_default()),
+        }
+        queue.discard(pool, piece);
+        if piece == 0
+            && let Some(chunk) = queue.advance(pool, 0)
+        {
+            // A `write` that took octets back left it empty.
+            pool.give_chunk(chunk);
+        }
+        left -= piece;
     }
 }
 
