@@ -3,13 +3,12 @@
 use super::engine::{Engine, held_size};
 use super::inbox::Encoding;
 use super::state::{CallState, End, Head, LocalEnd, Sending, Stage, Stop};
-use crate::config::wire_field;
+use crate::config::RequestTemplate;
 use crate::error::{Misuse, OpenError};
 use crate::event::CallId;
 use crate::frame::ErrorCode;
 use crate::grpc::Path;
 use crate::grpc::outcome::HeadSummary;
-use crate::grpc::reserved::Block;
 use crate::grpc::{
     CARDINALITY_VIOLATION, Code, Field, ResponseParts, Side, Status, TrailersParts, content_type, outcome,
 };
@@ -41,13 +40,12 @@ impl Engine {
         if options.authority.is_some_and(|name| !name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@')) {
             return Err(OpenError::Malformed);
         }
-        options.metadata.check(Block::Request).map_err(|_| OpenError::Misuse(Misuse::ReservedMetadata))?;
-
         let mut block = self.http2.pool_mut().take_block();
-        if options.is_usual() {
-            settings.request.write(path, options.metadata, &mut block);
+        let timeout = options.deadline.map(|deadline| self.timeouts.spell(deadline.saturating_since(self.now)));
+        let sound = if options.is_usual() {
+            self.settings.request.write(path, timeout.as_ref(), options.metadata, &mut block)
         } else {
-            let mut head = settings.request_head(path);
+            let mut head = self.settings.request_head(path);
             head.authority = options.authority.or(head.authority).filter(|name| !name.is_empty());
             if !subtype.is_empty() {
                 head.content_type = &subtype;
@@ -55,7 +53,11 @@ impl Engine {
             head.encoding = options.encoding;
             head.previous_attempts = options.previous_attempts;
             head.metadata = options.metadata;
-            head.fields().for_each(|field| block.push(wire_field(field)));
+            RequestTemplate::new(&head).write(path, timeout.as_ref(), options.metadata, &mut block)
+        };
+        if !sound {
+            self.http2.pool_mut().give_block(block);
+            return Err(OpenError::Misuse(Misuse::ReservedMetadata));
         }
         let (stream, common) = match self.http2.open_in_place() {
             Ok(opened) => opened,
@@ -71,6 +73,7 @@ impl Engine {
         (call.kind, call.kind_known, call.sending) = (options.method.kind(), true, Sending::Messages);
         call.may_send_compressed = options.encoding.is_some();
         call.own_head = common.pool.keep(block);
+        call.progress = self.now;
         self.trim_at = None;
         if let Some(deadline) = options.deadline {
             call.deadline = deadline;

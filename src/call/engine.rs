@@ -9,6 +9,7 @@ use crate::config::{ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::frame::MAX_PADDING;
 use crate::grpc::outcome::HeadSummary;
+use crate::grpc::timeout::{self, Precision, Timeout};
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::{self, Input, Part, Side, Step, StreamKey};
 use crate::time::Instant;
@@ -17,9 +18,35 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
+use core::time::Duration;
 
 /// How long a refused request may go on before it is answered all the same (G-018).
 pub(super) const REJECTION_PATIENCE: core::time::Duration = core::time::Duration::from_secs(10);
+
+/// Spells timeouts, and remembers the last: most are as long as the one before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spelling {
+    precision: Precision,
+    last: Option<(Duration, Timeout)>,
+}
+
+impl Spelling {
+    const fn new(precision: Precision) -> Self {
+        Self { precision, last: None }
+    }
+
+    #[inline]
+    pub(super) fn spell(&mut self, remaining: Duration) -> Timeout {
+        match self.last {
+            Some((last, timeout)) if last == remaining => timeout,
+            _ => {
+                let timeout = timeout::encode(remaining, self.precision);
+                self.last = Some((remaining, timeout));
+                timeout
+            }
+        }
+    }
+}
 
 /// Events of the connection itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +99,8 @@ pub struct Engine {
     pub(super) lent_chunk: Option<Box<Chunk>>,
     pub(super) lent_block: Option<Box<FieldBlock>>,
     pub(super) scratch: Vec<u8>,
+    /// How times are spelled.
+    pub(super) timeouts: Spelling,
     pub(super) close_at: Option<Instant>,
     pub(super) trim_at: Option<Instant>,
     /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
@@ -103,6 +132,7 @@ impl Engine {
             lent_chunk: None,
             lent_block: None,
             scratch: Vec::new(),
+            timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
             trim_at: None,
             usual_response: None,
@@ -459,9 +489,13 @@ impl Engine {
             let credit = call.inbox.clear(&mut common.pool) - call.credited;
             common.consumed_late(credit);
         }
-        let held = [&call.head_block, &call.trailers].into_iter().flatten();
-        self.held_headers -= held.map(|block| held_size(block)).sum::<usize>();
-        for block in call.blocks() {
+        for block in [&mut call.head_block, &mut call.trailers] {
+            if let Some(block) = block.take() {
+                self.held_headers -= held_size(&block);
+                common.pool.give_block(block);
+            }
+        }
+        for block in [&mut call.own_head, &mut call.own_trailers, &mut call.content_type] {
             common.pool.give_kept(block.take());
         }
         self.http2.forget(key);

@@ -77,30 +77,29 @@ impl Engine {
 
     /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows.
     pub(crate) fn take_message(&mut self, key: StreamKey) -> Option<Payload<'_>> {
-        let (stream, _) = self.http2.at(key)?;
-        if !stream.upper.is_plain() {
+        if !self.give_credit(key) {
             self.make_room(key);
-            let (stream, common) = self.http2.at(key)?;
-            return stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk);
-        }
-        // No loan, and nothing arriving that could want one: the message's octets go back, and that is all.
-        let keeps_up = stream.upper.inbox.complete() == 1;
-        let credit = stream.upper.inbox.next_credit();
-        let known = stream.upper.credited.min(credit);
-        stream.upper.credited -= known;
-        let window = self.settings.limits.call_window + stream.upper.grown;
-        let ran_into_it = stream.announced_window() < i64::from(window / 4);
-        let (stream, common) = self.http2.at(key)?;
-        common.consumed(stream, credit);
-        common.withhold(known);
-        if stream.upper.credited > 0 || (keeps_up && ran_into_it) {
-            if keeps_up {
-                self.widen(key);
-            }
-            self.credit_partial(key, 1);
         }
         let (stream, common) = self.http2.at(key)?;
         stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)
+    }
+
+    /// The octets of the message about to be taken go back to the windows, if that is all there is to do: no loan, nothing
+    /// arriving that could want one, and no reason to widen the window.
+    #[inline]
+    fn give_credit(&mut self, key: StreamKey) -> bool {
+        let Some((stream, common)) = self.http2.at(key) else { return true };
+        let announced = stream.announced_window();
+        let call = &mut stream.upper;
+        let window = self.settings.limits.call_window + call.grown;
+        let may_widen = call.inbox.complete() == 1 && announced < i64::from(window / 4);
+        let credit = call.inbox.next_credit();
+        if may_widen || !call.is_plain() || call.credited > credit {
+            return false;
+        }
+        common.withhold(core::mem::take(&mut call.credited));
+        common.consumed(stream, credit);
+        true
     }
 
     /// What the message about to be taken gives back, to its loan and to the windows.

@@ -282,9 +282,4 @@ impl CallState {
         let blocks: usize = blocks.into_iter().flatten().map(block_heap_size).sum();
         blocks + self.inbox.heap_size() + self.rare.as_ref().map_or(0, |rare| size_of::<Rare>() + rare.body.capacity())
     }
-
-    /// The header lists that it holds.
-    pub(super) fn blocks(&mut self) -> [&mut Option<Box<FieldBlock>>; 5] {
-        [&mut self.head_block, &mut self.trailers, &mut self.own_head, &mut self.own_trailers, &mut self.content_type]
-    }
 }

@@ -4,10 +4,10 @@ use super::client::deadline_exceeded;
 use super::engine::Engine;
 use super::state::{Sending, Stage, Stop};
 use crate::buffer::WriteBuf;
-use crate::config::{Settings, wire_field};
+use crate::config::{Settings, TIMEOUT, wire_field};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
-use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status, timeout};
+use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status};
 use crate::hpack::{Field, FieldBlock};
 use crate::http2::{self, StreamKey, Transmit};
 use crate::time::Instant;
@@ -52,32 +52,28 @@ impl Engine {
     /// Writes a request's HEADERS, and says whether it did.
     fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
         let Some(call) = self.http2.get_mut(key) else { return false };
-        let deadline = call.deadline;
+        let (deadline, written) = (call.deadline, call.progress);
         let Some(mut block) = call.own_head.take() else {
             self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
             return false;
         };
-        // G-124: of the time that remains now.
-        let remaining = deadline.saturating_since(self.now);
-        let value = (deadline != Instant::MAX).then(|| timeout::encode(remaining, self.settings.timeout_precision));
-        if value.is_some() && remaining.is_zero() {
+        if deadline <= self.now {
             self.http2.pool_mut().give_block(block);
             self.fail(key, deadline_exceeded(), Stop::DeadlineExceeded);
             return false;
         }
-        let value = value.as_ref().map(|value| Field::new(b"grpc-timeout", value.as_bytes()));
-        let size = block.list_size() + value.map_or(0, |field| field.list_size());
-        if size > self.http2.peer_max_header_list_size() as usize {
+        if deadline != Instant::MAX && written != self.now {
+            // G-124: of the time that remains now.
+            let timeout = self.timeouts.spell(deadline.saturating_since(self.now));
+            block.replace_value(TIMEOUT, timeout.as_bytes());
+        }
+        if block.list_size() > self.http2.peer_max_header_list_size() as usize {
             // G-059: nothing is sent.
             self.http2.pool_mut().give_block(block);
             let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
             let status = Status::local(Side::Client, Code::ResourceExhausted, rule);
             self.fail(key, status, Stop::PeerFault);
             return false;
-        }
-        if let Some(field) = value {
-            // G-008: the timeout goes right behind the pseudo-headers.
-            block.insert_before(field, |field| field.name.first() != Some(&b':'));
         }
         self.http2.send_head_block(key, &block, false, output);
         self.http2.pool_mut().give_block(block);
