@@ -65,6 +65,47 @@ pub(super) fn split_record(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
     Some((Field { name, value, sensitive: head.sensitive, class: head.class }, rest))
 }
 
+/// How much of a field a record has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Likeness {
+    None,
+    Name,
+    Field,
+}
+
+impl Likeness {
+    #[inline]
+    pub(super) fn of(known: &Field<'_>, field: &Field<'_>) -> Self {
+        if !same(known.name, field.name) {
+            Self::None
+        } else if same(known.value, field.value) {
+            Self::Field
+        } else {
+            Self::Name
+        }
+    }
+}
+
+/// Compares a field with the record at the start of `bytes`.
+#[inline]
+pub(super) fn compare_record(bytes: &[u8], field: &Field<'_>) -> Likeness {
+    split_record(bytes).map_or(Likeness::None, |(entry, _)| Likeness::of(&entry, field))
+}
+
+/// Equality that spares a short string the call of a general comparison: two words, which may overlap, are all of it.
+#[inline]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
+        17..=32 => a.first_chunk::<16>() == b.first_chunk() && a.last_chunk::<16>() == b.last_chunk(),
+        4..8 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
+        _ => a == b,
+    }
+}
+
 /// A list of fields in one allocation, in order.
 ///
 /// Made to be reused: [`clear`](Self::clear) keeps the memory, and a buffer can travel through
@@ -356,6 +397,35 @@ mod tests {
     use super::*;
     use std::format;
     use std::vec;
+
+    #[test]
+    fn same_looks_at_every_octet() {
+        for len in 0..40 {
+            let a = vec![b'a'; len];
+            assert!(same(&a, &a.clone()) && !same(&a, &vec![b'a'; len + 1]));
+            for place in 0..len {
+                let mut b = a.clone();
+                b[place] = b'b';
+                assert!(!same(&a, &b));
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_is_compared_by_name_and_value() {
+        let block: FieldBlock = [Field::new(b"name", b"value"), Field::new(b"x", b"y")].into_iter().collect();
+        for (name, value, likeness) in [
+            (&b"name"[..], &b"value"[..], Likeness::Field),
+            (b"name", b"valuf", Likeness::Name),
+            (b"name", b"valu", Likeness::Name),
+            (b"namf", b"value", Likeness::None),
+            (b"nam", b"evalue", Likeness::None),
+            (b"", b"", Likeness::None),
+        ] {
+            assert_eq!(compare_record(block.records(), &Field::new(name, value)), likeness);
+        }
+        assert_eq!(compare_record(&[], &Field::new(b"", b"")), Likeness::None);
+    }
 
     #[test]
     fn a_head_keeps_every_part() {

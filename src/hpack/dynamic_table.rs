@@ -96,9 +96,20 @@ impl DynamicTable {
         }
     }
 
+    /// The octets from the entry with `index` newer ones to the end: it comes first, and says how long it is.
+    #[inline]
+    pub(super) fn from_entry(&self, index: usize) -> Option<&[u8]> {
+        if index >= self.len() {
+            return None;
+        }
+        let start = self.starts.get(self.starts.len() - 1 - index)?;
+        self.bytes.get(start.wrapping_sub(self.base) as usize..)
+    }
+
     /// The entry with `index` newer ones, read.
+    #[inline]
     pub(super) fn field(&self, index: usize) -> Option<Field<'_>> {
-        split_record(self.get(index)?).map(|(field, _)| field)
+        split_record(self.from_entry(index)?).map(|(field, _)| field)
     }
 
     /// Inserts a record, after evicting what has to go for it. One larger than the table empties it and is not
