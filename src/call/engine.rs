@@ -169,6 +169,9 @@ impl Engine {
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
         loop {
+            while let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
+                self.data(stream, &mut input, len, end);
+            }
             match self.http2.receive_step(self.now, &mut input) {
                 Step::Idle => break,
                 Step::Nothing => {}
@@ -184,11 +187,8 @@ impl Engine {
                     // G-033: request trailers are a half-close; their fields say nothing in gRPC.
                     Side::Server => self.half_closed(stream),
                 },
-                Step::Data { stream, len } => self.data(stream, &mut input, len),
-                Step::End { stream } => match self.side {
-                    Side::Client => self.ended_by_data(stream),
-                    Side::Server => self.half_closed(stream),
-                },
+                Step::Data { stream, len } => self.data(stream, &mut input, len, false),
+                Step::End { stream } => self.data_ended(stream),
                 Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
                 Step::GoAway { .. } => self.go_away(),
                 Step::Closed => break,
@@ -204,16 +204,20 @@ impl Engine {
         self.settle();
     }
 
-    /// `len` octets of DATA for one call.
-    fn data(&mut self, key: StreamKey, input: &mut Input<'_>, len: usize) {
+    /// `len` octets of DATA for one call, and whether END_STREAM came with them.
+    fn data(&mut self, key: StreamKey, input: &mut Input<'_>, len: usize, end: bool) {
         let limits = &self.settings.limits;
         let Some((stream, common)) = self.http2.at(key) else {
             input.take(len);
             return self.http2.consumed_late(len as u32);
         };
+        let ample = end || stream.announced_window().min(common.announced_window()) >= i64::from(MAX_PADDING);
         let call = &mut stream.upper;
         if call.stage != Stage::Open || call.end == End::Local {
-            return self.other_data(key, input, len);
+            self.other_data(key, input, len);
+            return if end {
+                self.data_ended(key)
+            };
         }
         let rules = Rules {
             limit: limits.max_receive_message,
@@ -227,17 +231,25 @@ impl Engine {
         call.progress = self.now;
         call.received = call.received.saturating_add(call.inbox.complete() - before);
         if let Err(fault) = result {
-            return self.faulty_data(key, before, fault, piece.as_slice().len());
+            self.faulty_data(key, before, fault, piece.as_slice().len());
+            return if end {
+                self.data_ended(key)
+            };
         }
-        if !call.is_plain() {
+        // Where that was all and as it should be, nothing else is to be looked at.
+        let whole = call.is_plain() && !(call.takes_one(self.side) && call.received > 1);
+        if !whole || (end && self.side == Side::Client) {
             if before == 0 {
                 self.credit_partial(key, 0);
             }
-            return self.data_received(key);
+            self.data_received(key);
+            return if end {
+                self.data_ended(key)
+            };
         }
-        let takes_one = call.takes_one(self.side);
-        if takes_one && call.received > 1 {
-            return self.data_received(key);
+        if end {
+            call.end = End::HalfClosed;
+            self.grown_octets -= core::mem::take(&mut call.grown);
         }
         if before == 0 {
             // Of the message that nobody can read yet nobody could make room for more (G-081, G-084).
@@ -246,13 +258,20 @@ impl Engine {
             let is = core::mem::replace(&mut call.credited, should);
             common.correct_credit(should, is);
         }
-        // Otherwise credit for what is to come may have to leave at once.
-        let ample = stream.announced_window().min(common.announced_window()) >= i64::from(MAX_PADDING);
-        if stream.upper.tell_readable(self.side) {
+        if call.tell_readable(self.side) {
             common.notice(stream);
         }
+        // Credit for what is to come may have to leave at once.
         if !ample && self.http2.frame_left() == 0 {
             self.check_loan(key, 0);
+        }
+    }
+
+    /// END_STREAM came with DATA.
+    fn data_ended(&mut self, key: StreamKey) {
+        match self.side {
+            Side::Client => self.ended_by_data(key),
+            Side::Server => self.half_closed(key),
         }
     }
 

@@ -21,8 +21,6 @@ pub(super) enum Phase {
     /// A payload of no interest, of which this much is left.
     Skip(u32),
     Data(DataFrame),
-    /// All of a DATA frame was delivered; END_STREAM came with it.
-    End(StreamKey),
 }
 
 /// A DATA frame, whose payload goes on piece by piece.
@@ -93,22 +91,18 @@ impl Reader {
     }
 
     pub(super) fn is_between_frames(&self) -> bool {
-        let at_a_start = matches!(self.phase, Phase::Preface(0) | Phase::Head | Phase::End(_));
+        let at_a_start = matches!(self.phase, Phase::Preface(0) | Phase::Head);
         at_a_start && self.head_len == 0 && self.block.is_none()
     }
 
     /// Whether any frame may come next, and nothing of it has arrived.
     #[inline]
     pub(super) fn is_at_ease(&self) -> bool {
-        self.head_len == 0 && self.got_settings && self.block.is_none()
+        matches!(self.phase, Phase::Head) && self.head_len == 0 && self.got_settings && self.block.is_none()
     }
 
     pub(super) fn block_until(&self, timeout: Option<Duration>) -> Option<Instant> {
         self.block_since?.checked_add(timeout?)
-    }
-
-    pub(super) fn open_block(&mut self, stream: StreamId, end_stream: bool) {
-        self.block = Some(OpenBlock { stream, end_stream, continuations: 0 });
     }
 
     /// H-005: compares octet by octet, so that a wrong one is found as soon as it arrives. `Ok(true)` once complete.

@@ -53,8 +53,8 @@ impl<T: Default> Connection<T> {
                     }
                 }
                 Phase::Head => {
-                    if let Some(step) = self.ordinary_frame(now, input)? {
-                        return Ok(step);
+                    if let Some((block, fragment)) = self.ordinary_headers(input) {
+                        return self.end_block(now, block, Some(fragment));
                     }
                     let Some(head) = self.reader.read_head(input) else { return Ok(Step::Idle) };
                     self.counters.frames_received += 1;
@@ -81,42 +81,27 @@ impl<T: Default> Connection<T> {
                     return Ok(Step::Nothing);
                 }
                 Phase::Data(frame) => return self.continue_data(now, frame, input),
-                Phase::End(key) => {
-                    self.reader.phase = Phase::Head;
-                    return self.end_of_stream(now, key);
-                }
             }
         }
     }
 
-    /// The frame at the front of the input, if it lies there whole and has nothing unusual. Most do, and are spared the stations
-    /// of those that come in pieces; what those are judged by holds for these.
+    /// The frame at the front of the input, taken, if it is HEADERS that lie there whole, are a whole block and say nothing of
+    /// padding or priority. Most do, and are spared the stations of those that come in pieces.
     #[inline]
-    fn ordinary_frame(&mut self, now: Instant, input: &mut Input<'_>) -> Result<Option<Step>, Fault> {
-        let Some((octets, rest)) = input.as_slice().split_first_chunk::<HEAD_LEN>() else { return Ok(None) };
-        let head = Head::parse(octets);
-        let length = head.length as usize;
-        if rest.len() < length || head.length > self.config.max_frame_size || !self.reader.is_at_ease() {
-            return Ok(None);
+    fn ordinary_headers<'i>(&mut self, input: &mut Input<'i>) -> Option<(OpenBlock, &'i [u8])> {
+        const NEEDED: u8 = Flags::END_HEADERS.0;
+        const OTHERS: u8 = Flags::PADDED.0 | Flags::PRIORITY.0;
+        let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
+        let Head { length, kind: Kind::HEADERS, flags, stream } = Head::parse(octets) else { return None };
+        let whole =
+            rest.len() >= length as usize && length <= self.config.max_frame_size.min(self.config.max_header_block);
+        if !whole || flags.0 & (NEEDED | OTHERS) != NEEDED || stream.is_zero() || !self.reader.is_at_ease() {
+            return None;
         }
-        let flags = head.flags;
-        match head.kind {
-            Kind::DATA if length > 0 && !flags.contains(Flags::PADDED) => Ok(self.ordinary_data(&head, input)),
-            Kind::HEADERS
-                if flags.contains(Flags::END_HEADERS)
-                    && !flags.contains(Flags::PADDED)
-                    && !flags.contains(Flags::PRIORITY)
-                    && !head.stream.is_zero()
-                    && head.length <= self.config.max_header_block =>
-            {
-                self.counters.frames_received += 1;
-                input.take(HEAD_LEN);
-                let end_stream = flags.contains(Flags::END_STREAM);
-                let block = OpenBlock { stream: head.stream, end_stream, continuations: 0 };
-                self.end_block(now, block, Some(input.take(length))).map(Some)
-            }
-            _ => Ok(None),
-        }
+        self.counters.frames_received += 1;
+        input.take(HEAD_LEN);
+        let end_stream = flags.contains(Flags::END_STREAM);
+        Some((OpenBlock { stream, end_stream, continuations: 0 }, input.take(length as usize)))
     }
 
     /// Judges a frame from its head and picks how to read the rest.

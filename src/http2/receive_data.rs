@@ -7,34 +7,46 @@ use super::input::Input;
 use super::reader::{DataFrame, Phase};
 use super::slots::StreamKey;
 use super::step::Step;
-use super::stream::Receive;
-use crate::frame::{ErrorCode, Flags, HEAD_LEN, Head, data_padding};
+use super::stream::{Receive, Send};
+use crate::frame::{ErrorCode, Flags, HEAD_LEN, Head, Kind, data_padding};
 use crate::time::Instant;
 
 /// Octets of real DATA that give one token for empty frames back.
 const REFUND_EVERY: u32 = 16 * 1024;
 
 impl<T: Default> Connection<T> {
-    /// A whole DATA frame without padding for a stream that expects it, well within its windows; `None`, with nothing done,
-    /// for any other.
+    /// The frame at the front of the input, if it is DATA that lies there whole, has no padding, is for a stream that expects it
+    /// and well within its windows. Most DATA is, and is spared the stations of what comes in pieces. Its stream, the length of
+    /// the payload, which is to be taken from the input now, and whether the peer's half ended with it: no
+    /// [`Step::End`] follows then. `None`, with nothing done, for any other frame.
     #[inline]
-    pub(super) fn ordinary_data(&mut self, head: &Head, input: &mut Input<'_>) -> Option<Step> {
-        let stream = self.slots.at_mut(self.ids.get(head.stream.get())?)?;
-        let length = i64::from(head.length);
-        let within = stream.receive_window.available() >= length && self.common.receive_window.available() > length;
-        if !within || stream.receive != Receive::Body || stream.content_left.is_some() {
+    pub(crate) fn ordinary_data(&mut self, input: &mut Input<'_>) -> Option<(StreamKey, usize, bool)> {
+        let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
+        let Head { length, kind: Kind::DATA, flags, stream } = Head::parse(octets) else { return None };
+        let whole = length > 0 && rest.len() >= length as usize && length <= self.config.max_frame_size;
+        if !whole || flags.contains(Flags::PADDED) || !self.reader.is_at_ease() {
             return None;
         }
-        stream.receive_window.spend(head.length);
-        self.common.receive_window.spend(head.length);
+        let stream = self.slots.at_mut(self.ids.get(stream.get())?)?;
+        let window = stream.receive_window.available().min(self.common.receive_window.available() - 1);
+        if window < i64::from(length) || stream.receive != Receive::Body || stream.content_left.is_some() {
+            return None;
+        }
+        let end = flags.contains(Flags::END_STREAM);
+        if end {
+            if stream.send == Send::Ended {
+                return None;
+            }
+            stream.receive = Receive::Ended;
+            self.common.lines.forgive(stream);
+        }
+        stream.receive_window.spend(length);
+        self.common.receive_window.spend(length);
         let key = stream.key;
         self.counters.frames_received += 1;
-        self.data_arrived(head.length);
+        self.data_arrived(length);
         input.take(HEAD_LEN);
-        if head.flags.contains(Flags::END_STREAM) {
-            self.reader.phase = Phase::End(key);
-        }
-        Some(Step::Data { stream: key, len: head.length as usize })
+        Some((key, length as usize, end))
     }
 
     /// Judges a DATA frame by its head: windows first, since they count whatever becomes of the payload (H-120).
@@ -228,7 +240,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// END_STREAM on DATA.
-    pub(super) fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
+    fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
         let Some(stream) = self.slots.get(key).filter(|stream| !stream.is_closed()) else { return Ok(Step::Nothing) };
         if stream.content_left.is_some_and(|left| left > 0) {
             let reason = "less DATA than content-length says (RFC 9113 section 8.1.1)";
@@ -241,7 +253,7 @@ impl<T: Default> Connection<T> {
     /// The peer's half ended; the stream closes if ours had.
     pub(super) fn receive_ended(&mut self, key: StreamKey) {
         let Some(stream) = self.slots.get_mut(key) else { return };
-        let sent = stream.send == super::stream::Send::Ended;
+        let sent = stream.send == Send::Ended;
         if sent {
             self.close_cleanly(key);
         } else {
