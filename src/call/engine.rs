@@ -149,11 +149,20 @@ impl Engine {
         if self.lent_chunk.is_some() || self.lent_block.is_some() {
             self.take_back();
         }
-        if let Some(now) = now {
-            self.now = self.now.max(now);
-            if self.next_timeout() <= self.now {
-                self.fire();
-            }
+        // What is due at an instant was done when that came.
+        if let Some(now) = now
+            && now > self.now
+        {
+            self.now = now;
+            self.handle_timeout();
+        }
+    }
+
+    /// Does what is due by now.
+    #[inline]
+    pub(crate) fn handle_timeout(&mut self) {
+        if self.next_timeout() <= self.now {
+            self.fire();
         }
     }
 
