@@ -317,6 +317,27 @@ impl Queue {
         result
     }
 
+    /// Appends octets in two parts, to the last buffer where it is copied and has fewer than `limit` octets, else to a new one.
+    #[inline]
+    pub(crate) fn append(&mut self, pool: &mut Pool, limit: usize, first: &[u8], second: &[u8]) {
+        let len = first.len() + second.len();
+        if let Some(Chunk { octets: Octets::Copied(buffer), .. }) = self.last(pool)
+            && buffer.len() < limit
+        {
+            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(second);
+            self.len += len;
+            return;
+        }
+        let mut chunk = pool.take_chunk(len);
+        if let Octets::Copied(buffer) = &mut chunk.octets {
+            buffer.reserve(len);
+            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(second);
+        }
+        self.push(pool, chunk);
+    }
+
     /// Octets in the last buffer, those taken already included, if there is one and it is copied.
     #[inline]
     pub(crate) fn last_copied_len(&mut self, pool: &mut Pool) -> Option<usize> {
@@ -334,13 +355,6 @@ impl Queue {
         Some((chunk.rest(), mark))
     }
 
-    /// The last `count` octets that were taken from the first chunk.
-    #[inline]
-    pub(crate) fn behind(&self, count: usize) -> &[u8] {
-        let Some(chunk) = self.first.as_deref() else { return &[] };
-        chunk.octets().get(chunk.taken.saturating_sub(count)..chunk.taken).unwrap_or_default()
-    }
-
     /// Up to `count` octets of the first chunk where it is shared memory, without copying.
     pub(crate) fn front_shared(&self, count: usize) -> Option<Bytes> {
         let chunk = self.first.as_deref()?;
@@ -350,6 +364,15 @@ impl Queue {
                 Some(bytes.slice(start..start + count.min(bytes.len() - start)))
             }
             Octets::Copied(_) => None,
+        }
+    }
+
+    /// The buffer that the first chunk is, and the octets of it that were taken; `None` where it is shared memory.
+    #[inline]
+    pub(crate) fn front_copied(&self) -> Option<(&[u8], usize)> {
+        match self.first.as_deref()? {
+            Chunk { octets: Octets::Copied(buffer), taken } => Some((buffer, *taken)),
+            Chunk { octets: Octets::Shared(..), .. } => None,
         }
     }
 

@@ -238,23 +238,24 @@ impl Inbox {
         if self.complete == 0 {
             return None;
         }
-        let (front, mark) = self.queue.front()?;
         self.complete -= 1;
-        if mark & WHOLE_MESSAGE != 0 {
+        let Some((buffer, taken)) = self.queue.front_copied() else {
+            // One message, and all of it.
+            let (front, mark) = self.queue.front()?;
             let len = front.len();
             *lent = self.queue.advance(pool, len);
             let chunk = lent.as_mut()?;
             return Some(Payload { place: Place::Chunk(chunk, 0..len), compressed: mark & 1 != 0 });
-        }
-        let prefix = Prefix::parse(*front.first_chunk()?).ok()?;
-        let len = prefix.length as usize;
-        *lent = self.queue.advance(pool, PREFIX_LEN + len);
-        let place = match lent {
-            Some(chunk) => {
-                let end = chunk.octets().len();
-                Place::Chunk(chunk, end.saturating_sub(len)..end)
-            }
-            None => Place::Buffer(self.queue.behind(len)),
+        };
+        let prefix = Prefix::parse(*buffer.get(taken..)?.first_chunk()?).ok()?;
+        let start = taken + PREFIX_LEN;
+        let end = start + prefix.length as usize;
+        let place = if end < buffer.len() {
+            self.queue.advance(pool, end - taken);
+            Place::Buffer(self.queue.front_copied()?.0.get(start..end)?)
+        } else {
+            *lent = self.queue.advance(pool, end - taken);
+            Place::Chunk(lent.as_mut()?, start..end)
         };
         Some(Payload { place, compressed: prefix.compressed })
     }

@@ -76,6 +76,7 @@ impl Engine {
     }
 
     /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows.
+    #[inline]
     pub(crate) fn take_message(&mut self, key: StreamKey) -> Option<Payload<'_>> {
         if !self.give_credit(key) {
             self.make_room(key);
@@ -103,6 +104,7 @@ impl Engine {
     }
 
     /// What the message about to be taken gives back, to its loan and to the windows.
+    #[inline(never)]
     fn make_room(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get(key) else { return };
         let credit = call.inbox.next_credit();

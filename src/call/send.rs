@@ -3,6 +3,7 @@
 use super::client::deadline_exceeded;
 use super::engine::Engine;
 use super::state::{CallState, Sending, Stop};
+use crate::config::Limits;
 use crate::error::{Misuse, SendError};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
@@ -33,6 +34,19 @@ fn check_send(side: Side, stream: &Stream<CallState>, compressed: bool) -> Resul
         return Err(Misuse::TooManyMessages.into());
     }
     Ok(())
+}
+
+/// The longest message that may be sent, in octets.
+fn max_send(limits: &Limits) -> usize {
+    limits.max_send_message.unwrap_or(u32::MAX) as usize
+}
+
+/// Whether `octets` more, with their prefix, fit both what the call and what the connection may have queued.
+#[inline]
+fn has_room(limits: &Limits, stream: &Stream<CallState>, common: &Common, octets: usize) -> bool {
+    let with = octets.saturating_add(PREFIX_LEN);
+    stream.queued().saturating_add(with) <= limits.send_queue_per_call as usize
+        && common.queued().saturating_add(with) <= limits.send_queue_per_connection as usize
 }
 
 /// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response (G-039).
@@ -122,10 +136,7 @@ impl Engine {
             common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
             common.send_shared(stream, message.data);
         } else {
-            common.send(stream, |buffer| {
-                buffer.extend_from_slice(&prefix);
-                buffer.extend_from_slice(&message.data);
-            });
+            common.send_pair(stream, &prefix, &message.data);
         }
         message_queued(self.side, stream, common);
         Ok(())
@@ -139,64 +150,75 @@ impl Engine {
         compressed: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        self.admit(key, size_hint, compressed)?;
-        let copy_below = self.settings.limits.copy_below as usize;
-        if size_hint >= copy_below {
-            self.http2.pool_mut().give_buffer(core::mem::take(&mut self.scratch));
-            self.scratch = self.http2.pool_mut().take_buffer(size_hint);
+        let limits = &self.settings.limits;
+        let copy_below = limits.copy_below as usize;
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
+        let usual = size_hint < copy_below && has_room(limits, stream, common, size_hint);
+        if !usual || check_send(self.side, stream, compressed).is_err() {
+            return self.send_unusual(key, size_hint, compressed, encode);
         }
         self.scratch.clear();
         encode(&mut self.scratch);
-        self.queue_scratch(key, compressed, copy_below)
-    }
-
-    /// Queues the message that lies in `scratch`: a small one behind its prefix, a large one as the buffer it is in.
-    fn queue_scratch(&mut self, key: StreamKey, compressed: bool, copy_below: usize) -> Result<(), SendError<()>> {
         let octets = self.scratch.len();
-        if !self.fits(octets) {
-            self.http2.pool_mut().give_buffer(core::mem::take(&mut self.scratch));
-            return Err(SendError::TooLarge(()));
+        if octets >= copy_below || self.scratch.capacity() > MOST_SCRATCH || octets > max_send(limits) {
+            return self.queue_scratch(key, compressed);
         }
         let prefix = Prefix { compressed, length: octets as u32 }.encode();
-        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
-        if octets < copy_below {
-            let message = &self.scratch;
-            common.send(stream, |buffer| {
-                buffer.extend_from_slice(&prefix);
-                buffer.extend_from_slice(message);
-            });
-        } else {
-            common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
-            common.send_buffer(stream, core::mem::take(&mut self.scratch));
-        }
+        common.send_pair(stream, &prefix, &self.scratch);
         message_queued(self.side, stream, common);
-        if self.scratch.capacity() > MOST_SCRATCH {
-            self.http2.pool_mut().give_buffer(core::mem::take(&mut self.scratch));
-        }
         Ok(())
     }
 
-    fn fits(&self, octets: usize) -> bool {
-        let limit = self.settings.limits.max_send_message.unwrap_or(u32::MAX);
-        u32::try_from(octets).is_ok_and(|octets| octets <= limit)
+    /// As [`Engine::send_with`], for a message that is large, or that is refused.
+    #[inline(never)]
+    fn send_unusual(
+        &mut self,
+        key: StreamKey,
+        size_hint: usize,
+        compressed: bool,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), SendError<()>> {
+        self.admit(key, size_hint, compressed)?;
+        let buffer = self.http2.pool_mut().take_buffer(size_hint);
+        self.http2.pool_mut().give_buffer(core::mem::replace(&mut self.scratch, buffer));
+        encode(&mut self.scratch);
+        self.queue_scratch(key, compressed)
+    }
+
+    /// Queues the message that lies in `scratch`: a small one behind its prefix, a large one as the buffer it is in.
+    #[inline(never)]
+    fn queue_scratch(&mut self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
+        let limits = &self.settings.limits;
+        let octets = self.scratch.len();
+        let prefix = Prefix { compressed, length: octets as u32 }.encode();
+        let scratch = core::mem::take(&mut self.scratch);
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
+        if octets > max_send(limits) {
+            common.pool.give_buffer(scratch);
+            return Err(SendError::TooLarge(()));
+        }
+        if octets < limits.copy_below as usize {
+            common.send_pair(stream, &prefix, &scratch);
+            common.pool.give_buffer(scratch);
+        } else {
+            common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
+            common.send_buffer(stream, scratch);
+        }
+        message_queued(self.side, stream, common);
+        Ok(())
     }
 
     /// Whether a message of so many octets may be queued now.
-    #[inline]
     fn admit(&mut self, key: StreamKey, octets: usize, compressed: bool) -> Result<(), SendError<()>> {
+        let limits = &self.settings.limits;
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
         check_send(self.side, stream, compressed)?;
-        let (queued, in_all) = (stream.queued(), common.queued());
-        if !self.fits(octets) {
+        if octets > max_send(limits) {
             return Err(SendError::TooLarge(()));
         }
         // An empty queue takes one message of any size.
-        let limits = &self.settings.limits;
-        let with = octets.saturating_add(PREFIX_LEN);
-        let room = queued.saturating_add(with) <= limits.send_queue_per_call as usize
-            && in_all.saturating_add(with) <= limits.send_queue_per_connection as usize;
-        if queued > 0 && !room {
-            self.refuse(key, with);
+        if stream.queued() > 0 && !has_room(limits, stream, common, octets) {
+            self.refuse(key, octets.saturating_add(PREFIX_LEN));
             return Err(SendError::Full(()));
         }
         Ok(())

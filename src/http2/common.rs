@@ -71,6 +71,16 @@ impl Common {
         self.schedule(stream);
     }
 
+    /// As [`Common::send`], of octets in two parts.
+    #[inline]
+    pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
+        if stream.send != Send::Ended {
+            stream.outbox.append(&mut self.pool, JOIN_UP_TO, first, second);
+            self.queued += first.len() + second.len();
+            self.schedule(stream);
+        }
+    }
+
     /// As [`Connection::send_shared`](super::Connection::send_shared).
     pub(crate) fn send_shared<T>(&mut self, stream: &mut Stream<T>, octets: Bytes) {
         if octets.len() < SHARE_FROM {

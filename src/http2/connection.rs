@@ -282,13 +282,6 @@ impl<T: Default> Connection<T> {
         self.slots.get_mut(key).map(|stream| (stream, &mut self.common))
     }
 
-    /// Gives the stream a turn if it has an id and may have something to say.
-    pub(super) fn schedule(&mut self, key: StreamKey) {
-        if let Some((stream, common)) = self.at(key) {
-            common.schedule(stream);
-        }
-    }
-
     /// Resets the stream: what is queued is dropped, and RST_STREAM is sent if the peer knows of the stream. The key
     /// stays valid until [`release`](Self::release).
     pub fn reset(&mut self, key: StreamKey, code: ErrorCode) {
@@ -436,6 +429,7 @@ impl<T: Default> Connection<T> {
         self.slots.get_mut(key).map(|stream| (&mut stream.upper, &mut self.common.pool))
     }
 
+    #[cfg(feature = "testing")]
     pub(crate) fn pool(&self) -> &Pool {
         &self.common.pool
     }

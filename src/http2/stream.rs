@@ -149,11 +149,6 @@ impl<T> Stream<T> {
         self.send == Send::Ended
     }
 
-    /// Whether the peer's half has ended, or the stream is closed.
-    pub(crate) fn is_receive_ended(&self) -> bool {
-        self.receive == Receive::Ended
-    }
-
     /// Whether its own window lets octets go that wait for it.
     pub(super) fn may_send(&self) -> bool {
         self.send_window.available() > 0 && !self.outbox.is_empty()
