@@ -59,7 +59,8 @@ impl Engine {
 
     fn count(&self, call: &CallState, sums: &mut Sums) {
         let pool = self.http2.pool();
-        let held = [&call.head_block, &call.trailers].into_iter().flatten();
+        let received = if self.side == Side::Client { &call.trailers } else { &None };
+        let held = [&call.head_block, received].into_iter().flatten();
         sums.held_headers += held.map(|block| held_size(block)).sum::<usize>();
         sums.lent += call.lent;
         sums.grown += call.grown;

@@ -238,7 +238,8 @@ impl Engine {
         let mut piece = input.split(len);
         let result = call.inbox.receive(&mut common.pool, &mut piece, len, rules);
         call.progress = self.now;
-        call.received = call.received.saturating_add(call.inbox.complete() - before);
+        let arrived = call.inbox.complete() - before;
+        call.received = call.received.saturating_add(u8::try_from(arrived).unwrap_or(u8::MAX));
         if let Err(fault) = result {
             self.faulty_data(key, before, fault, piece.as_slice().len());
             return if end {
@@ -517,15 +518,18 @@ impl Engine {
             let credit = call.inbox.clear(&mut common.pool) - call.credited;
             common.consumed_late(credit);
         }
-        for block in [&mut call.head_block, &mut call.trailers] {
-            if let Some(block) = block.take() {
+        if let Some(block) = call.head_block.take() {
+            self.held_headers -= held_size(&block);
+            common.pool.give_block(block);
+        }
+        if let Some(block) = call.trailers.take() {
+            if self.side == Side::Client {
                 self.held_headers -= held_size(&block);
-                common.pool.give_block(block);
             }
+            common.pool.give_block(block);
         }
-        for block in [&mut call.own_head, &mut call.own_trailers, &mut call.content_type] {
-            common.pool.give_kept(block.take());
-        }
+        common.pool.give_kept(call.own_head.take());
+        common.pool.give_kept(call.content_type.take());
         self.http2.forget(key);
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);

@@ -2,7 +2,7 @@
 
 use super::client::deadline_exceeded;
 use super::engine::Engine;
-use super::state::{CallState, Sending, Stop};
+use super::state::{CallState, Coding, Sending, Stop};
 use crate::config::Limits;
 use crate::error::{Misuse, SendError};
 use crate::frame::ErrorCode;
@@ -270,7 +270,7 @@ impl Engine {
             return Err(Misuse::HeadSent);
         }
         let place = place.filter(|place| call.accepted & (1 << place) != 0).ok_or(Misuse::EncodingNotAccepted)?;
-        call.own_encoding = Some(place);
+        call.own_encoding = Coding::at(place);
         call.may_send_compressed = true;
         Ok(())
     }

@@ -295,7 +295,7 @@ impl Engine {
         call.sending = if only { Sending::TrailersOnly } else { Sending::Closed };
         call.own_code = status.code();
         // There are some already where this status takes the place of a response that cannot be sent.
-        common.pool.give_kept(core::mem::replace(&mut call.own_trailers, block));
+        common.pool.give_kept(core::mem::replace(&mut call.trailers, block));
         if only {
             common.begin(stream);
         } else {

@@ -97,6 +97,22 @@ pub(super) enum Sending {
     TrailersOnly,
 }
 
+/// A coding, by its place in the config's list, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Coding(u8);
+
+impl Coding {
+    pub(super) const NONE: Self = Self(u8::MAX);
+
+    pub(super) const fn at(place: u8) -> Self {
+        Self(place)
+    }
+
+    pub(super) fn place(self) -> Option<u8> {
+        (self != Self::NONE).then_some(self.0)
+    }
+}
+
 /// The application's interest in events, as an edge that it arms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Events(u8);
@@ -144,9 +160,10 @@ pub(crate) struct CallState {
     pub(super) head: Head,
     pub(super) head_block: Option<Box<FieldBlock>>,
     pub(super) end: End,
+    /// A client's received ones, a server's until they are sent.
     pub(super) trailers: Option<Box<FieldBlock>>,
-    /// Messages received, whole, taken or not.
-    pub(super) received: u32,
+    /// Messages received, whole, taken or not; no more than 255 are counted, of which one and two are told apart.
+    pub(super) received: u8,
     /// Octets lent beyond the window for the arriving message.
     pub(super) lent: u32,
     /// Octets by which the call's window has grown.
@@ -166,14 +183,14 @@ pub(crate) struct CallState {
     pub(super) accepted: u8,
     pub(super) may_send_compressed: bool,
     pub(super) sending: Sending,
-    pub(super) sent: u32,
+    /// Messages sent, counted likewise.
+    pub(super) sent: u8,
     /// The request's header list, or the response's metadata and content type, until they are sent.
     pub(super) own_head: Option<Box<FieldBlock>>,
     /// What the response's `content-type` echoes, where it is not plain `application/grpc`.
     pub(super) content_type: Option<Box<FieldBlock>>,
     /// The response's coding, by its place in the config's list.
-    pub(super) own_encoding: Option<u8>,
-    pub(super) own_trailers: Option<Box<FieldBlock>>,
+    pub(super) own_encoding: Coding,
     pub(super) own_code: Code,
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -209,8 +226,7 @@ impl Default for CallState {
             sent: 0,
             own_head: None,
             content_type: None,
-            own_encoding: None,
-            own_trailers: None,
+            own_encoding: Coding::NONE,
             own_code: Code::Ok,
             rare: None,
         }
@@ -229,8 +245,8 @@ impl CallState {
 
     /// Messages that have at least begun to arrive. A second one need not be whole to be one too many: behind the first,
     /// which is held back, it may never fit the window.
-    pub(super) fn begun(&self) -> u32 {
-        self.received.saturating_add(u32::from(self.inbox.is_inside_message()))
+    pub(super) fn begun(&self) -> u8 {
+        self.received.saturating_add(u8::from(self.inbox.is_inside_message()))
     }
 
     /// Whether the peer owes exactly one message, as far as it is known.
@@ -278,7 +294,7 @@ impl CallState {
 
     /// Bytes of heap that it holds and no pool counts.
     pub(super) fn heap_size(&self) -> usize {
-        let blocks = [&self.head_block, &self.trailers, &self.own_head, &self.own_trailers, &self.content_type];
+        let blocks = [&self.head_block, &self.trailers, &self.own_head, &self.content_type];
         let blocks: usize = blocks.into_iter().flatten().map(block_heap_size).sum();
         blocks + self.inbox.heap_size() + self.rare.as_ref().map_or(0, |rare| size_of::<Rare>() + rare.body.capacity())
     }

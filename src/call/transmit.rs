@@ -2,7 +2,7 @@
 
 use super::client::deadline_exceeded;
 use super::engine::Engine;
-use super::state::{Sending, Stage, Stop};
+use super::state::{Coding, Sending, Stage, Stop};
 use crate::buffer::WriteBuf;
 use crate::config::{Settings, TIMEOUT, wire_field};
 use crate::frame::ErrorCode;
@@ -91,14 +91,14 @@ impl Engine {
             self.write_trailers_only(key, output);
             return false;
         }
-        let usual = call.own_head.is_none() && call.content_type.is_none() && call.own_encoding.is_none();
+        let usual = call.own_head.is_none() && call.content_type.is_none() && call.own_encoding == Coding::NONE;
         if usual && self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize {
             self.http2.send_usual_head(key, &self.settings.response, output);
             return true;
         }
         let Some(call) = self.http2.get_mut(key) else { return false };
         let (block, echo) = (call.own_head.take(), call.content_type.take());
-        let encoding = call.own_encoding;
+        let encoding = call.own_encoding.place();
         let metadata = || block.iter().flat_map(|block| block.fields());
         let codings = self.settings.codings.as_str().as_bytes();
         let encoding = encoding.and_then(|place| parse_list(codings).nth(usize::from(place) + 1));
@@ -156,7 +156,7 @@ impl Engine {
 
     fn write_trailers_only(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (trailers, code) = (call.own_trailers.take(), call.own_code);
+        let (trailers, code) = (call.trailers.take(), call.own_code);
         let echo = call.content_type.take();
         let content_type = first_field(&echo).unwrap_or(DEFAULT_CONTENT_TYPE);
         let plain = trailers.is_none().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
@@ -171,7 +171,7 @@ impl Engine {
 
     fn write_trailers(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (trailers, code) = (call.own_trailers.take(), call.own_code);
+        let (trailers, code) = (call.trailers.take(), call.own_code);
         let status = Field::new(b"grpc-status", code.as_str_number().as_bytes());
         match &trailers {
             None if code == Code::Ok => self.http2.send_usual_trailers(key, status, output),

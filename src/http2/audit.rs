@@ -4,7 +4,7 @@ use super::connection::Connection;
 use super::lines::Place;
 use super::reader::Phase;
 use super::slots::StreamKey;
-use super::stream::{Ending, Receive, Send, Stream};
+use super::stream::{Ending, Receive, Send, Stream, UNWATCHED};
 use crate::frame::{MAX_WINDOW, StreamId};
 use alloc::format;
 use alloc::string::String;
@@ -169,7 +169,7 @@ impl<T: Default> Connection<T> {
 
     /// Whether the layer above is to be told when the stream's queue has drained.
     pub(crate) fn is_watched(&self, key: StreamKey) -> bool {
-        self.slots.get(key).is_some_and(|stream| stream.watch.is_some())
+        self.slots.get(key).is_some_and(|stream| stream.watch != UNWATCHED)
     }
 
     fn keys(&self) -> Vec<StreamKey> {

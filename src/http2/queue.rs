@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::slots::StreamKey;
-use super::stream::{Ending, Send};
+use super::stream::{Ending, Send, UNWATCHED};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -47,7 +47,7 @@ impl<T: Default> Connection<T> {
     /// stream after some have left.
     pub fn watch_queue(&mut self, key: StreamKey, octets: u32) {
         if let Some(stream) = self.slots.get_mut(key) {
-            stream.watch = Some(octets);
+            stream.watch = octets.min(UNWATCHED - 1);
         }
     }
 

@@ -7,7 +7,7 @@ use super::input::Input;
 use super::reader::{DataFrame, Phase};
 use super::slots::StreamKey;
 use super::step::Step;
-use super::stream::{Receive, Send};
+use super::stream::{ContentLeft, Receive, Send};
 use crate::frame::{ErrorCode, Flags, HEAD_LEN, Head, Kind, data_padding};
 use crate::time::Instant;
 
@@ -117,8 +117,8 @@ impl<T: Default> Connection<T> {
         let Some(left) = self.slots.get_mut(key).and_then(|stream| stream.content_left.as_mut()) else {
             return Ok(None);
         };
-        if let Some(rest) = left.checked_sub(u64::from(data)) {
-            *left = rest;
+        if let Some(rest) = left.get().checked_sub(u64::from(data)) {
+            *left = ContentLeft::new(rest);
             return Ok(None);
         }
         let reason = "more DATA than content-length says (RFC 9113 section 8.1.1)";
@@ -242,7 +242,7 @@ impl<T: Default> Connection<T> {
     /// END_STREAM on DATA.
     fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
         let Some(stream) = self.slots.get(key).filter(|stream| !stream.is_closed()) else { return Ok(Step::Nothing) };
-        if stream.content_left.is_some_and(|left| left > 0) {
+        if stream.content_left.is_some_and(|left| left.get() > 0) {
             let reason = "less DATA than content-length says (RFC 9113 section 8.1.1)";
             return self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, reason);
         }

@@ -9,7 +9,7 @@ use super::outgoing::OurSettings;
 use super::reader::OpenBlock;
 use super::slots::StreamKey;
 use super::step::{Part, Step};
-use super::stream::{Receive, Send};
+use super::stream::{ContentLeft, Receive, Send};
 use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
 use crate::hpack::{DecodeError, Decoded, Start};
 use crate::time::Instant;
@@ -117,7 +117,7 @@ impl<T: Default> Connection<T> {
             return None;
         }
         let stream = self.slots.get_mut(key)?;
-        if part == Part::Trailers && stream.content_left.is_some_and(|left| left > 0) {
+        if part == Part::Trailers && stream.content_left.is_some_and(|left| left.get() > 0) {
             return None;
         }
         let status = known.summary.status;
@@ -182,7 +182,7 @@ impl<T: Default> Connection<T> {
             return self.malformed(now, key, Malformed("content-length without content (RFC 9113 section 8.1.1)"));
         }
         if let Some(stream) = self.slots.get_mut(key) {
-            stream.content_left = content_length;
+            stream.content_left = content_length.map(ContentLeft::new);
             stream.receive = Receive::Body;
         }
         Ok(self.block_done(key, block, Part::Response, summary.status, oversized))
@@ -196,7 +196,7 @@ impl<T: Default> Connection<T> {
         if !oversized && let Err(malformed) = check_trailers(&self.fields) {
             return self.malformed(now, key, malformed);
         }
-        if self.slots.get(key).and_then(|stream| stream.content_left).is_some_and(|left| left > 0) {
+        if self.slots.get(key).and_then(|stream| stream.content_left).is_some_and(|left| left.get() > 0) {
             return self.malformed(now, key, Malformed("less DATA than content-length says (RFC 9113 section 8.1.1)"));
         }
         Ok(self.block_done(key, block, Part::Trailers, 0, oversized))
@@ -291,7 +291,7 @@ impl<T: Default> Connection<T> {
         self.common.lines.tidy(&self.slots);
         let Some(stream) = self.slots.insert() else { return self.refuse(now, id) };
         stream.start(id, state, self.peer.initial_window, window);
-        stream.content_left = summary.content_length;
+        stream.content_left = summary.content_length.map(ContentLeft::new);
         let key = stream.key;
         self.ids.insert(id.get(), key.index() as u32);
         self.active += 1;

@@ -6,6 +6,7 @@ use super::slots::StreamKey;
 use crate::buffer::chunks::Queue;
 use crate::frame::StreamId;
 use crate::time::Instant;
+use core::num::NonZeroU64;
 
 /// What we still have to send on a stream.
 ///
@@ -46,6 +47,24 @@ pub(super) enum Ending {
     Trailers,
 }
 
+/// No mark for the queue of a stream.
+pub(super) const UNWATCHED: u32 = u32::MAX;
+
+/// A number of octets, one more than there are: with none for a stream that promised no length it fits a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ContentLeft(NonZeroU64);
+
+impl ContentLeft {
+    /// The largest length counts as one less: nobody sends that many.
+    pub(super) fn new(octets: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(octets))
+    }
+
+    pub(super) fn get(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
 /// All that is known of one stream. It lives in its slot, and is never moved.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream<T> {
@@ -68,12 +87,12 @@ pub(crate) struct Stream<T> {
     pub(super) send_window: SendWindow,
     pub(super) receive_window: ReceiveWindow,
     /// Octets of `content-length` still to come.
-    pub(super) content_left: Option<u64>,
+    pub(super) content_left: Option<ContentLeft>,
     pub(super) outbox: Queue,
     /// Since when no DATA could leave for want of window; [`Instant::MAX`] while it can.
     pub(super) stalled_since: Instant,
-    /// The layer above wants to know when no more than this is queued.
-    pub(super) watch: Option<u32>,
+    /// The layer above wants to know when no more than this is queued; [`UNWATCHED`] where it does not.
+    pub(super) watch: u32,
     pub(crate) upper: T,
 }
 
@@ -96,7 +115,7 @@ impl<T: Default> Stream<T> {
             content_left: None,
             outbox: Queue::EMPTY,
             stalled_since: Instant::MAX,
-            watch: None,
+            watch: UNWATCHED,
             upper: T::default(),
         }
     }
@@ -109,7 +128,7 @@ impl<T: Default> Stream<T> {
         self.head_wanted = false;
         self.content_left = None;
         self.stalled_since = Instant::MAX;
-        self.watch = None;
+        self.watch = UNWATCHED;
         self.upper = T::default();
     }
 

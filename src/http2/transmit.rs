@@ -7,7 +7,7 @@ use super::outgoing::{OurSettings, SHUTDOWN_PING};
 use super::queue::SHARE_FROM;
 use super::slots::StreamKey;
 use super::step::Transmit;
-use super::stream::{Ending, Receive, Send};
+use super::stream::{Ending, Receive, Send, UNWATCHED};
 use crate::buffer::WriteBuf;
 use crate::buffer::chunks::{Pool, Queue};
 use crate::frame::{
@@ -277,9 +277,9 @@ impl<T: Default> Connection<T> {
         self.common.queued -= octets;
         put_data(&head, &mut stream.outbox, &mut self.common.pool, output);
         let left = stream.outbox.len();
-        let drained = stream.watch.is_some_and(|mark| left <= mark as usize);
+        let drained = stream.watch != UNWATCHED && left <= stream.watch as usize;
         if drained {
-            stream.watch = None;
+            stream.watch = UNWATCHED;
         }
         if end {
             self.sent_end(key);
