@@ -63,6 +63,7 @@ mod common;
 mod config;
 mod connection;
 mod counters;
+mod credit;
 mod ending;
 mod error;
 mod fields;
