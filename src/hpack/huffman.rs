@@ -95,7 +95,10 @@ pub(super) fn min_decoded_len(input: &[u8]) -> u64 {
 ///
 /// The work is linear: a look into the window takes at least 5 bits, a long code at least 13 (P-030). The output is at
 /// most 8/5 of the input, and room for it is taken from the input's true length. On an error `out` holds a part.
-#[expect(clippy::arithmetic_side_effects, reason = "places in the input, in bits of it, and in the output, all in memory")]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "places in the input, in bits of it, and in the output, all in memory"
+)]
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let start = out.len();
     out.resize(start + input.len() / 5 * 8 + 2 * STORE, 0);
