@@ -99,20 +99,20 @@ impl DynamicTable {
 
     /// The octets from such a place to the end: the record comes first, and says how long it is.
     #[inline]
-    pub(super) fn from_start(&self, start: u32) -> &[u8] {
+    pub(super) fn record_at(&self, start: u32) -> &[u8] {
         self.bytes.get(start.wrapping_sub(self.base) as usize..).unwrap_or_default()
     }
 
     /// The octets from the entry with `index` newer ones to the end.
     #[inline]
-    pub(super) fn from_entry(&self, index: usize) -> Option<&[u8]> {
-        self.start(index).map(|start| self.from_start(start))
+    pub(super) fn record(&self, index: usize) -> Option<&[u8]> {
+        self.start(index).map(|start| self.record_at(start))
     }
 
     /// The entry with `index` newer ones, read.
     #[inline]
     pub(super) fn field(&self, index: usize) -> Option<Field<'_>> {
-        split_record(self.from_entry(index)?).map(|(field, _)| field)
+        split_record(self.record(index)?).map(|(field, _)| field)
     }
 
     /// Inserts a record, after evicting what has to go for it. One larger than the table empties it and is not

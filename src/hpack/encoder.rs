@@ -279,7 +279,7 @@ impl Encoder {
     fn expected_record(&self, expected: &Expected) -> &[u8] {
         match expected.indexed.entry {
             Entry(fixed @ ..=Entry::LAST_FIXED) => static_table::record(fixed as usize),
-            _ if expected.generation == self.table.inserted() => self.table.from_start(expected.start),
+            _ if expected.generation == self.table.inserted() => self.table.record_at(expected.start),
             _ => &[],
         }
     }
@@ -435,7 +435,7 @@ impl Encoder {
 
     #[inline(always)]
     fn compare_made(&self, newer: usize, field: &Field<'_>) -> Likeness {
-        self.table.from_entry(newer).map_or(Likeness::None, |record| compare_record(record, field))
+        self.table.record(newer).map_or(Likeness::None, |record| compare_record(record, field))
     }
 
     /// How many entries came into the dynamic table after this one; `None` for one of the static table.

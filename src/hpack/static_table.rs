@@ -20,11 +20,7 @@ pub(super) fn record(index: usize) -> &'static [u8] {
 /// Octets that are enough for each record.
 const RECORD_LEN: usize = 40;
 
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "made by the compiler, where a panic is an error of the build"
-)]
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
 static RECORDS: [[u8; RECORD_LEN]; LEN] = {
     let mut records = [[0; RECORD_LEN]; LEN];
     let mut index = 0;
