@@ -86,6 +86,22 @@ impl Likeness {
     }
 }
 
+/// Whether the record at the start of `bytes`, of class 0 and not sensitive, has the name and the value of a field.
+#[inline]
+pub(super) fn is_record_of(bytes: &[u8], field: &Field<'_>) -> bool {
+    // One look at both lengths.
+    let lengths = (field.name.len() as u64) << Head::NAME_SHIFT | field.value.len() as u64;
+    if let Some((head, rest)) = bytes.split_first_chunk::<HEAD_LEN>()
+        && u64::from_le_bytes(*head) == lengths
+        && let Some((name, rest)) = rest.split_at_checked(field.name.len())
+        && let Some(value) = rest.get(..field.value.len())
+    {
+        same(name, field.name) && same(value, field.value)
+    } else {
+        false
+    }
+}
+
 /// Compares a field with the record at the start of `bytes`.
 #[inline]
 pub(super) fn compare_record(bytes: &[u8], field: &Field<'_>) -> Likeness {
@@ -422,7 +438,9 @@ mod tests {
             (b"nam", b"evalue", Likeness::None),
             (b"", b"", Likeness::None),
         ] {
-            assert_eq!(compare_record(block.records(), &Field::new(name, value)), likeness);
+            let field = Field::new(name, value);
+            assert_eq!(compare_record(block.records(), &field), likeness);
+            assert_eq!(is_record_of(block.records(), &field), likeness == Likeness::Field);
         }
         assert_eq!(compare_record(&[], &Field::new(b"", b"")), Likeness::None);
     }

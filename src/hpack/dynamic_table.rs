@@ -96,20 +96,31 @@ impl DynamicTable {
         }
     }
 
-    /// The octets from the entry with `index` newer ones to the end: it comes first, and says how long it is.
+    /// Where the record of the entry with `index` newer ones starts among all octets ever inserted, modulo 2^32.
     #[inline]
-    pub(super) fn from_entry(&self, index: usize) -> Option<&[u8]> {
+    pub(super) fn start(&self, index: usize) -> Option<u32> {
         if index >= self.len() {
             return None;
         }
-        let start = self.starts.get(self.starts.len() - 1 - index)?;
-        self.bytes.get(start.wrapping_sub(self.base) as usize..)
+        self.starts.get(self.starts.len() - 1 - index).copied()
+    }
+
+    /// The octets from such a place to the end: the record comes first, and says how long it is.
+    #[inline]
+    pub(super) fn record_at(&self, start: u32) -> &[u8] {
+        self.bytes.get(start.wrapping_sub(self.base) as usize..).unwrap_or_default()
+    }
+
+    /// The octets from the entry with `index` newer ones to the end.
+    #[inline]
+    pub(super) fn record(&self, index: usize) -> Option<&[u8]> {
+        self.start(index).map(|start| self.record_at(start))
     }
 
     /// The entry with `index` newer ones, read.
     #[inline]
     pub(super) fn field(&self, index: usize) -> Option<Field<'_>> {
-        split_record(self.from_entry(index)?).map(|(field, _)| field)
+        split_record(self.record(index)?).map(|(field, _)| field)
     }
 
     /// Inserts a record, after evicting what has to go for it. One larger than the table empties it and is not

@@ -13,7 +13,7 @@ mod recent;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, Fields, Likeness, compare_record, same};
+use super::block::{FieldBlock, Fields, Likeness, compare_record, is_record_of, same};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
@@ -26,8 +26,11 @@ use recent::Recent;
 /// The table size before the peer says otherwise (RFC 9113 §6.5.2).
 const INITIAL_TABLE_SIZE: u32 = 4096;
 
-/// Fields of a block whose names are expected at the same places of the next block.
-const MAX_PREDICTIONS: usize = 64;
+/// Fields of a block that are expected at the same positions of the next block.
+const MAX_EXPECTED: usize = 64;
+
+/// Wire indices from here on take more than one octet (RFC 7541 §6.1).
+const INDEX_MASK: usize = 0x7f;
 
 /// A string up to this many octets takes the Huffman code only if that saves an eighth of it. Random hexadecimal
 /// digits save more, random base64 less; both passes cost some 30 instructions an octet, more than an octet of a frame
@@ -61,8 +64,8 @@ pub struct Encoder {
     hasher: Hasher,
     recent: Recent,
     names: Names,
-    /// The places in `names` of the names of the previous block, by position.
-    order: Vec<u8>,
+    /// What came in the previous block, by position.
+    expected: Vec<Expected>,
     position: usize,
     memo: Memo,
     /// The fields of the run in `memo`.
@@ -76,6 +79,24 @@ pub struct Encoder {
 struct Indexed {
     place: u8,
     entry: Entry,
+}
+
+/// What came at a position of the last block.
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    /// The count of insertions at which `start` and `wire` hold.
+    generation: u64,
+    /// The place of the name, and the entry if it went out as one.
+    indexed: Indexed,
+    /// Where the entry's record is in the table.
+    start: u32,
+    /// The one octet that it goes out as.
+    wire: u8,
+}
+
+impl Expected {
+    const NOTHING: Self =
+        Self { generation: u64::MAX, indexed: Indexed { place: 0, entry: Entry::NONE }, start: 0, wire: 0 };
 }
 
 /// An entry of either table, or none: 0, the static table's by wire index, then those of the dynamic table in the order in
@@ -117,7 +138,7 @@ impl Encoder {
             hasher: Hasher::new(seed),
             recent: Recent::new(),
             names: Names::new(),
-            order: Vec::new(),
+            expected: Vec::new(),
             position: 0,
             memo: Memo::new(),
             run: Vec::new(),
@@ -163,16 +184,16 @@ impl Encoder {
         let position = self.position;
         self.position += 1;
         // Lists mostly come in the same order, with the same values.
-        if let Some(&place) = self.order.get(position)
-            && let Some(entry) = self.names.get(place).map(|name| name.last[0])
+        if let Some(expected) = self.expected.get(position)
+            && is_record_of(self.expected_record(expected), field)
+            && !field.sensitive
         {
-            match self.compare(entry, field) {
-                Likeness::Field if !field.sensitive => return self.hit(place, entry, out),
-                Likeness::None => {}
-                Likeness::Name | Likeness::Field => return self.encode_changed(place, field, out),
-            }
+            let indexed = expected.indexed;
+            out.push(expected.wire);
+            self.names.get_mut(indexed.place)?.hit(indexed.entry);
+            return Some(indexed);
         }
-        self.encode_unpredicted(position, field, out)
+        self.encode_unexpected(position, field, out)
     }
 
     /// Writes one whole header block.
@@ -226,8 +247,14 @@ impl Encoder {
 
     /// Octets of memory allocated.
     pub fn heap_size(&self) -> usize {
-        let names = self.names.heap_size() + self.order.capacity() + self.run.capacity() * size_of::<Indexed>();
-        self.table.heap_size() + self.index.heap_size() + self.recent.heap_size() + self.memo.heap_size() + names
+        let names = self.names.heap_size();
+        let blocks = self.expected.capacity() * size_of::<Expected>() + self.run.capacity() * size_of::<Indexed>();
+        self.table.heap_size()
+            + self.index.heap_size()
+            + self.recent.heap_size()
+            + self.memo.heap_size()
+            + names
+            + blocks
     }
 
     /// The number of entries ever inserted.
@@ -250,27 +277,64 @@ impl Encoder {
         integer::encode(size as usize, 5, 0x20, out);
         self.table.set_max_size(size as usize);
         self.memo.forget();
+        self.expected.clear();
     }
 
-    /// Encodes a field whose name is not the one predicted.
-    fn encode_unpredicted(&mut self, position: usize, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+    /// The record that is expected; nothing where it may have gone.
+    #[inline(always)]
+    fn expected_record(&self, expected: &Expected) -> &[u8] {
+        match expected.indexed.entry {
+            Entry(fixed @ ..=Entry::LAST_FIXED) => static_table::record(fixed as usize),
+            _ if expected.generation == self.table.inserted() => self.table.record_at(expected.start),
+            _ => &[],
+        }
+    }
+
+    /// Encodes a field that is not what came at this position last.
+    fn encode_unexpected(&mut self, position: usize, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+        if let Some(place) = self.expected.get(position).map(|expected| expected.indexed.place)
+            && let Some(entry) = self.names.get(place).map(|name| name.last[0])
+        {
+            match self.compare(entry, field) {
+                Likeness::Field if !field.sensitive => return self.hit(position, Indexed { place, entry }, out),
+                Likeness::None => {}
+                Likeness::Name | Likeness::Field => return self.encode_changed(position, place, field, out),
+            }
+        }
         let found = self.names.place(Recent::name(field.name));
         if found.moved {
             self.memo.forget();
         }
         let place = found.place;
-        match self.order.get_mut(position) {
-            Some(predicted) => *predicted = place,
-            None if position < MAX_PREDICTIONS => self.order.push(place),
-            None => {}
-        }
         let name = self.names.get(place)?;
-        match self.compare(name.last[0], field) {
-            Likeness::Field if !field.sensitive => return self.hit(place, name.last[0], out),
-            Likeness::None if self.name_entry(name, field.name) == Entry::NONE => self.learn_name(place, field.name),
+        let entry = name.last[0];
+        match self.compare(entry, field) {
+            Likeness::Field if !field.sensitive => return self.hit(position, Indexed { place, entry }, out),
+            Likeness::None if !self.is_of(name, field.name) => self.learn_name(place, field.name),
             _ => {}
         }
-        self.encode_changed(place, field, out)
+        self.expect(position, Expected { indexed: Indexed { place, entry: Entry::NONE }, ..Expected::NOTHING });
+        self.encode_changed(position, place, field, out)
+    }
+
+    /// Writes the index of a field (RFC 7541 §6.1).
+    fn hit(&mut self, position: usize, indexed: Indexed, out: &mut Vec<u8>) -> Option<Indexed> {
+        let index = self.wire_index(indexed.entry);
+        self.names.get_mut(indexed.place)?.hit(indexed.entry);
+        integer::encode(index, 7, 0x80, out);
+        let start = self.newer_than(indexed.entry).and_then(|newer| self.table.start(newer)).unwrap_or(0);
+        // What takes more than one octet is not expected.
+        let generation = if index < INDEX_MASK { self.table.inserted() } else { u64::MAX };
+        self.expect(position, Expected { generation, indexed, start, wire: 0x80 | index as u8 });
+        Some(indexed)
+    }
+
+    fn expect(&mut self, position: usize, expected: Expected) {
+        match self.expected.get_mut(position) {
+            Some(known) => *known = expected,
+            None if position < MAX_EXPECTED => self.expected.push(expected),
+            None => {}
+        }
     }
 
     /// Takes a name into a place where nothing is known of it.
@@ -284,33 +348,25 @@ impl Encoder {
         name.fixed = static_table::find_name(text).unwrap_or(0) as u8;
     }
 
-    /// Encodes a field whose value is not the last one that its name had in a table.
-    fn encode_changed(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+    /// Encodes a field whose value is not the last one that its name, which has this place, had in a table.
+    fn encode_changed(&mut self, position: usize, place: u8, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+        if !field.sensitive
+            && let Some(entry) = self.ask(place, field)
+        {
+            return self.hit(position, Indexed { place, entry }, out);
+        }
         let name = self.names.get(place)?;
-        let same_name = self.name_entry(name, field.name);
+        let same_name = self.name_entry(name);
         if field.sensitive {
             // RFC 7541 §6.2.3; P-034, P-037.
             self.literal(same_name, field, 4, 0x10, out);
             return None;
         }
-        if name.is_worth_asking() {
-            if self.compare(name.last[1], field) == Likeness::Field {
-                return self.hit(place, name.last[1], out);
-            }
-            if let Some(index) = static_table::find_value(usize::from(name.fixed), field.value) {
-                return self.hit(place, Entry::fixed(index), out);
-            }
-            let (name_hash, hash) = (name.hash, self.hasher.value(u64::from(name.hash), field.value) as u32);
-            let is_it = |newer| self.compare_made(newer, field) == Likeness::Field;
-            if let Some(newer) = self.index.find_field(hash, self.table.len(), is_it) {
-                return self.hit(place, self.made_before(newer), out);
-            }
-            if self.is_worth_indexing(place, same_name == Entry::NONE, field) {
-                // RFC 7541 §6.2.1.
-                self.literal(same_name, field, 6, 0x40, out);
-                self.insert(place, field, name_hash, hash);
-                return None;
-            }
+        if name.is_worth_asking() && self.is_worth_indexing(place, same_name == Entry::NONE, field) {
+            // RFC 7541 §6.2.1.
+            self.literal(same_name, field, 6, 0x40, out);
+            self.insert(place, field);
+            return None;
         }
         self.names.get_mut(place)?.miss();
         // RFC 7541 §6.2.2.
@@ -318,21 +374,41 @@ impl Encoder {
         None
     }
 
-    #[inline]
-    fn hit(&mut self, place: u8, entry: Entry, out: &mut Vec<u8>) -> Option<Indexed> {
-        self.names.get_mut(place)?.hit(entry);
-        self.indexed(entry, out);
-        Some(Indexed { place, entry })
+    /// The entry that is a field whose name has this place, unless its values never come back.
+    fn ask(&self, place: u8, field: &Field<'_>) -> Option<Entry> {
+        let name = self.names.get(place).filter(|name| name.is_worth_asking())?;
+        if self.compare(name.last[1], field) == Likeness::Field {
+            return Some(name.last[1]);
+        }
+        if let Some(index) = static_table::find_value(usize::from(name.fixed), field.value) {
+            return Some(Entry::fixed(index));
+        }
+        let is_it = |newer| self.compare_made(newer, field) == Likeness::Field;
+        let newer = self.index.find_field(self.field_hash(name, field), self.table.len(), is_it)?;
+        Some(self.made_before(newer))
+    }
+
+    fn field_hash(&self, name: &Name, field: &Field<'_>) -> u32 {
+        self.hasher.value(u64::from(name.hash), field.value) as u32
     }
 
     /// An entry with a name. The static table's indices are shorter and never move, so its names go first.
     #[inline]
-    fn name_entry(&self, name: &Name, text: &[u8]) -> Entry {
-        let (entry, known) = match usize::from(name.fixed) {
-            0 => (name.newest, self.newer_than(name.newest).and_then(|newer| self.table.field(newer))),
-            fixed => (Entry::fixed(fixed), static_table::get(fixed)),
+    fn name_entry(&self, name: &Name) -> Entry {
+        match usize::from(name.fixed) {
+            0 if self.newer_than(name.newest).is_some_and(|newer| newer < self.table.len()) => name.newest,
+            fixed => Entry::fixed(fixed),
+        }
+    }
+
+    /// Whether what is known of a name is of this one, which the table has an entry for.
+    fn is_of(&self, name: &Name, text: &[u8]) -> bool {
+        let entry = self.name_entry(name);
+        let known = match self.newer_than(entry) {
+            Some(newer) => self.table.field(newer),
+            None => static_table::get(entry.0 as usize),
         };
-        if known.is_some_and(|known| same(known.name, text)) { entry } else { Entry::NONE }
+        known.is_some_and(|known| same(known.name, text))
     }
 
     /// Whether a field that no table has should enter ours. What takes most of the table for itself should not, nor
@@ -343,8 +419,10 @@ impl Encoder {
         size <= max / 4 && (new_name || name.keeps_new_values()) || self.recent.seen(name.tag(), field.value)
     }
 
-    fn insert(&mut self, place: u8, field: &Field<'_>, name_hash: u32, field_hash: u32) {
-        if self.table.insert_field(*field) {
+    fn insert(&mut self, place: u8, field: &Field<'_>) {
+        let Some(name) = self.names.get(place) else { return };
+        let (name_hash, field_hash) = (name.hash, self.field_hash(name, field));
+        if self.table.insert_field(Field { class: 0, ..*field }) {
             self.index.insert(self.table.inserted() as u32, self.table.len(), name_hash, field_hash);
             let entry = Entry::made(self.table.inserted());
             if let Some(name) = self.names.get_mut(place) {
@@ -363,7 +441,7 @@ impl Encoder {
 
     #[inline(always)]
     fn compare_made(&self, newer: usize, field: &Field<'_>) -> Likeness {
-        self.table.from_entry(newer).map_or(Likeness::None, |record| compare_record(record, field))
+        self.table.record(newer).map_or(Likeness::None, |record| compare_record(record, field))
     }
 
     /// How many entries came into the dynamic table after this one; `None` for one of the static table.
@@ -383,12 +461,6 @@ impl Encoder {
         self.newer_than(entry).map_or(entry.0 as usize, |newer| static_table::LEN + 1 + newer)
     }
 
-    /// RFC 7541 §6.1.
-    #[inline]
-    fn indexed(&self, entry: Entry, out: &mut Vec<u8>) {
-        integer::encode(self.wire_index(entry), 7, 0x80, out);
-    }
-
     /// A literal with the name of an entry, or with its own.
     fn literal(&self, name: Entry, field: &Field<'_>, prefix_bits: u32, pattern: u8, out: &mut Vec<u8>) {
         integer::encode(self.wire_index(name), prefix_bits, pattern, out);
@@ -401,32 +473,51 @@ impl Encoder {
 
 /// RFC 7541 §5.2; P-029: the Huffman code only where it pays.
 fn string(bytes: &[u8], out: &mut Vec<u8>) {
-    let (start, plain_len) = (out.len(), bytes.len());
-    let least_gain = if plain_len <= SHORT_STRING { plain_len.div_ceil(8) } else { 1 };
-    // The longest code that pays, with room before it for its length.
-    let Some(limit) = plain_len.checked_sub(least_gain.max(1)) else { return out.push(0) };
+    if bytes.len() > SHORT_STRING {
+        return long_string(bytes, out);
+    }
+    let start = out.len();
+    // The longest code that pays; its length takes one octet.
+    let limit = bytes.len() - bytes.len().div_ceil(8);
+    // Of a fixed length, which is cheaper than the right one.
+    out.extend_from_slice(&[0; 1 + SHORT_STRING + huffman::SLACK]);
+    if let Some([first, room @ ..]) = out.get_mut(start..)
+        && let Some(len) = huffman::encode(bytes, room.get_mut(..limit + huffman::SLACK).unwrap_or_default())
+        && len <= limit
+        && len > 0
+    {
+        *first = 0x80 | len as u8;
+        return out.truncate(start + 1 + len);
+    }
+    out.truncate(start);
+    plain_string(bytes, out);
+}
+
+fn plain_string(bytes: &[u8], out: &mut Vec<u8>) {
+    integer::encode(bytes.len(), 7, 0, out);
+    out.extend_from_slice(bytes);
+}
+
+fn long_string(bytes: &[u8], out: &mut Vec<u8>) {
+    let (start, limit) = (out.len(), bytes.len() - 1);
+    // Room for the length of the longest code that pays.
     integer::encode(limit, 7, 0x80, out);
     let code_start = out.len();
     out.resize(code_start + limit + huffman::SLACK, 0);
-    let room = out.get_mut(code_start..).unwrap_or_default();
-    if let Some(len) = huffman::encode(bytes, room).filter(|len| *len <= limit) {
-        out.truncate(code_start + len);
-        if len < limit {
-            shorten(start, code_start, len, out);
+    match huffman::encode(bytes, out.get_mut(code_start..).unwrap_or_default()).filter(|len| *len <= limit) {
+        Some(len) => {
+            out.truncate(code_start + len);
+            set_length(start, code_start, len, out);
         }
-    } else {
-        out.truncate(start);
-        integer::encode(plain_len, 7, 0, out);
-        out.extend_from_slice(bytes);
+        None => {
+            out.truncate(start);
+            plain_string(bytes, out);
+        }
     }
 }
 
-/// Writes the length `len` at `start`, of the code at `code_start`, before which there is room for a longer one.
-fn shorten(start: usize, code_start: usize, len: usize, out: &mut Vec<u8>) {
-    if let (true, Some(first)) = (len < 0x7f && code_start == start + 1, out.get_mut(start)) {
-        *first = 0x80 | len as u8;
-        return;
-    }
+/// Writes the length `len` at `start`, of the code at `code_start`, before which there is room for a length as long.
+fn set_length(start: usize, code_start: usize, len: usize, out: &mut Vec<u8>) {
     let end = out.len();
     integer::encode(len, 7, 0x80, out);
     let prefix_len = out.len() - end;

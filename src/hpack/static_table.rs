@@ -1,5 +1,6 @@
 //! The static table (RFC 7541 Appendix A), with a perfect hash over its names.
 
+use super::block::{HEAD_LEN, Head};
 use super::field::Field;
 
 /// The number of entries; the dynamic table's indices start above it (P-003).
@@ -9,6 +10,37 @@ pub(super) const LEN: usize = 61;
 pub(super) fn get(index: usize) -> Option<Field<'static>> {
     ENTRIES.get(index.checked_sub(1)?).map(|(name, value)| Field::new(name, value))
 }
+
+/// The record of the entry at a wire index, as a dynamic table would have it, and more; nothing for 0 and above 61.
+#[inline]
+pub(super) fn record(index: usize) -> &'static [u8] {
+    RECORDS.get(index.wrapping_sub(1)).map_or(&[], |record| record)
+}
+
+/// Octets that are enough for each record.
+const RECORD_LEN: usize = 40;
+
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
+static RECORDS: [[u8; RECORD_LEN]; LEN] = {
+    let mut records = [[0; RECORD_LEN]; LEN];
+    let mut index = 0;
+    while index < LEN {
+        let (name, value) = ENTRIES[index];
+        let Some(head) = Head::of(Field::new(name, value)).pack() else { panic!() };
+        let (record, head) = (&mut records[index], head.to_le_bytes());
+        let mut at = 0;
+        while at < HEAD_LEN + name.len() + value.len() {
+            record[at] = match at.checked_sub(HEAD_LEN) {
+                None => head[at],
+                Some(at) if at < name.len() => name[at],
+                Some(at) => value[at - name.len()],
+            };
+            at += 1;
+        }
+        index += 1;
+    }
+    records
+};
 
 /// The first entry with a name, by wire index.
 pub(super) fn find_name(name: &[u8]) -> Option<usize> {
@@ -126,11 +158,13 @@ static ENTRIES: [(&[u8], &[u8]); LEN] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hpack::block::split_record;
 
     #[test]
     fn every_entry_is_found() {
         for index in 1..=LEN {
             let Field { name, value, .. } = get(index).unwrap();
+            assert_eq!(split_record(record(index)).map(|(field, _)| field), get(index));
             let first = ENTRIES.iter().position(|entry| entry.0 == name).unwrap() + 1;
             assert_eq!(find_name(name), Some(first));
             assert_eq!((find_value(first, value), find_value(first, b"no such value")), (Some(index), None));
@@ -142,6 +176,7 @@ mod tests {
         for name in [&b""[..], b"x", b"te", b":statux", b"grpc-timeout", &[0xff; 300]] {
             assert_eq!(find_name(name), None);
         }
+        assert_eq!((record(0), record(LEN + 1)), (&[][..], &[][..]));
         assert_eq!((get(0), get(LEN + 1), find_value(0, b""), find_value(LEN + 1, b"")), (None, None, None, None));
     }
 }
