@@ -69,6 +69,7 @@ struct Link {
 }
 
 /// The buffers of one connection.
+#[expect(clippy::vec_box, reason = "they come and go as the pointers that queues and calls hold")]
 #[derive(Debug)]
 pub(crate) struct Pool {
     links: Pages<Link>,
@@ -223,7 +224,7 @@ impl Pool {
     pub(crate) fn heap_size(&self) -> usize {
         let spare = self.spare.iter().chain(&self.spare_large).chain(&self.shells);
         let spare: usize = spare.map(|chunk| chunk.heap_size()).sum();
-        let blocks: usize = self.blocks.iter().map(block_heap_size).sum();
+        let blocks: usize = self.blocks.iter().map(|block| block_heap_size(block)).sum();
         let queued = (0..self.links.bound()).filter_map(|i| self.links.get(i)).map(|link| link.chunk.heap_size());
         let lists =
             self.spare.capacity() + self.spare_large.capacity() + self.shells.capacity() + self.blocks.capacity();
@@ -232,7 +233,7 @@ impl Pool {
 }
 
 /// Bytes of heap behind a block that somebody holds.
-pub(crate) fn block_heap_size(block: &Box<FieldBlock>) -> usize {
+pub(crate) fn block_heap_size(block: &FieldBlock) -> usize {
     size_of::<FieldBlock>() + block.capacity()
 }
 

@@ -295,7 +295,7 @@ impl CallState {
     /// Bytes of heap that it holds and no pool counts.
     pub(super) fn heap_size(&self) -> usize {
         let blocks = [&self.head_block, &self.trailers, &self.own_head, &self.content_type];
-        let blocks: usize = blocks.into_iter().flatten().map(block_heap_size).sum();
+        let blocks: usize = blocks.into_iter().flatten().map(|block| block_heap_size(block)).sum();
         blocks + self.inbox.heap_size() + self.rare.as_ref().map_or(0, |rare| size_of::<Rare>() + rare.body.capacity())
     }
 }

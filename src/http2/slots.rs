@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// Streams in one allocation: growth neither copies what is there nor doubles it.
-const PAGE: usize = 16;
+const PAGE: usize = 8;
 const NONE: u32 = u32::MAX;
 
 /// Names one stream of a connection for as long as its owner keeps it; a key that was let go never names another.
