@@ -196,6 +196,26 @@ impl FieldBlock {
         }
     }
 
+    /// Gives the first field of that name another value; nothing happens where there is none.
+    pub(crate) fn replace_value(&mut self, name: &[u8], value: &[u8]) {
+        let mut fields = self.fields();
+        let found = loop {
+            let start = self.bytes.len() - fields.bytes.len();
+            match fields.next() {
+                Some(field) if field.name == name => break start..self.bytes.len() - fields.bytes.len(),
+                Some(_) => {}
+                None => return,
+            }
+        };
+        let Some((field, _)) = self.bytes.get(found.clone()).and_then(split_record) else { return };
+        let Some(head) = Head::of(Field { value, ..field }).pack() else { return };
+        let value_at = found.end - field.value.len();
+        self.bytes.splice(value_at..found.end, value.iter().copied());
+        if let Some(place) = self.bytes.get_mut(found.start..found.start + HEAD_LEN) {
+            place.copy_from_slice(&head.to_le_bytes());
+        }
+    }
+
     /// Drops all fields and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

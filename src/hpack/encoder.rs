@@ -266,6 +266,12 @@ impl Encoder {
         self.table.inserted()
     }
 
+    /// A number that changes with the table: while it stands still, and is not `None`, the same fields may be sent as the same
+    /// octets, if those inserted nothing. `None` while a size update is due.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        if self.resize.is_some() { None } else { Some(self.table.generation()) }
+    }
+
     /// RFC 7541 §6.3.
     fn resize_to(&mut self, size: u32, out: &mut Vec<u8>) {
         integer::encode(size as usize, 5, 0x20, out);
