@@ -17,6 +17,14 @@ const READS_PER_TURN: usize = 4;
 /// Writes of one turn, likewise.
 const WRITES_PER_TURN: usize = 4;
 
+/// A read is handed to the connection in so many pieces, and what its calls answer leaves in between: so the peer works on
+/// the first answers while the others are made. Without it both sides wait for each other by turns.
+const PIECES: usize = 8;
+
+/// Pieces are no smaller than this, and no answer leaves early alone.
+const LEAST_PIECE: usize = 2048;
+const LEAST_EARLY_WRITE: usize = 512;
+
 /// Pieces of output handed to the system at once.
 const SLICES: usize = 32;
 
@@ -88,6 +96,9 @@ pub struct Driver<S, R: Role> {
     phase: Phase,
     /// The socket may have something to read: no read has found it empty since it said so.
     readable: bool,
+    /// Only an empty read shows that nothing is left, a short one does not: the peer may have closed its side, or nobody
+    /// would tell if it had.
+    until_empty: bool,
     /// The last write found it full.
     blocked: bool,
     /// No more will come: end of file, or an error.
@@ -106,6 +117,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
             output: WriteBuf::new(),
             phase: Phase::Open,
             readable: true,
+            until_empty: false,
             blocked: false,
             read_closed: false,
             write_closed: false,
@@ -146,8 +158,14 @@ impl<S: Transport, R: Role> Driver<S, R> {
 
     /// The socket became ready. Telling too much does no harm.
     pub fn ready(&mut self, readable: bool, writable: bool) {
+        self.ready_or_closed(readable, writable, true);
+    }
+
+    /// As [`Driver::ready`], from a loop that also tells whether the peer has closed its side.
+    pub(super) fn ready_or_closed(&mut self, readable: bool, writable: bool, closed: bool) {
         self.readable |= readable;
         self.blocked &= !writable;
+        self.until_empty |= closed;
     }
 
     /// The socket is of no more use: ends the connection, which its next turn tells.
@@ -180,7 +198,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
         self.connection.handle_timeout(now);
         self.connect(now);
         if self.phase != Phase::Connecting {
-            self.read(now, &mut buffers.input, &mut on_event);
+            self.read(now, buffers, &mut on_event);
         }
         if self.write_closed && !self.readable && !self.read_closed {
             self.lose(now, None);
@@ -190,6 +208,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
         // Writing made room in the queues.
         self.tell(now, &mut on_event);
         self.close(now);
+        debug_assert!(buffers.output.is_empty(), "output was left in the buffer that all connections share");
         self.verdict()
     }
 
@@ -207,21 +226,45 @@ impl<S: Transport, R: Role> Driver<S, R> {
         }
     }
 
-    fn read(&mut self, now: Instant, input: &mut [u8], on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
+    fn read(&mut self, now: Instant, buffers: &mut Buffers, on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
         for _ in 0..READS_PER_TURN {
             if !self.readable || self.read_closed {
                 return;
             }
-            match self.socket.read(input) {
+            match self.socket.read(&mut buffers.input) {
                 Ok(0) => self.lose(now, None),
                 Ok(_) if matches!(self.phase, Phase::Lingering(_)) => {}
                 Ok(count) => {
-                    self.connection.receive(now, &input[..count]);
-                    self.tell(now, on_event);
+                    let drained = count < buffers.input.len() && self.socket.is_drained_by_short_read();
+                    self.readable = self.until_empty || !drained;
+                    self.take_in(now, count, buffers, on_event);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => self.lose(now, Some(error)),
+            }
+        }
+    }
+
+    /// Hands the connection what was read, in pieces as long as they are news to the application: the rest of a large
+    /// message makes no answers, and comes in one.
+    fn take_in(
+        &mut self,
+        now: Instant,
+        count: usize,
+        buffers: &mut Buffers,
+        on_event: &mut impl FnMut(&mut Connection<R>, Event),
+    ) {
+        let mut rest = &buffers.input[..count];
+        let mut most = (count / PIECES).max(LEAST_PIECE);
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at(most.min(rest.len()));
+            rest = later;
+            self.connection.receive(now, piece);
+            if !self.tell(now, on_event) {
+                most = count;
+            } else if !rest.is_empty() {
+                self.write_early(now, &mut buffers.output);
             }
         }
     }
@@ -233,12 +276,28 @@ impl<S: Transport, R: Role> Driver<S, R> {
         self.connection.receive_eof(now);
     }
 
-    fn tell(&mut self, now: Instant, on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
+    /// Hands out events; whether there were any.
+    fn tell(&mut self, now: Instant, on_event: &mut impl FnMut(&mut Connection<R>, Event)) -> bool {
+        let mut any = false;
         while let Some(event) = self.connection.poll_event() {
+            any = true;
             if event == Event::Closed && matches!(self.phase, Phase::Connecting | Phase::Open) {
                 self.phase = Phase::Ending(now.saturating_add(LINGER));
             }
             on_event(&mut self.connection, event);
+        }
+        any
+    }
+
+    /// Writes in the middle of a turn, if that is worth a system call. What is not stays in `shared`, and is written in the
+    /// end.
+    fn write_early(&mut self, now: Instant, shared: &mut WriteBuf) {
+        if self.blocked || self.write_closed || !self.output.is_empty() {
+            return;
+        }
+        self.connection.transmit(now, shared);
+        if shared.len() >= LEAST_EARLY_WRITE {
+            self.write(now, shared);
         }
     }
 
