@@ -55,12 +55,18 @@ pub(super) enum Work {
 }
 
 impl Work {
-    pub(super) fn start(route: &mut Route, incoming: &Incoming<'_>) -> Result<Self, Failure> {
+    /// Begins a call; `spare` gives metadata whose memory can be used again.
+    pub(super) fn start(
+        route: &mut Route,
+        incoming: &Incoming<'_>,
+        spare: impl FnOnce() -> Metadata,
+    ) -> Result<Self, Failure> {
         Ok(match route {
-            Route::Unary(_) => Self::Unary {
-                metadata: incoming.request.metadata().to_metadata(),
-                deadline: incoming.request.deadline(),
-            },
+            Route::Unary(_) => {
+                let mut metadata = spare();
+                incoming.request.metadata().copy_to(&mut metadata);
+                Self::Unary { metadata, deadline: incoming.request.deadline() }
+            }
             Route::Streaming(start) => Self::Streaming { responder: start(incoming)?, refused: None },
         })
     }

@@ -10,11 +10,14 @@ use std::boxed::Box;
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -38,7 +41,8 @@ use tokio::task::JoinSet;
 /// takes_a_handler(echo);
 /// ```
 pub trait Handler: Send + Sync + 'static {
-    /// Takes one call to its end. It runs in a task of its own.
+    /// Takes one call to its end. It runs in a task of its own; on a runtime of one thread it may run in that of the
+    /// connection as far as the first wait.
     fn handle(&self, call: ServerCall) -> impl Future<Output = ()> + Send + 'static;
 }
 
@@ -200,13 +204,13 @@ impl Server {
         let epoch = tokio::time::Instant::now();
         let connection = Connection::<crate::Server>::new(&self.config, crate::Instant::from_nanos(0));
         let shared = Arc::new(Shared::new(connection, epoch));
+        let at_once = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let opened = {
             let shared = Arc::clone(&shared);
             move |id: CallId| {
                 if let Some(call) = ServerCall::accept(&shared, id, peer) {
                     let handler = Arc::clone(&handler);
-                    // A panic ends this task only; the call ends as it is dropped.
-                    tokio::spawn(async move { handler.handle(call).await });
+                    begin(async move { handler.handle(call).await }, at_once);
                 }
             }
         };
@@ -219,6 +223,23 @@ impl Server {
         let now = shared.now();
         shared.with(|state| state.connection.shutdown(now, self.grace.map(|grace| now.saturating_add(grace))));
         driver.await
+    }
+}
+
+/// Lets a handler work. A panic ends its call only, as that is dropped.
+///
+/// On a runtime of one thread it begins at once: many handlers are done by then, and those need no task. Elsewhere
+/// another thread may be free to do it.
+fn begin(answer: impl Future<Output = ()> + Send + 'static, at_once: bool) {
+    if !at_once {
+        tokio::spawn(answer);
+        return;
+    }
+    let mut answer = Box::pin(answer);
+    // A task that is made now is polled anyway, so nobody has to be woken.
+    let mut context = Context::from_waker(Waker::noop());
+    if let Ok(Poll::Pending) = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(&mut context))) {
+        tokio::spawn(answer);
     }
 }
 

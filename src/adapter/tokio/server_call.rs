@@ -284,10 +284,13 @@ impl Finisher {
     pub fn respond(mut self, result: Result<Response, Refusal>) {
         self.end(|mut call| {
             let refusal = match result {
-                Ok(response) => match say(&mut call, &response) {
-                    Ok(()) => return call.finish(&Status::ok(), &response.trailers),
-                    Err(refusal) => refusal,
-                },
+                Ok(response) => {
+                    let Response { message, metadata, trailers, encoding } = response;
+                    match say(&mut call, message, &metadata, encoding.as_deref()) {
+                        Ok(()) => return call.finish(&Status::ok(), &trailers),
+                        Err(refusal) => refusal,
+                    }
+                }
                 Err(refusal) => refusal,
             };
             refuse(call, &refusal);
@@ -314,14 +317,19 @@ impl Finisher {
 }
 
 /// The whole of a response but its end.
-fn say(call: &mut crate::Call<'_, Server>, response: &Response) -> Result<(), Refusal> {
-    if let Some(coding) = &response.encoding {
+fn say(
+    call: &mut crate::Call<'_, Server>,
+    message: Message,
+    metadata: &Metadata,
+    encoding: Option<&str>,
+) -> Result<(), Refusal> {
+    if let Some(coding) = encoding {
         call.set_encoding(coding)?;
     }
-    if !response.metadata.is_empty() {
-        call.send_head(&response.metadata)?;
+    if !metadata.is_empty() {
+        call.send_head(metadata)?;
     }
-    match call.send(response.message.clone()) {
+    match call.send(message) {
         // The call has stopped: finishing it lets go of it.
         Ok(()) | Err(SendError::Ended(_)) => Ok(()),
         Err(error) => Err(error.into()),
