@@ -19,6 +19,9 @@ mod metadata;
 mod serving;
 #[path = "tokio/sharing.rs"]
 mod sharing;
+#[cfg(feature = "tls")]
+#[path = "tokio/tls.rs"]
+mod tls;
 #[path = "tokio/transports.rs"]
 mod transports;
 

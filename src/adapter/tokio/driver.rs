@@ -55,6 +55,11 @@ pub enum DriverError {
     /// The connection ended by an error of the peer, a limit, or the transport's end.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// The handshake failed; there was no connection yet.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[error(transparent)]
+    Tls(#[from] crate::adapter::tls::HandshakeError),
 }
 
 /// Owns the transport of one connection, and drives it.

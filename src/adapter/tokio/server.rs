@@ -1,17 +1,20 @@
 //! A server: connections in, calls to a handler.
 
 use super::driver::{Driver, DriverError};
-use super::server_call::ServerCall;
+use super::server_call::{Peer, ServerCall};
 use super::shared::Shared;
+#[cfg(feature = "tls")]
+use crate::adapter::tls::ServerTls;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::event::CallId;
 use std::boxed::Box;
+use std::fmt;
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -107,6 +110,19 @@ impl Listen for tokio::net::UnixListener {
 pub struct Server {
     config: ServerConfig,
     grace: Option<Duration>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
+    watcher: Watcher,
+}
+
+/// Who is told of connections that failed.
+#[derive(Clone)]
+struct Watcher(Option<Arc<dyn Fn(Option<SocketAddr>, &DriverError) + Send + Sync>>);
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Watcher(..)" } else { "None" })
+    }
 }
 
 /// How long a failed accept is followed by none, where the cause is not that one connection's.
@@ -115,7 +131,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 impl Server {
     /// A server whose connections all have this config.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config, grace: None }
+        Self {
+            config,
+            grace: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            watcher: Watcher(None),
+        }
+    }
+
+    /// Speaks TLS on every connection, over whatever transport. Handshakes take place in the connection's own task.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn with_tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Tells of each connection that did not end gracefully, with the address of its peer, if it has one: for a log. It
+    /// must not block.
+    pub fn on_failure(mut self, tell: impl Fn(Option<SocketAddr>, &DriverError) + Send + Sync + 'static) -> Self {
+        self.watcher = Watcher(Some(Arc::new(tell)));
+        self
     }
 
     /// How long calls may go on after a graceful shutdown has begun. For as long as they like, unless set.
@@ -193,9 +230,53 @@ impl Server {
     async fn drive<T, H>(
         self,
         io: T,
-        peer: Option<SocketAddr>,
+        address: Option<SocketAddr>,
         handler: Arc<H>,
         shutdown: impl Future<Output = ()>,
+    ) -> Result<(), DriverError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        H: Handler,
+    {
+        let watcher = self.watcher.clone();
+        let result = self.secure(io, address, handler, pin!(shutdown)).await;
+        if let (Err(error), Watcher(Some(tell))) = (&result, watcher) {
+            tell(address, error);
+        }
+        result
+    }
+
+    /// Shakes hands, if that is to be done, and drives the connection.
+    async fn secure<T, H>(
+        self,
+        io: T,
+        address: Option<SocketAddr>,
+        handler: Arc<H>,
+        mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), DriverError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        H: Handler,
+    {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            let (io, certificates) = tokio::select! {
+                biased;
+                shaken = super::tls::accept(tls, io) => shaken?,
+                // Nobody has a call on it yet.
+                () = &mut shutdown => return Ok(()),
+            };
+            return self.run(io, Peer { address, certificates }, handler, shutdown).await;
+        }
+        self.run(io, Peer { address, certificates: None }, handler, shutdown.as_mut()).await
+    }
+
+    async fn run<T, H>(
+        self,
+        io: T,
+        peer: Peer,
+        handler: Arc<H>,
+        shutdown: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), DriverError>
     where
         T: AsyncRead + AsyncWrite + Unpin,
@@ -208,7 +289,7 @@ impl Server {
         let opened = {
             let shared = Arc::clone(&shared);
             move |id: CallId| {
-                if let Some(call) = ServerCall::accept(&shared, id, peer) {
+                if let Some(call) = ServerCall::accept(&shared, id, &peer) {
                     let handler = Arc::clone(&handler);
                     begin(async move { handler.handle(call).await }, at_once);
                 }
