@@ -1,58 +1,17 @@
 //! TLS: who is let in, who is told why not, and what a handler learns of its client.
 
+use crate::authority::Authority;
 use crate::{BOTH, PIPE, UNARY, client_config};
 use grpc_sansio::ServerConfig;
 use grpc_sansio::adapter::tls::{ClientAuth, ClientTls, HandshakeError, Identity, Roots, ServerTls, TlsError};
 use grpc_sansio::adapter::tokio::{Channel, ConnectError, DriverError, Request, Response, Router, Server};
 use grpc_sansio::grpc::{Code, Metadata};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-
-/// Someone who signs certificates.
-struct Authority {
-    pem: String,
-    issuer: Issuer<'static, KeyPair>,
-}
-
-/// A certificate and its key, as PEM and as what the crate makes of them.
-struct Signed {
-    pem: String,
-    key: String,
-    der: Vec<u8>,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
-    }
-
-    fn sign(&self, name: &str) -> Signed {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        Signed { pem: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
-    }
-
-    fn roots(&self) -> Roots {
-        Roots::from_pem(self.pem.as_bytes()).unwrap()
-    }
-}
-
-impl Signed {
-    fn identity(&self) -> Identity {
-        Identity::from_pem(self.pem.as_bytes(), self.key.as_bytes()).unwrap()
-    }
-}
 
 /// A unary method that tells the client's certificates, and a stream that echoes.
 fn router() -> Router {
@@ -133,7 +92,8 @@ async fn handlers_see_the_certificates_of_their_clients() {
 
 #[tokio::test]
 async fn clients_without_a_good_certificate_are_not_served() {
-    let (servers, clients, strangers) = (Authority::new("servers"), Authority::new("clients"), Authority::new("strangers"));
+    let (servers, clients, strangers) =
+        (Authority::new("servers"), Authority::new("clients"), Authority::new("strangers"));
     let mallory = strangers.sign("alice").identity();
     let cases = [
         (None, "TLS: the client presented no certificate, and one is required"),
@@ -156,10 +116,8 @@ async fn clients_without_a_good_certificate_are_not_served() {
 #[tokio::test]
 async fn servers_without_a_good_certificate_are_not_called() {
     let (authority, strangers) = (Authority::new("servers"), Authority::new("others"));
-    let cases = [
-        (strangers.roots(), "localhost", "UnknownIssuer"),
-        (authority.roots(), "other.example", "other.example"),
-    ];
+    let cases =
+        [(strangers.roots(), "localhost", "UnknownIssuer"), (authority.roots(), "other.example", "other.example")];
     for (roots, name, expected) in cases {
         let (near, far) = tokio::io::duplex(PIPE);
         let server = serve(far, server_tls(&authority, ClientAuth::None));
@@ -301,7 +259,10 @@ fn what_cannot_be_used_is_told_in_one_line() {
     assert!(missing.starts_with("cannot read /nowhere/server.pem: "), "{missing}");
     assert!(says(Roots::from_file("/nowhere/ca.pem").map(|_| ())).starts_with("cannot read /nowhere/ca.pem: "));
     let tls = ClientTls::new(authority.roots(), None).unwrap();
-    assert_eq!(says(tls.with_server_name("not a name").map(|_| ())), "\"not a name\" is no name that a certificate could have");
+    assert_eq!(
+        says(tls.with_server_name("not a name").map(|_| ())),
+        "\"not a name\" is no name that a certificate could have"
+    );
     assert!(!format!("{:?}", one.identity()).contains("PRIVATE"));
 }
 

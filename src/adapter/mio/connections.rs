@@ -196,6 +196,10 @@ impl<S: Transport + Source, R: Role> Connections<S, R> {
         slot.queued = false;
         let id = ConnectionId { index, generation: slot.generation };
         let Some(driver) = &mut slot.driver else { return };
+        driver.connect(now);
+        if let Some(peer) = driver.announce() {
+            handler.connected(id, peer);
+        }
         let turn = driver.turn(now, &mut self.buffers, |connection, event| handler.event(now, id, connection, event));
         let wanted = interest(driver);
         if turn != Turn::Done && wanted != slot.armed {

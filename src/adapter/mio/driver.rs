@@ -1,5 +1,6 @@
 //! One connection and its socket.
 
+use super::handler::Peer;
 use super::transport::Transport;
 use crate::buffer::WriteBuf;
 use crate::call::Role;
@@ -106,6 +107,10 @@ pub struct Driver<S, R: Role> {
     /// No more will be taken.
     write_closed: bool,
     cause: Option<io::Error>,
+    /// When it must be connected.
+    connect_by: Option<Instant>,
+    /// The application has not been told that it is.
+    announced: bool,
 }
 
 impl<S: Transport, R: Role> Driver<S, R> {
@@ -122,13 +127,15 @@ impl<S: Transport, R: Role> Driver<S, R> {
             read_closed: false,
             write_closed: false,
             cause: None,
+            connect_by: None,
+            announced: false,
         }
     }
 
     /// Drives `connection` over a socket that is being connected: nothing is read or written before that has worked.
     /// Calls can be opened at once.
     pub fn connecting(socket: S, connection: Connection<R>) -> Self {
-        Self { phase: Phase::Connecting, blocked: true, ..Self::new(socket, connection) }
+        Self { phase: Phase::Connecting, blocked: true, readable: false, ..Self::new(socket, connection) }
     }
 
     /// The connection.
@@ -183,7 +190,8 @@ impl<S: Transport, R: Role> Driver<S, R> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Ending(by) | Phase::Lingering(by) => Some(by),
-            Phase::Connecting | Phase::Open => self.connection.poll_timeout(),
+            Phase::Connecting => [self.connect_by, self.connection.poll_timeout()].into_iter().flatten().min(),
+            Phase::Open => self.connection.poll_timeout(),
             Phase::Done => None,
         }
     }
@@ -212,18 +220,40 @@ impl<S: Transport, R: Role> Driver<S, R> {
         self.verdict()
     }
 
-    fn connect(&mut self, now: Instant) {
-        if self.phase != Phase::Connecting || self.blocked {
+    /// Goes on with connecting, if that is not over.
+    pub(super) fn connect(&mut self, now: Instant) {
+        if self.phase != Phase::Connecting {
             return;
         }
-        match self.socket.finish_connect() {
-            Ok(()) => self.phase = Phase::Open,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
-            Err(error) => {
-                self.phase = Phase::Open;
-                self.fail(now, error);
-            }
+        let limit = self.socket.connect_timeout();
+        if self.connect_by.is_none() {
+            self.connect_by = limit.as_ref().map(|(limit, _)| now.saturating_add(*limit));
         }
+        let waits = self.blocked && !self.readable;
+        let tried = if waits { Err(io::ErrorKind::WouldBlock.into()) } else { self.socket.finish_connect() };
+        let error = match (tried, limit) {
+            (Ok(()), _) => None,
+            (Err(error), limit) if error.kind() == io::ErrorKind::WouldBlock => match limit {
+                Some((_, late)) if self.connect_by.is_some_and(|by| by <= now) => Some(late),
+                _ => {
+                    // A handshake waits for either.
+                    (self.blocked, self.readable) = (true, false);
+                    return;
+                }
+            },
+            (Err(error), _) => Some(error),
+        };
+        (self.phase, self.blocked, self.readable) = (Phase::Open, false, true);
+        if let Some(error) = error {
+            self.fail(now, error);
+        }
+    }
+
+    /// Who is at the other end, once, when the connection stands.
+    pub(super) fn announce(&mut self) -> Option<Peer> {
+        let stands = self.phase == Phase::Open && !self.write_closed && !self.announced;
+        self.announced |= stands;
+        stands.then(|| self.socket.peer())
     }
 
     fn read(&mut self, now: Instant, buffers: &mut Buffers, on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
@@ -323,6 +353,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
                 Err(error) => self.stop_writing(error),
             }
         }
+        self.flush();
         if self.write_closed {
             output = WriteBuf::with_target(target);
         }
@@ -339,6 +370,18 @@ impl<S: Transport, R: Role> Driver<S, R> {
         }
     }
 
+    /// What the socket keeps of what it took, such as a TLS session, goes out as soon as it can.
+    fn flush(&mut self) {
+        if self.blocked || self.write_closed || !self.socket.wants_flush() {
+            return;
+        }
+        match self.socket.flush() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
+            Err(error) => self.stop_writing(error),
+        }
+    }
+
     /// The socket takes no more. What the peer had sent before is still worth reading: its GOAWAY may say why.
     fn stop_writing(&mut self, error: io::Error) {
         self.write_closed = true;
@@ -349,7 +392,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
     /// Closes what is over.
     fn close(&mut self, now: Instant) {
         if let Phase::Ending(by) = self.phase {
-            let said = self.connection.is_finished() && self.output.is_empty();
+            let said = self.connection.is_finished() && self.output.is_empty() && !self.socket.wants_flush();
             if said && !self.write_closed {
                 // It is over either way; a peer that has reset the connection is no news.
                 let _ = self.socket.close_write();

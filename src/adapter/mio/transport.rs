@@ -1,5 +1,7 @@
 //! What a driver needs of a socket.
 
+use super::handler::Peer;
+use core::time::Duration;
 use mio::net::TcpStream;
 use std::io::{self, Read, Write};
 
@@ -20,7 +22,7 @@ use std::io::{self, Read, Write};
 /// impl Transport for MySocket {}
 /// ```
 pub trait Transport: Read + Write {
-    /// Asked of an outgoing connection once it is ready: `WouldBlock` while it is still being established.
+    /// Asked of a connection that is being established, whenever it is ready: `WouldBlock` while it still is.
     ///
     /// # Errors
     ///
@@ -34,6 +36,22 @@ pub trait Transport: Read + Write {
     /// 9); never of a layer that keeps octets of its own, such as a TLS session.
     fn is_drained_by_short_read(&self) -> bool {
         false
+    }
+
+    /// How long [`Transport::finish_connect`] may take, and the error of one that took longer; `None` is for as long as
+    /// the system lets it.
+    fn connect_timeout(&self) -> Option<(Duration, io::Error)> {
+        None
+    }
+
+    /// Whether something that was written waits in here for the socket to become writable: `flush` is called then.
+    fn wants_flush(&self) -> bool {
+        false
+    }
+
+    /// Who is at the other end, once it is connected.
+    fn peer(&self) -> Peer {
+        Peer::default()
     }
 
     /// Nothing more will be written: tells the peer so, while reading goes on. After this the socket is dropped as soon as
@@ -57,6 +75,10 @@ impl Transport for TcpStream {
 
     fn is_drained_by_short_read(&self) -> bool {
         EPOLL
+    }
+
+    fn peer(&self) -> Peer {
+        Peer { address: self.peer_addr().ok(), ..Peer::default() }
     }
 
     fn close_write(&mut self) -> io::Result<()> {
