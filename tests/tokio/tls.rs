@@ -273,3 +273,24 @@ fn the_system_has_roots_or_says_that_it_has_not() {
         Err(error) => assert!(line(&error).starts_with("the system's root certificates cannot be used: ")),
     }
 }
+
+/// T-78: a client of TLS 1.0, and one that pours octets into the handshake, are gone before anything else is kept.
+#[tokio::test]
+async fn t_78_old_versions_and_endless_handshakes_are_refused() {
+    let authority = Authority::new("servers");
+    let mut old = vec![22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 1];
+    old.extend([7; 32]);
+    // No session, one cipher suite, no compression, no extension.
+    old.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+    // A ClientHello that announces 16 MiB, in full records.
+    let mut endless = vec![22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff];
+    endless.resize(5 + 0x4000, 0);
+    for first in [old, endless.repeat(64)] {
+        let (mut near, far) = tokio::io::duplex(PIPE);
+        let server = serve(far, server_tls(&authority, ClientAuth::None));
+        let _ = near.write_all(&first).await;
+        let error = server.await.unwrap().unwrap_err();
+        assert!(matches!(error, DriverError::Tls(HandshakeError::Tls(_))), "{error:?}");
+        line(&error);
+    }
+}

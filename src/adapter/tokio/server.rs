@@ -117,7 +117,9 @@ pub struct Server {
 
 /// Who is told of connections that failed.
 #[derive(Clone)]
-struct Watcher(Option<Arc<dyn Fn(Option<SocketAddr>, &DriverError) + Send + Sync>>);
+struct Watcher(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(Option<SocketAddr>, &DriverError) + Send + Sync;
 
 impl fmt::Debug for Watcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
