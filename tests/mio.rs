@@ -6,6 +6,9 @@
 #[path = "mio/support.rs"]
 mod support;
 
+#[cfg(feature = "tls")]
+#[path = "tls/authority.rs"]
+mod authority;
 #[path = "mio/bulk.rs"]
 mod bulk;
 #[cfg(all(feature = "gzip", feature = "deflate"))]
@@ -22,3 +25,6 @@ mod pressure;
 #[cfg(all(feature = "health", feature = "reflection"))]
 #[path = "mio/services.rs"]
 mod services;
+#[cfg(feature = "tls")]
+#[path = "mio/tls.rs"]
+mod tls;

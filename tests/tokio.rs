@@ -7,6 +7,9 @@ use grpc_sansio::{ClientConfig, ServerConfig};
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 
+#[cfg(feature = "tls")]
+#[path = "tls/authority.rs"]
+mod authority;
 #[path = "tokio/back_pressure.rs"]
 mod back_pressure;
 #[cfg(all(feature = "gzip", feature = "deflate"))]
@@ -25,6 +28,9 @@ mod services;
 mod serving;
 #[path = "tokio/sharing.rs"]
 mod sharing;
+#[cfg(feature = "tls")]
+#[path = "tokio/tls.rs"]
+mod tls;
 #[path = "tokio/transports.rs"]
 mod transports;
 

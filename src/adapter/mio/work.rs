@@ -1,5 +1,6 @@
 //! A call that is open in a server, and how it goes on.
 
+use super::handler::Peer;
 use super::responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
 use crate::call::{Call, Item, Payload, Server};
 use crate::codec::Codecs;
@@ -135,12 +136,18 @@ pub(super) enum Work {
 }
 
 impl Work {
-    pub(super) fn start(route: &mut Route, incoming: &Incoming<'_>) -> Result<Self, Failure> {
+    /// Begins a call; `spare` gives metadata whose memory can be used again.
+    pub(super) fn start(
+        route: &mut Route,
+        incoming: &Incoming<'_>,
+        spare: impl FnOnce() -> Metadata,
+    ) -> Result<Self, Failure> {
         Ok(match route {
-            Route::Unary(_) => Self::Unary {
-                metadata: incoming.request.metadata().to_metadata(),
-                deadline: incoming.request.deadline(),
-            },
+            Route::Unary(_) => {
+                let mut metadata = spare();
+                incoming.request.metadata().copy_to(&mut metadata);
+                Self::Unary { metadata, deadline: incoming.request.deadline() }
+            }
             Route::Streaming(start) => Self::Streaming { responder: start(incoming)?, refused: None },
         })
     }
@@ -154,13 +161,13 @@ impl Work {
     }
 
     /// Goes on as far as it gets. An error is the end, a good one included.
-    pub(super) fn advance(&mut self, route: &mut Route, talk: &mut Talk<'_, '_>) -> Result<(), End> {
+    pub(super) fn advance(&mut self, route: &mut Route, peer: &Peer, talk: &mut Talk<'_, '_>) -> Result<(), End> {
         match (self, route) {
             (Self::Unary { metadata, deadline }, Route::Unary(answer)) => {
                 while let Some(item) = talk.call.read() {
                     if let Item::Message(message) = item {
                         let message = decode(talk.codecs, talk.coding, message)?;
-                        let reply = answer(UnaryRequest { metadata, deadline: *deadline, message })?;
+                        let reply = answer(UnaryRequest { metadata, deadline: *deadline, message, peer })?;
                         return reply_with(talk, reply);
                     }
                 }
