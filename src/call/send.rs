@@ -153,7 +153,7 @@ impl Engine {
         let limits = &self.settings.limits;
         let copy_below = limits.copy_below as usize;
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
-        let most = copy_below.min(max_send(limits) + 1);
+        let most = copy_below.min(max_send(limits).saturating_add(1));
         let usual = size_hint < most && has_room(limits, stream, common, size_hint);
         if !usual || check_send(self.side, stream, compressed).is_err() {
             return self.send_unusual(key, size_hint, compressed, encode);
