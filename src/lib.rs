@@ -19,6 +19,7 @@
 //! | [`http2`] | RFC 9113: streams, flow control, settings, guards; knows nothing of gRPC | yes |
 //! | [`grpc`] | the wire of gRPC, stateless, for any HTTP/2 stack | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
+//! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
 //! how a call ended is data ([`Outcome`], [`Stop`]), a broken connection is a [`ConnectionError`], and a verb that makes no
@@ -49,6 +50,9 @@ extern crate std;
 pub mod adapter;
 pub mod buffer;
 mod call;
+#[cfg(feature = "codegen")]
+#[cfg_attr(docsrs, doc(cfg(feature = "codegen")))]
+pub mod codegen;
 mod config;
 mod connection;
 mod error;
@@ -59,6 +63,7 @@ pub mod hpack;
 pub mod http2;
 mod octets;
 mod options;
+pub mod stub;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 #[allow(
@@ -84,6 +89,9 @@ pub use options::OpenOptions;
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Instant;
+#[cfg(feature = "prost")]
+#[cfg_attr(docsrs, doc(cfg(feature = "prost")))]
+pub use {prost, prost_types};
 
 #[cfg(all(doctest, feature = "proptest"))]
 #[doc = include_str!("../docs/testing.md")]

@@ -134,6 +134,7 @@ fn stream(
     while refused.is_none() && call.stopped().is_none() {
         match responder.next()? {
             Next::Message(message) => *refused = send(call, message)?,
+            Next::Head(metadata) => send_head(call, responder.encoding(), &metadata)?,
             Next::Finish(trailers) => return Err(End { status: Status::ok(), trailers }),
             Next::Wait => match call.read() {
                 Some(Item::Message(message)) => responder.message(message)?,
