@@ -114,26 +114,18 @@ impl Method {
 
 /// A name; a raw one where it is a keyword.
 fn ident(name: &str) -> Ident {
-    // What may not be raw either was renamed before.
-    match is_keyword(name) {
-        true => Ident::new_raw(name, Span::call_site()),
-        false => Ident::new(name, Span::call_site()),
+    // What may not be raw either was renamed before. `gen` became a keyword later than the parser's others.
+    match syn::parse_str::<Ident>(name).is_ok() && name != "gen" {
+        true => Ident::new(name, Span::call_site()),
+        false => Ident::new_raw(name, Span::call_site()),
     }
-}
-
-/// Keywords of all editions, and words reserved for them.
-fn is_keyword(name: &str) -> bool {
-    const KEYWORDS: &str = " as break const continue else enum false fn for if impl in let loop match mod move mut pub ref \
-        return static struct trait true type unsafe use where while dyn abstract become box do final macro override priv \
-        typeof unsized virtual yield async await try gen ";
-    KEYWORDS.contains(&format!(" {name} "))
 }
 
 /// A message's type as `prost` names it in the module of its package, named from two modules below.
 fn message(path: &str) -> Result<TokenStream, Error> {
     const ANYWHERE: &[&str] = &["()", "bool", "f32", "f64", "i32", "i64", "u32", "u64"];
-    let absolute = path.starts_with("::") || path.starts_with("crate::") || ANYWHERE.contains(&path);
-    let from_below = if absolute { path.to_owned() } else { format!("super::super::{path}") };
+    let absolute = matches!(path.split("::").next(), Some("" | "crate")) || ANYWHERE.contains(&path);
+    let from_below = if absolute { path.to_owned() } else { "super::".repeat(2) + path };
     tokens("extern_path", &from_below)
 }
 

@@ -226,6 +226,10 @@ impl corners_rpc::tokio::Corners for Corners {
         Ok(request.message.into())
     }
 
+    async fn r#gen(&self, request: Incoming<Keywords>) -> Answer<Keywords> {
+        Ok(request.message.into())
+    }
+
     type LowerCaseNameStream = tokio_stream::Once<Result<Keywords, Refusal>>;
 
     async fn lower_case_name(&self, request: Incoming<Keywords>) -> Answer<Self::LowerCaseNameStream> {
@@ -249,6 +253,7 @@ async fn names_and_types_of_all_sorts() {
     assert_eq!(client.r#type(words.clone()).await.unwrap().message, words);
     assert_eq!(client.methods(words.clone()).await.unwrap().message, words);
     assert_eq!(client.async_duplex(words.clone()).await.unwrap().message, words);
+    assert_eq!(client.r#gen(words.clone()).await.unwrap().message, words);
     client.self_(()).await.unwrap();
     let empties: Vec<()> =
         client.r#async(tokio_stream::iter([(), (), ()])).await.unwrap().collect::<Result<_, _>>().await.unwrap();
@@ -265,7 +270,7 @@ async fn names_and_types_of_all_sorts() {
     assert_eq!(client.wrap(any.clone()).await.unwrap().message, any);
     let mut stream: Streaming<Keywords> = client.lower_case_name(words.clone()).await.unwrap();
     assert_eq!(stream.message().await.unwrap(), Some(words));
-    assert_eq!(corners_rpc::METHODS.len(), 12);
+    assert_eq!(corners_rpc::METHODS.len(), 13);
     assert_eq!(corners_rpc::SELF.path().as_str(), "/corners.v1.Corners/Self");
     assert_eq!(stubs::proto::bare_rpc::NAME, "Bare");
 }

@@ -177,13 +177,18 @@ pub mod corners_rpc {
         "/corners.v1.Corners/Gone",
         ::grpc_sansio::grpc::Kind::Unary,
     );
+    /// The method `/corners.v1.Corners/Gen`.
+    pub static GEN: ::grpc_sansio::grpc::Method = ::grpc_sansio::grpc::Method::from_static(
+        "/corners.v1.Corners/Gen",
+        ::grpc_sansio::grpc::Kind::Unary,
+    );
     /// The method `/corners.v1.Corners/lower_case_name`.
     pub static LOWER_CASE_NAME: ::grpc_sansio::grpc::Method = ::grpc_sansio::grpc::Method::from_static(
         "/corners.v1.Corners/lower_case_name",
         ::grpc_sansio::grpc::Kind::ServerStreaming,
     );
     /// All methods of the service, in the order of the file.
-    pub static METHODS: [&::grpc_sansio::grpc::Method; 12usize] = [
+    pub static METHODS: [&::grpc_sansio::grpc::Method; 13usize] = [
         &TYPE,
         &SELF,
         &ASYNC,
@@ -195,6 +200,7 @@ pub mod corners_rpc {
         &METHODS_,
         &ASYNC_DUPLEX,
         &GONE,
+        &GEN,
         &LOWER_CASE_NAME,
     ];
     /// Typed calls over the pure connection, for a runtime of your own.
@@ -371,6 +377,20 @@ pub mod corners_rpc {
                     ::core::clone::Clone::clone(&self.inner),
                 )
             }
+            /// The method `/corners.v1.Corners/Gen`.
+            pub fn r#gen(
+                &self,
+            ) -> ::grpc_sansio::stub::Opening<
+                'static,
+                super::super::Keywords,
+                super::super::Keywords,
+                C,
+            > {
+                ::grpc_sansio::stub::Opening::new(
+                    &super::GEN,
+                    ::core::clone::Clone::clone(&self.inner),
+                )
+            }
             /// The method `/corners.v1.Corners/lower_case_name`.
             pub fn lower_case_name(
                 &self,
@@ -479,6 +499,14 @@ pub mod corners_rpc {
                     C,
                 >,
             ),
+            /// The method `/corners.v1.Corners/Gen`.
+            Gen(
+                ::grpc_sansio::stub::ServerCall<
+                    super::super::Keywords,
+                    super::super::Keywords,
+                    C,
+                >,
+            ),
             /// The method `/corners.v1.Corners/lower_case_name`.
             LowerCaseName(
                 ::grpc_sansio::stub::ServerCall<
@@ -550,6 +578,9 @@ pub mod corners_rpc {
                         "/corners.v1.Corners/Gone" => {
                             Self::Gone(::grpc_sansio::stub::CallHandle::new(id, codec))
                         }
+                        "/corners.v1.Corners/Gen" => {
+                            Self::Gen(::grpc_sansio::stub::CallHandle::new(id, codec))
+                        }
                         "/corners.v1.Corners/lower_case_name" => {
                             Self::LowerCaseName(
                                 ::grpc_sansio::stub::CallHandle::new(id, codec),
@@ -573,6 +604,7 @@ pub mod corners_rpc {
                     Self::Methods(_) => &super::METHODS_,
                     Self::AsyncDuplex(_) => &super::ASYNC_DUPLEX,
                     Self::Gone(_) => &super::GONE,
+                    Self::Gen(_) => &super::GEN,
                     Self::LowerCaseName(_) => &super::LOWER_CASE_NAME,
                 }
             }
@@ -590,6 +622,7 @@ pub mod corners_rpc {
                     Self::Methods(call) => call.id(),
                     Self::AsyncDuplex(call) => call.id(),
                     Self::Gone(call) => call.id(),
+                    Self::Gen(call) => call.id(),
                     Self::LowerCaseName(call) => call.id(),
                 }
             }
@@ -834,6 +867,22 @@ pub mod corners_rpc {
             > {
                 self.inner.unary(&super::GONE, request).await
             }
+            /// The method `/corners.v1.Corners/Gen`.
+            ///
+            /// # Errors
+            ///
+            /// Where the call cannot be made, or has ended with a status other than OK.
+            pub async fn r#gen(
+                &self,
+                request: impl ::grpc_sansio::stub::tokio::IntoRequest<
+                    super::super::Keywords,
+                >,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::adapter::tokio::Response<super::super::Keywords>,
+                ::grpc_sansio::adapter::tokio::CallError,
+            > {
+                self.inner.unary(&super::GEN, request).await
+            }
             /// The method `/corners.v1.Corners/lower_case_name`.
             ///
             /// # Errors
@@ -992,6 +1041,16 @@ pub mod corners_rpc {
                     ::grpc_sansio::adapter::tokio::Refusal,
                 >,
             > + ::core::marker::Send;
+            /// The method `/corners.v1.Corners/Gen`.
+            fn r#gen(
+                &self,
+                request: ::grpc_sansio::adapter::tokio::Incoming<super::super::Keywords>,
+            ) -> impl ::core::future::Future<
+                Output = ::core::result::Result<
+                    ::grpc_sansio::adapter::tokio::Response<super::super::Keywords>,
+                    ::grpc_sansio::adapter::tokio::Refusal,
+                >,
+            > + ::core::marker::Send;
             /// The responses of [`lower_case_name`](Self::lower_case_name).
             type LowerCaseNameStream: ::grpc_sansio::stub::tokio::Stream<
                     Item = ::core::result::Result<
@@ -1100,6 +1159,12 @@ pub mod corners_rpc {
                     &super::GONE,
                     |service: ::std::sync::Arc<S>, request| async move {
                         service.gone(request).await
+                    },
+                )
+                .unary(
+                    &super::GEN,
+                    |service: ::std::sync::Arc<S>, request| async move {
+                        service.r#gen(request).await
                     },
                 )
                 .server_streaming(
