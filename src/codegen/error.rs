@@ -1,9 +1,11 @@
 //! Why nothing was generated.
 
+use std::borrow::ToOwned;
 use std::fmt;
+use std::format;
 use std::io;
-use std::path::PathBuf;
-use std::string::String;
+use std::path::{Path, PathBuf};
+use std::string::{String, ToString};
 
 /// Why a `.proto` file could not be made into code.
 ///
@@ -62,9 +64,20 @@ impl fmt::Debug for Error {
     }
 }
 
-impl From<protox::Error> for Error {
-    fn from(error: protox::Error) -> Self {
-        // Its `Debug` has the place in front of what `Display` says; a file that cannot be opened has none.
-        Self::Proto(std::format!("{error:?}"))
+impl Error {
+    /// What is wrong with a file, which lies in one of these folders.
+    pub(super) fn proto(error: &protox::Error, includes: &[&Path]) -> Self {
+        // Its `Debug` has the place in front of what `Display` says, and begins with the file's name where it has one.
+        let text = format!("{error:?}");
+        Self::Proto(match error.file().map(|name| (name, text.strip_prefix(name))) {
+            Some((name, Some(rest))) => place(name, includes) + rest,
+            _ => text,
+        })
     }
+}
+
+/// Where a file lies that others know by its name in one of these folders: what an editor can open.
+pub(super) fn place(name: &str, includes: &[&Path]) -> String {
+    let found = includes.iter().map(|include| include.join(name)).find(|path| path.exists());
+    found.map_or_else(|| name.to_owned(), |path| path.display().to_string())
 }

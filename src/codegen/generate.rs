@@ -39,14 +39,15 @@ const LINTS: [&str; 5] = [
 const ROOT: &str = "protos.rs";
 
 pub(super) fn generate(mut config: Config, protos: &[&Path], includes: &[&Path]) -> Result<Generated, Error> {
-    let mut compiler = protox::Compiler::new(includes)?;
+    let wrong = |error: protox::Error| Error::proto(&error, includes);
+    let mut compiler = protox::Compiler::new(includes).map_err(wrong)?;
     compiler.include_source_info(true).include_imports(true);
-    compiler.open_files(protos)?;
+    compiler.open_files(protos).map_err(wrong)?;
     let descriptors = compiler.encode_file_descriptor_set();
     let sources = compiler.files().filter_map(|file| file.path().map(Path::to_path_buf)).collect();
     let mut files = compiler.file_descriptor_set();
 
-    names::check(&files)?;
+    names::check(&files, includes)?;
     comments::clean(&mut files);
     let emitter = Emitter::new(&config)?;
     let failed = Rc::new(RefCell::new(None));

@@ -1,11 +1,11 @@
 //! Names of `.proto` files as names of Rust.
 
-use super::error::Error;
+use super::error::{Error, place};
 use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 use prost_types::FileDescriptorSet;
-use std::borrow::ToOwned;
 use std::collections::BTreeMap;
 use std::format;
+use std::path::Path;
 use std::string::String;
 
 /// The module of a service.
@@ -41,7 +41,7 @@ pub(super) fn function(method: &str, taken: &[&str]) -> String {
 }
 
 /// Fails where two names would be one.
-pub(super) fn check(files: &FileDescriptorSet) -> Result<(), Error> {
+pub(super) fn check(files: &FileDescriptorSet, includes: &[&Path]) -> Result<(), Error> {
     let mut modules = BTreeMap::new();
     for file in &files.file {
         let package = file.package();
@@ -50,7 +50,7 @@ pub(super) fn check(files: &FileDescriptorSet) -> Result<(), Error> {
             if let Some(other) = modules.insert((package, module.clone()), service.name()) {
                 let what =
                     format!("the services `{other}` and `{}` would both be the module `{module}`", service.name());
-                return Err(Error::Name { file: file.name().to_owned(), what });
+                return Err(Error::Name { file: place(file.name(), includes), what });
             }
             let mut functions = BTreeMap::new();
             for method in &service.method {
@@ -61,7 +61,7 @@ pub(super) fn check(files: &FileDescriptorSet) -> Result<(), Error> {
                         method.name(),
                         service.name()
                     );
-                    return Err(Error::Name { file: file.name().to_owned(), what });
+                    return Err(Error::Name { file: place(file.name(), includes), what });
                 }
             }
         }

@@ -170,6 +170,12 @@ pub trait Responder {
         None
     }
 
+    /// Whether it takes a message now, or the news that no more come. While it does not, none is read, so the client has to
+    /// wait; it is asked again as after [`Next::Wait`].
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// A message came.
     ///
     /// # Errors

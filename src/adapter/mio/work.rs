@@ -136,6 +136,7 @@ fn stream(
             Next::Message(message) => *refused = send(call, message)?,
             Next::Head(metadata) => send_head(call, responder.encoding(), &metadata)?,
             Next::Finish(trailers) => return Err(End { status: Status::ok(), trailers }),
+            Next::Wait if !responder.is_ready() => return Ok(()),
             Next::Wait => match call.read() {
                 Some(Item::Message(message)) => responder.message(message)?,
                 Some(Item::End(_)) => responder.half_close()?,
