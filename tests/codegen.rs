@@ -41,7 +41,7 @@ fn golden(name: &str, text: &str) {
 
 #[test]
 fn a_service_of_all_kinds() {
-    let generated = generate(Config::new().tokio().mio(), &["trails/v1/trails.proto"]);
+    let generated = generate(Config::new().tokio().mio().blocking(), &["trails/v1/trails.proto"]);
     let names: Vec<_> = generated.files.keys().collect();
     assert_eq!(names, ["protos.rs", "trails.v1.rs"]);
     golden("trails.v1.rs", &generated.files["trails.v1.rs"]);
@@ -63,10 +63,11 @@ fn only_what_was_asked_for() {
     let text = |config| generate(config, &["trails/v1/trails.proto"]).files["trails.v1.rs"].clone();
     let plain = text(Config::new());
     assert!(plain.contains("pub mod pure") && !plain.contains("pub mod tokio") && !plain.contains("pub mod mio"));
-    let client = text(Config::new().tokio().mio().server(false));
+    assert!(!plain.contains("pub mod blocking"));
+    let client = text(Config::new().tokio().mio().blocking().server(false));
     assert!(client.contains("pub struct GuideClient") && !client.contains("pub trait Guide"), "{client}");
     assert!(!client.contains("GuideCall"));
-    let server = text(Config::new().tokio().mio().client(false));
+    let server = text(Config::new().tokio().mio().blocking().client(false));
     assert!(server.contains("pub trait Guide") && !server.contains("GuideClient"), "{server}");
 }
 
@@ -100,7 +101,7 @@ fn the_descriptor_set_has_all_files_and_their_comments() {
 
 #[test]
 fn the_same_files_give_the_same_code() {
-    let once = || generate(Config::new().tokio().mio(), &["corners/v1/corners.proto"]);
+    let once = || generate(Config::new().tokio().mio().blocking(), &["corners/v1/corners.proto"]);
     let (one, other) = (once(), once());
     assert_eq!((one.files, one.descriptors), (other.files, other.descriptors));
 }

@@ -25,6 +25,7 @@ use std::{env, fmt, fs, io};
 pub struct Config {
     pub(super) tokio: bool,
     pub(super) mio: bool,
+    pub(super) blocking: bool,
     pub(super) client: bool,
     pub(super) server: bool,
     pub(super) codec: Option<String>,
@@ -39,6 +40,7 @@ impl Config {
         Self {
             tokio: false,
             mio: false,
+            blocking: false,
             client: true,
             server: true,
             codec: None,
@@ -54,9 +56,15 @@ impl Config {
         self
     }
 
-    /// Servers for the event loop of [`adapter::mio`](crate::adapter::mio), and clients that block, too.
+    /// Servers for the event loop of [`adapter::mio`](crate::adapter::mio) too. A client in such a loop uses `pure`.
     pub fn mio(mut self) -> Self {
         self.mio = true;
+        self
+    }
+
+    /// Clients and servers that block, over [`adapter::mio`](crate::adapter::mio), too.
+    pub fn blocking(mut self) -> Self {
+        self.blocking = true;
         self
     }
 
@@ -166,6 +174,7 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("tokio", &self.tokio)
             .field("mio", &self.mio)
+            .field("blocking", &self.blocking)
             .field("client", &self.client)
             .field("server", &self.server)
             .field("codec", &self.codec)

@@ -1,5 +1,6 @@
 //! The code of a service.
 
+mod blocking;
 mod mio;
 mod pure;
 mod tokio;
@@ -20,6 +21,7 @@ pub(super) struct Emitter {
     codec: TokenStream,
     tokio: bool,
     mio: bool,
+    blocking: bool,
     client: bool,
     server: bool,
 }
@@ -31,8 +33,8 @@ impl Emitter {
             Some(codec) => tokens("codec", codec)?,
             None => quote!(#runtime::stub::Prost),
         };
-        let Config { tokio, mio, client, server, .. } = *config;
-        Ok(Self { runtime, codec, tokio, mio, client, server })
+        let Config { tokio, mio, blocking, client, server, .. } = *config;
+        Ok(Self { runtime, codec, tokio, mio, blocking, client, server })
     }
 
     /// This crate, as text.
@@ -57,6 +59,7 @@ impl Emitter {
         let pure = self.pure(service);
         let tokio = if self.tokio { self.tokio(service) } else { TokenStream::new() };
         let mio = if self.mio { self.mio(service) } else { TokenStream::new() };
+        let blocking = if self.blocking { self.blocking(service) } else { TokenStream::new() };
         Ok(quote! {
             #doc #deprecated
             // What is deprecated is still served; the layout of comments is not Rust's business.
@@ -70,6 +73,7 @@ impl Emitter {
                 #pure
                 #tokio
                 #mio
+                #blocking
             }
         })
     }

@@ -8,7 +8,8 @@
 //! | `NAME`, `SAY_HELLO`, `METHODS` | the service's full name, a [`Method`](crate::grpc::Method) for each method, all of them |
 //! | `pure` | typed calls over the pure [`Connection`](crate::Connection), for a runtime of your own |
 //! | `tokio` | `GreeterClient`; the trait `Greeter` and `router`: for [`Config::tokio`] |
-//! | `mio` | `GreeterClient`, which blocks; the trait `Greeter` and `add_to`, for the event loop: for [`Config::mio`] |
+//! | `mio` | the trait `Greeter` and `add_to`, for an event loop: for [`Config::mio`] |
+//! | `blocking` | `GreeterClient`, the trait `Greeter` and `add_to`, with threads: for [`Config::blocking`] |
 //!
 //! ```no_run
 //! // build.rs, with grpc-sansio = { version = "0.1", features = ["codegen"] } in [build-dependencies]

@@ -7,7 +7,8 @@
 //! |---|---|---|
 //! | the pure [`Connection`](crate::Connection) | [`Opening`], [`CallHandle`] | [`CallHandle`] |
 //! | [`adapter::tokio`](crate::adapter::tokio) | [`tokio::Stub`] | [`tokio::Service`] |
-//! | [`adapter::mio`](crate::adapter::mio) | [`mio::Channel`], which blocks | [`mio::Service`] |
+//! | [`adapter::mio`](crate::adapter::mio), in its loop | | [`mio::Service`] |
+//! | [`adapter::mio`](crate::adapter::mio), with methods that block | [`blocking::Stub`] | [`blocking::Service`] |
 //!
 //! A [`Codec`] turns messages into octets. Generated code takes any, [`Prost`] unless told otherwise.
 
@@ -16,6 +17,9 @@ mod codec;
 #[cfg(feature = "prost")]
 mod prost;
 
+#[cfg(feature = "mio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mio")))]
+pub mod blocking;
 #[cfg(feature = "mio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "mio")))]
 pub mod mio;

@@ -13,6 +13,7 @@ fn main() -> Result<(), Error> {
     Config::new()
         .tokio()
         .mio()
+        .blocking()
         .prost(|prost| _ = prost.bytes(["."]))
         .compile(&[&trails, &corners, &bare], &[PROTOS])?;
     Config::new()
@@ -24,6 +25,7 @@ fn main() -> Result<(), Error> {
     Config::new()
         .tokio()
         .mio()
+        .blocking()
         .codec("::grpc_sansio::stub::Raw")
         .extern_path(".trails.v1.Point", "::bytes::Bytes")
         .extern_path(".trails.v1.Hut", "::bytes::Bytes")

@@ -1,7 +1,7 @@
-//! Servers for the event loop of the mio adapter, and clients that block.
+//! Servers for the event loop of the mio adapter.
 
+use super::Emitter;
 use super::tokio::verb;
-use super::{ClientParts, Emitter};
 use crate::codegen::service::{Method, Service};
 use crate::grpc::Kind;
 use proc_macro2::TokenStream;
@@ -9,91 +9,16 @@ use quote::quote;
 
 impl Emitter {
     pub(super) fn mio(&self, service: &Service) -> TokenStream {
-        if service.methods.is_empty() {
+        if service.methods.is_empty() || !self.server {
             return TokenStream::new();
         }
-        let client = if self.client { self.mio_client(service) } else { TokenStream::new() };
-        let server = if self.server { self.mio_server(service) } else { TokenStream::new() };
+        let server = self.mio_server(service);
         quote! {
-            /// The service in an event loop, and a client that blocks: no async.
+            /// The service in an event loop.
             pub mod mio {
-                #client
                 #server
             }
         }
-    }
-
-    fn mio_client(&self, service: &Service) -> TokenStream {
-        let runtime = &self.runtime;
-        let stub = quote!(#runtime::stub::mio);
-        let functions = service.methods.iter().map(|method| {
-            let Method { doc, deprecated, function, duplex, descriptor, request, response, .. } = method;
-            let into_request = quote!(impl ::core::convert::Into<#stub::Request<#request>>);
-            let (generic, argument, result) = match method.kind {
-                Kind::Unary => (TokenStream::new(), into_request, quote!(#stub::Response<#response>)),
-                Kind::ServerStreaming => {
-                    (TokenStream::new(), into_request, quote!(#stub::Call<#request, #response, C>))
-                }
-                Kind::ClientStreaming => (
-                    TokenStream::new(),
-                    quote!(impl #stub::IntoRequests<Message = #request>),
-                    quote!(#stub::Response<#response>),
-                ),
-                Kind::BidiStreaming => (
-                    quote!(<R: #stub::IntoRequests<Message = #request>>),
-                    quote!(R),
-                    quote!(#stub::Fed<R::Iter, #request, #response, C>),
-                ),
-            };
-            let verb = verb(method.kind);
-            let one_by_one = (method.kind == Kind::BidiStreaming).then(|| {
-                let text = std::format!(" As `{function}`, with requests that are sent one by one.");
-                quote! {
-                    #[doc = #text]
-                    ///
-                    /// # Errors
-                    ///
-                    /// Where the call cannot be made.
-                    #deprecated
-                    pub fn #duplex(
-                        &self,
-                        request: #stub::Request<()>,
-                    ) -> ::core::result::Result<#stub::Call<#request, #response, C>, #stub::CallError> {
-                        self.inner.duplex(&super::#descriptor, request)
-                    }
-                }
-            });
-            quote! {
-                #doc
-                ///
-                /// # Errors
-                ///
-                /// Where the call cannot be made, or has ended with a status other than OK.
-                #deprecated
-                pub fn #function #generic(
-                    &self,
-                    request: #argument,
-                ) -> ::core::result::Result<#result, #stub::CallError> {
-                    self.inner.#verb(&super::#descriptor, request)
-                }
-                #one_by_one
-            }
-        });
-        let parts = ClientParts {
-            doc: "A client of `{}`, which blocks. Clones are cheap and share the connection.",
-            inner: quote!(#stub::Stub<C>),
-            parameters: quote!(channel: #stub::Channel,),
-            make: quote!(#stub::Stub::new(channel, codec)),
-            more: quote! {
-                /// The connection.
-                pub fn channel(&self) -> &#stub::Channel {
-                    self.inner.channel()
-                }
-            },
-            functions: quote!(#(#functions)*),
-            derives: quote!(Clone, Debug),
-        };
-        self.client_struct(service, &parts)
     }
 
     fn mio_server(&self, service: &Service) -> TokenStream {

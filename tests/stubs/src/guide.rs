@@ -1,4 +1,4 @@
-//! The trail guide, served on tokio and in an event loop.
+//! The trail guide, served on tokio, in an event loop, and in threads.
 
 use crate::proto::trails::v1::{Area, Hut, Note, Point, Summary, guide_rpc};
 use grpc_sansio::adapter::{mio, tokio};
@@ -68,7 +68,7 @@ impl<T: Unpin> stub::tokio::Stream for Listed<T> {
     }
 }
 
-/// The guide on tokio. It counts the streams that it gave and that were dropped.
+/// Who knows the huts.
 #[derive(Debug, Default)]
 pub struct Guide;
 
@@ -180,6 +180,50 @@ impl guide_rpc::mio::Guide for Guide {
 
     fn talk(&mut self, _: stub::mio::Incoming<()>) -> Result<Talk, mio::Failure> {
         Ok(Talk::default())
+    }
+}
+
+impl guide_rpc::blocking::Guide for Guide {
+    fn find_hut(&self, request: stub::blocking::Incoming<Point>) -> Result<mio::Reply<Hut>, mio::Failure> {
+        guide_rpc::mio::Guide::find_hut(&mut Self, request)
+    }
+
+    type ListHutsStream = stub::blocking::BoxIterator<Hut>;
+
+    fn list_huts(
+        &self,
+        request: stub::blocking::Incoming<Area>,
+    ) -> Result<mio::Reply<Self::ListHutsStream>, mio::Failure> {
+        guide_rpc::mio::Guide::list_huts(&mut Self, request)
+    }
+
+    fn record_walk(
+        &self,
+        request: stub::blocking::Incoming<stub::blocking::Requests<Point>>,
+    ) -> Result<mio::Reply<Summary>, mio::Failure> {
+        let (mut summary, mut last) = (Summary::default(), None);
+        for point in request.message {
+            let point = point?;
+            if point.east < 0 {
+                return Err(Status::new(Code::OutOfRange, "off the map").into());
+            }
+            walk(&mut summary, &mut last, point);
+        }
+        Ok(mio::Reply::of(summary).metadata(metadata("x-map", "new")))
+    }
+
+    type TalkStream = stub::blocking::BoxIterator<Note>;
+
+    fn talk(
+        &self,
+        request: stub::blocking::Incoming<stub::blocking::Requests<Note>>,
+    ) -> Result<mio::Reply<Self::TalkStream>, mio::Failure> {
+        let mut notes = Notes::default();
+        let answers = request.message.flat_map(move |note| match note {
+            Ok(note) => notes.leave(note).into_iter().map(Ok).collect(),
+            Err(failure) => vec![Err(failure)],
+        });
+        Ok(mio::Reply::of(Box::new(answers)))
     }
 }
 

@@ -210,8 +210,8 @@ fn a_loop_takes_a_codec_too() {
     let (address, remote) = (server.local_addr().unwrap(), server.remote());
     let client = std::thread::spawn(move || {
         let config = ClientConfig::builder("localhost").build().unwrap();
-        let channel = grpc_sansio::stub::mio::Channel::connect(address, &config).unwrap();
-        let guide = raw::guide_rpc::mio::GuideClient::with_codec(channel, Raw);
+        let channel = grpc_sansio::stub::blocking::Channel::connect(address, &config).unwrap();
+        let guide = raw::guide_rpc::blocking::GuideClient::with_codec(channel, Raw);
         let answer = guide.find_hut(Bytes::from_static(b"\xff\xfe")).unwrap();
         let walk = guide.record_walk([Bytes::new()]).unwrap_err();
         remote.shutdown(Some(std::time::Duration::ZERO)).unwrap();

@@ -530,131 +530,8 @@ pub mod guide_rpc {
                 .into_router()
         }
     }
-    /// The service in an event loop, and a client that blocks: no async.
+    /// The service in an event loop.
     pub mod mio {
-        /// A client of `trails.v1.Guide`, which blocks. Clones are cheap and share the connection.
-        #[derive(Clone, Debug)]
-        pub struct GuideClient<C = ::grpc_sansio::stub::Prost> {
-            inner: ::grpc_sansio::stub::mio::Stub<C>,
-        }
-        impl GuideClient {
-            /// A client with the usual codec.
-            pub fn new(channel: ::grpc_sansio::stub::mio::Channel) -> Self {
-                Self::with_codec(channel, ::core::default::Default::default())
-            }
-        }
-        impl<C> GuideClient<C> {
-            /// A client with a codec of its own.
-            pub fn with_codec(
-                channel: ::grpc_sansio::stub::mio::Channel,
-                codec: C,
-            ) -> Self {
-                Self {
-                    inner: ::grpc_sansio::stub::mio::Stub::new(channel, codec),
-                }
-            }
-            /// The connection.
-            pub fn channel(&self) -> &::grpc_sansio::stub::mio::Channel {
-                self.inner.channel()
-            }
-        }
-        impl<
-            C: ::grpc_sansio::stub::Codec<super::super::Point>
-                + ::grpc_sansio::stub::Codec<super::super::Hut>
-                + ::grpc_sansio::stub::Codec<super::super::Area>
-                + ::grpc_sansio::stub::Codec<super::super::Summary>
-                + ::grpc_sansio::stub::Codec<super::super::Note>,
-        > GuideClient<C> {
-            /// The hut at a place.
-            ///
-            /// NOT_FOUND where there is none.
-            ///
-            /// # Errors
-            ///
-            /// Where the call cannot be made, or has ended with a status other than OK.
-            pub fn find_hut(
-                &self,
-                request: impl ::core::convert::Into<
-                    ::grpc_sansio::stub::mio::Request<super::super::Point>,
-                >,
-            ) -> ::core::result::Result<
-                ::grpc_sansio::stub::mio::Response<super::super::Hut>,
-                ::grpc_sansio::stub::mio::CallError,
-            > {
-                self.inner.unary(&super::FIND_HUT, request)
-            }
-            /// The huts of an area, from west to east.
-            ///
-            /// # Errors
-            ///
-            /// Where the call cannot be made, or has ended with a status other than OK.
-            pub fn list_huts(
-                &self,
-                request: impl ::core::convert::Into<
-                    ::grpc_sansio::stub::mio::Request<super::super::Area>,
-                >,
-            ) -> ::core::result::Result<
-                ::grpc_sansio::stub::mio::Call<super::super::Area, super::super::Hut, C>,
-                ::grpc_sansio::stub::mio::CallError,
-            > {
-                self.inner.server_streaming(&super::LIST_HUTS, request)
-            }
-            /// Takes the points of a walk, and sums it up at its end.
-            ///
-            /// # Errors
-            ///
-            /// Where the call cannot be made, or has ended with a status other than OK.
-            pub fn record_walk(
-                &self,
-                request: impl ::grpc_sansio::stub::mio::IntoRequests<
-                    Message = super::super::Point,
-                >,
-            ) -> ::core::result::Result<
-                ::grpc_sansio::stub::mio::Response<super::super::Summary>,
-                ::grpc_sansio::stub::mio::CallError,
-            > {
-                self.inner.client_streaming(&super::RECORD_WALK, request)
-            }
-            /// Passes notes on: each is answered with those that were left at its place before.
-            ///
-            /// # Errors
-            ///
-            /// Where the call cannot be made, or has ended with a status other than OK.
-            pub fn talk<
-                R: ::grpc_sansio::stub::mio::IntoRequests<Message = super::super::Note>,
-            >(
-                &self,
-                request: R,
-            ) -> ::core::result::Result<
-                ::grpc_sansio::stub::mio::Fed<
-                    R::Iter,
-                    super::super::Note,
-                    super::super::Note,
-                    C,
-                >,
-                ::grpc_sansio::stub::mio::CallError,
-            > {
-                self.inner.bidi_streaming(&super::TALK, request)
-            }
-            /// As `talk`, with requests that are sent one by one.
-            ///
-            /// # Errors
-            ///
-            /// Where the call cannot be made.
-            pub fn talk_duplex(
-                &self,
-                request: ::grpc_sansio::stub::mio::Request<()>,
-            ) -> ::core::result::Result<
-                ::grpc_sansio::stub::mio::Call<
-                    super::super::Note,
-                    super::super::Note,
-                    C,
-                >,
-                ::grpc_sansio::stub::mio::CallError,
-            > {
-                self.inner.duplex(&super::TALK, request)
-            }
-        }
         /// What serves `trails.v1.Guide`, in the thread of its loop: no method may block.
         pub trait Guide: 'static {
             /// The hut at a place.
@@ -749,6 +626,247 @@ pub mod guide_rpc {
                 + ::grpc_sansio::stub::Codec<super::super::Note>,
         >(routes: &mut ::grpc_sansio::adapter::mio::Routes, service: S, codec: C) {
             let _ = ::grpc_sansio::stub::mio::Service::new(routes, service, codec)
+                .unary(&super::FIND_HUT, S::find_hut)
+                .server_streaming(&super::LIST_HUTS, S::list_huts)
+                .client_streaming(&super::RECORD_WALK, S::record_walk)
+                .bidi_streaming(&super::TALK, S::talk);
+        }
+    }
+    /// The service with threads that block: no async.
+    pub mod blocking {
+        /// A client of `trails.v1.Guide`, which blocks. Clones are cheap and share the connection.
+        #[derive(Clone, Debug)]
+        pub struct GuideClient<C = ::grpc_sansio::stub::Prost> {
+            inner: ::grpc_sansio::stub::blocking::Stub<C>,
+        }
+        impl GuideClient {
+            /// A client with the usual codec.
+            pub fn new(channel: ::grpc_sansio::stub::blocking::Channel) -> Self {
+                Self::with_codec(channel, ::core::default::Default::default())
+            }
+        }
+        impl<C> GuideClient<C> {
+            /// A client with a codec of its own.
+            pub fn with_codec(
+                channel: ::grpc_sansio::stub::blocking::Channel,
+                codec: C,
+            ) -> Self {
+                Self {
+                    inner: ::grpc_sansio::stub::blocking::Stub::new(channel, codec),
+                }
+            }
+            /// The connection.
+            pub fn channel(&self) -> &::grpc_sansio::stub::blocking::Channel {
+                self.inner.channel()
+            }
+        }
+        impl<
+            C: ::grpc_sansio::stub::Codec<super::super::Point>
+                + ::grpc_sansio::stub::Codec<super::super::Hut>
+                + ::grpc_sansio::stub::Codec<super::super::Area>
+                + ::grpc_sansio::stub::Codec<super::super::Summary>
+                + ::grpc_sansio::stub::Codec<super::super::Note>,
+        > GuideClient<C> {
+            /// The hut at a place.
+            ///
+            /// NOT_FOUND where there is none.
+            ///
+            /// # Errors
+            ///
+            /// Where the call cannot be made, or has ended with a status other than OK.
+            pub fn find_hut(
+                &self,
+                request: impl ::core::convert::Into<
+                    ::grpc_sansio::stub::blocking::Request<super::super::Point>,
+                >,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::stub::blocking::Response<super::super::Hut>,
+                ::grpc_sansio::stub::blocking::CallError,
+            > {
+                self.inner.unary(&super::FIND_HUT, request)
+            }
+            /// The huts of an area, from west to east.
+            ///
+            /// # Errors
+            ///
+            /// Where the call cannot be made, or has ended with a status other than OK.
+            pub fn list_huts(
+                &self,
+                request: impl ::core::convert::Into<
+                    ::grpc_sansio::stub::blocking::Request<super::super::Area>,
+                >,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::stub::blocking::Call<
+                    super::super::Area,
+                    super::super::Hut,
+                    C,
+                >,
+                ::grpc_sansio::stub::blocking::CallError,
+            > {
+                self.inner.server_streaming(&super::LIST_HUTS, request)
+            }
+            /// Takes the points of a walk, and sums it up at its end.
+            ///
+            /// # Errors
+            ///
+            /// Where the call cannot be made, or has ended with a status other than OK.
+            pub fn record_walk(
+                &self,
+                request: impl ::grpc_sansio::stub::blocking::IntoRequests<
+                    Message = super::super::Point,
+                >,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::stub::blocking::Response<super::super::Summary>,
+                ::grpc_sansio::stub::blocking::CallError,
+            > {
+                self.inner.client_streaming(&super::RECORD_WALK, request)
+            }
+            /// Passes notes on: each is answered with those that were left at its place before.
+            ///
+            /// # Errors
+            ///
+            /// Where the call cannot be made, or has ended with a status other than OK.
+            pub fn talk<
+                R: ::grpc_sansio::stub::blocking::IntoRequests<
+                        Message = super::super::Note,
+                    >,
+            >(
+                &self,
+                request: R,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::stub::blocking::Fed<
+                    R::Iter,
+                    super::super::Note,
+                    super::super::Note,
+                    C,
+                >,
+                ::grpc_sansio::stub::blocking::CallError,
+            > {
+                self.inner.bidi_streaming(&super::TALK, request)
+            }
+            /// As `talk`, with requests that are sent one by one.
+            ///
+            /// # Errors
+            ///
+            /// Where the call cannot be made.
+            pub fn talk_duplex(
+                &self,
+                request: ::grpc_sansio::stub::blocking::Request<()>,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::stub::blocking::Call<
+                    super::super::Note,
+                    super::super::Note,
+                    C,
+                >,
+                ::grpc_sansio::stub::blocking::CallError,
+            > {
+                self.inner.duplex(&super::TALK, request)
+            }
+        }
+        /// What serves `trails.v1.Guide`: each call in a thread, so methods may block.
+        pub trait Guide: ::core::marker::Send + ::core::marker::Sync + 'static {
+            /// The hut at a place.
+            ///
+            /// NOT_FOUND where there is none.
+            ///
+            /// # Errors
+            ///
+            /// Ends the call.
+            fn find_hut(
+                &self,
+                request: ::grpc_sansio::stub::blocking::Incoming<super::super::Point>,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::adapter::mio::Reply<super::super::Hut>,
+                ::grpc_sansio::adapter::mio::Failure,
+            >;
+            /// The responses of [`list_huts`](Self::list_huts).
+            type ListHutsStream: ::core::iter::Iterator<
+                    Item = ::core::result::Result<
+                        super::super::Hut,
+                        ::grpc_sansio::adapter::mio::Failure,
+                    >,
+                >;
+            /// The huts of an area, from west to east.
+            ///
+            /// # Errors
+            ///
+            /// Ends the call.
+            fn list_huts(
+                &self,
+                request: ::grpc_sansio::stub::blocking::Incoming<super::super::Area>,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::adapter::mio::Reply<Self::ListHutsStream>,
+                ::grpc_sansio::adapter::mio::Failure,
+            >;
+            /// Takes the points of a walk, and sums it up at its end.
+            ///
+            /// # Errors
+            ///
+            /// Ends the call.
+            fn record_walk(
+                &self,
+                request: ::grpc_sansio::stub::blocking::Incoming<
+                    ::grpc_sansio::stub::blocking::Requests<super::super::Point>,
+                >,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::adapter::mio::Reply<super::super::Summary>,
+                ::grpc_sansio::adapter::mio::Failure,
+            >;
+            /// The responses of [`talk`](Self::talk).
+            type TalkStream: ::core::iter::Iterator<
+                    Item = ::core::result::Result<
+                        super::super::Note,
+                        ::grpc_sansio::adapter::mio::Failure,
+                    >,
+                >;
+            /// Passes notes on: each is answered with those that were left at its place before.
+            ///
+            /// # Errors
+            ///
+            /// Ends the call.
+            fn talk(
+                &self,
+                request: ::grpc_sansio::stub::blocking::Incoming<
+                    ::grpc_sansio::stub::blocking::Requests<super::super::Note>,
+                >,
+            ) -> ::core::result::Result<
+                ::grpc_sansio::adapter::mio::Reply<Self::TalkStream>,
+                ::grpc_sansio::adapter::mio::Failure,
+            >;
+        }
+        /// Adds the methods of a service to the routes of a server, to be run in threads.
+        pub fn add_to<S: Guide>(
+            routes: &mut ::grpc_sansio::adapter::mio::Routes,
+            threads: &::grpc_sansio::stub::blocking::Threads,
+            service: S,
+        ) {
+            add_to_with_codec(
+                routes,
+                threads,
+                service,
+                <::grpc_sansio::stub::Prost as ::core::default::Default>::default(),
+            );
+        }
+        /// As [`add_to`], with a codec of its own.
+        pub fn add_to_with_codec<
+            S: Guide,
+            C: ::grpc_sansio::stub::Codec<super::super::Point>
+                + ::grpc_sansio::stub::Codec<super::super::Hut>
+                + ::grpc_sansio::stub::Codec<super::super::Area>
+                + ::grpc_sansio::stub::Codec<super::super::Summary>
+                + ::grpc_sansio::stub::Codec<super::super::Note>,
+        >(
+            routes: &mut ::grpc_sansio::adapter::mio::Routes,
+            threads: &::grpc_sansio::stub::blocking::Threads,
+            service: S,
+            codec: C,
+        ) {
+            let _ = ::grpc_sansio::stub::blocking::Service::new(
+                    routes,
+                    threads,
+                    service,
+                    codec,
+                )
                 .unary(&super::FIND_HUT, S::find_hut)
                 .server_streaming(&super::LIST_HUTS, S::list_huts)
                 .client_streaming(&super::RECORD_WALK, S::record_walk)

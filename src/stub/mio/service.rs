@@ -116,11 +116,8 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
         self.routes.streaming(method, move |incoming| {
             let (service, codec, answer) = (Rc::clone(&service), codec.clone(), Rc::clone(&answer));
             let head = head(incoming);
-            let start = Box::new(move |message: Req| {
-                let incoming = Incoming { message, metadata: head.metadata, deadline: head.deadline };
-                answer(&mut service.borrow_mut(), incoming)
-            });
-            Ok(Listing { start: Some(start), reply: None, codec, message: PhantomData })
+            let start = Box::new(move |message: Req| answer(&mut service.borrow_mut(), head.with(message)));
+            Ok(Listing { start: Some(start), reply: None, head_said: false, codec, message: PhantomData })
         });
         self
     }
@@ -168,7 +165,15 @@ impl<S, C> fmt::Debug for Service<'_, S, C> {
     }
 }
 
-fn head(incoming: &adapter::Incoming<'_>) -> Incoming<()> {
+impl<M> Incoming<M> {
+    /// The same with another message.
+    pub(in crate::stub) fn with<N>(self, message: N) -> Incoming<N> {
+        Incoming { message, metadata: self.metadata, deadline: self.deadline }
+    }
+}
+
+/// What a request says before its first message.
+pub(in crate::stub) fn head(incoming: &adapter::Incoming<'_>) -> Incoming<()> {
     let request = &incoming.request;
     Incoming { message: (), metadata: request.metadata().to_metadata(), deadline: request.deadline() }
 }
@@ -182,6 +187,7 @@ struct Listing<Req, Res, I, C> {
     /// Until the message is there.
     start: Option<Start<Req, I>>,
     reply: Option<Reply<I>>,
+    head_said: bool,
     codec: C,
     message: PhantomData<fn() -> Res>,
 }
@@ -215,7 +221,7 @@ where
 
     fn next(&mut self) -> Result<Next, Failure> {
         let Some(reply) = &mut self.reply else { return Ok(Next::Wait) };
-        if !reply.metadata.is_empty() {
+        if !core::mem::replace(&mut self.head_said, true) {
             return Ok(Next::Head(core::mem::take(&mut reply.metadata)));
         }
         match reply.message.next() {
@@ -236,7 +242,7 @@ struct Collecting<T, Req, Res, C> {
 /// What is left to be said of an answer.
 enum Answer {
     Awaited,
-    Given(Reply),
+    Given { reply: Reply, head_said: bool },
     Said(Metadata),
 }
 
@@ -247,7 +253,7 @@ where
 {
     fn encoding(&self) -> Option<&'static str> {
         match &self.reply {
-            Answer::Given(reply) => reply.encoding,
+            Answer::Given { reply, .. } => reply.encoding,
             _ => None,
         }
     }
@@ -259,15 +265,19 @@ where
     fn half_close(&mut self) -> Result<(), Failure> {
         let Reply { metadata, encoding, message, trailers } = self.collect.finish()?;
         let message = encode(&self.codec, &message)?;
-        self.reply = Answer::Given(Reply { metadata, encoding, message, trailers });
+        let reply = Reply { metadata, encoding, message, trailers };
+        self.reply = Answer::Given { reply, head_said: false };
         Ok(())
     }
 
     fn next(&mut self) -> Result<Next, Failure> {
         match &mut self.reply {
             Answer::Awaited => Ok(Next::Wait),
-            Answer::Given(reply) if !reply.metadata.is_empty() => Ok(Next::Head(core::mem::take(&mut reply.metadata))),
-            Answer::Given(reply) => {
+            Answer::Given { reply, head_said: head_said @ false } => {
+                *head_said = true;
+                Ok(Next::Head(core::mem::take(&mut reply.metadata)))
+            }
+            Answer::Given { reply, .. } => {
                 let message = core::mem::take(&mut reply.message);
                 self.reply = Answer::Said(core::mem::take(&mut reply.trailers));
                 Ok(Next::Message(message))

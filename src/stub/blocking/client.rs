@@ -11,7 +11,7 @@ use std::string::String;
 /// A call to be made: its message, or its messages, and what goes with it. A message alone becomes one by `into`.
 ///
 /// ```
-/// use grpc_sansio::stub::mio::Request;
+/// use grpc_sansio::stub::blocking::Request;
 /// use std::time::Duration;
 ///
 /// let request = Request::new("a message").with_timeout(Duration::from_secs(5));
