@@ -34,6 +34,8 @@ pub(super) struct Method {
     pub(super) descriptor: Ident,
     pub(super) variant: Ident,
     pub(super) function: Ident,
+    /// The function, as documentation of its trait links to it.
+    pub(super) link: String,
     /// The name under which a client of a bidirectional method sends messages one by one.
     pub(super) duplex: Ident,
     /// What the server's associated type is called.
@@ -101,6 +103,8 @@ impl Method {
             descriptor: ident(&names::descriptor(&method.proto_name)),
             stream: ident(&format!("{variant}Stream")),
             variant: ident(&variant),
+            // Raw in the code, but not in a link.
+            link: format!("[`{function}`](Self::{function})"),
             function: ident(&function),
             duplex: ident(&duplex),
             doc: doc(&method.comments, &format!("The method `{path}`.")),

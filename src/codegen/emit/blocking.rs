@@ -102,13 +102,13 @@ impl Emitter {
         let name = &service.name;
         let doc = std::format!(" What serves `{}`: each call in a thread, so methods may block.", service.full_name);
         let functions = service.methods.iter().map(|method| {
-            let Method { doc, function, stream, request, response, .. } = method;
+            let Method { doc, function, link, stream, request, response, .. } = method;
             let result = |of: TokenStream| quote!(::core::result::Result<#of, #adapter::Failure>);
             let request = match method.kind.client_streams() {
                 true => quote!(#stub::Requests<#request>),
                 false => quote!(#request),
             };
-            let text = std::format!(" The responses of [`{function}`](Self::{function}).");
+            let text = std::format!(" The responses of {link}.");
             let item = result(response.clone());
             let (stream, answer) = match method.kind.server_streams() {
                 true => (

@@ -27,7 +27,7 @@ impl Emitter {
         let name = &service.name;
         let doc = std::format!(" What serves `{}`, in the thread of its loop: no method may block.", service.full_name);
         let functions = service.methods.iter().map(|method| {
-            let Method { doc, function, stream, request, response, .. } = method;
+            let Method { doc, function, link, stream, request, response, .. } = method;
             let result = |of: TokenStream| quote!(::core::result::Result<#of, #adapter::Failure>);
             let item = result(response.clone());
             let (bound, text, message) = match method.kind {
@@ -42,7 +42,7 @@ impl Emitter {
                     (Some(quote!(#stub::Converse<#request, #response>)), "What answers the requests of", &quote!(()))
                 }
             };
-            let text = std::format!(" {text} [`{function}`](Self::{function}).");
+            let text = std::format!(" {text} {link}.");
             let answer = match method.kind {
                 Kind::Unary => result(quote!(#adapter::Reply<#response>)),
                 Kind::ServerStreaming => result(quote!(#adapter::Reply<Self::#stream>)),

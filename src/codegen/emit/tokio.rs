@@ -98,12 +98,12 @@ impl Emitter {
         let doc =
             std::format!(" What serves `{}`. A future that is returned runs in a task of its own.", service.full_name);
         let functions = service.methods.iter().map(|method| {
-            let Method { doc, function, stream, request, response, .. } = method;
+            let Method { doc, function, link, stream, request, response, .. } = method;
             let request = match method.kind.client_streams() {
                 true => quote!(#stub::Requests<#request>),
                 false => quote!(#request),
             };
-            let text = std::format!(" The responses of [`{function}`](Self::{function}).");
+            let text = std::format!(" The responses of {link}.");
             let (stream, response) = match method.kind.server_streams() {
                 true => (
                     quote! {

@@ -922,7 +922,7 @@ pub mod corners_rpc {
                     ::grpc_sansio::adapter::tokio::Refusal,
                 >,
             > + ::core::marker::Send;
-            /// The responses of [`r#async`](Self::r#async).
+            /// The responses of [`async`](Self::async).
             type AsyncStream: ::grpc_sansio::stub::tokio::Stream<
                     Item = ::core::result::Result<
                         (),
