@@ -1,5 +1,6 @@
 //! What goes between a loop and the thread that answers one of its calls.
 
+use super::threads::Jobs;
 use crate::adapter::mio::{ConnectionId, Failure, Next, Remote, Reply, Responder};
 use crate::call::Payload;
 use crate::event::CallId;
@@ -46,6 +47,11 @@ impl Link {
         }
     }
 
+    /// Whether nobody waits for what the call's thread says.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
     /// The loop is about to look.
     pub(super) fn looking(&self) {
         // What was said before a request to look that found one waiting is seen after this.
@@ -61,7 +67,7 @@ pub(super) struct Working {
     replies: Receiver<Said>,
     encoding: Option<&'static str>,
     /// What is to be done once a message is there, and who does it.
-    job: Option<(Job, Sender<Job>)>,
+    job: Option<(Job, Arc<Jobs>)>,
 }
 
 /// What a thread has to say.
@@ -83,9 +89,17 @@ pub(super) fn ends<T, C: Codec<T>>(link: &Arc<Link>, codec: C) -> (Working, Requ
 
 impl Working {
     /// Has this done once the first message is there: no thread waits for a client that does not send it.
-    pub(super) fn with_job(mut self, job: Job, jobs: Sender<Job>) -> Self {
+    pub(super) fn with_job(mut self, job: Job, jobs: Arc<Jobs>) -> Self {
         self.job = Some((job, jobs));
         self
+    }
+
+    /// Has this done as soon as a thread is free.
+    pub(super) fn begin(&self, job: Job, jobs: &Jobs) -> Result<(), Failure> {
+        match jobs.submit(Arc::clone(&self.link), job) {
+            true => Ok(()),
+            false => Err(Status::new(Code::Unavailable, "server: its threads have ended").into()),
+        }
     }
 }
 
@@ -107,10 +121,10 @@ impl Responder for Working {
             // A thread that wants no more of them still answers.
             let _ = requests.send(message);
         }
-        if let Some((job, jobs)) = self.job.take() {
-            jobs.send(job).map_err(|_| Status::new(Code::Unavailable, "server: its threads have ended"))?;
+        match self.job.take() {
+            Some((job, jobs)) => self.begin(job, &jobs),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn half_close(&mut self) -> Result<(), Failure> {
@@ -162,7 +176,7 @@ impl<T> Iterator for Requests<T> {
         }
         let Ok(message) = self.received.recv() else {
             self.over = true;
-            return self.link.over.load(Ordering::Acquire).then(|| Err(stopped()));
+            return self.link.is_over().then(|| Err(stopped()));
         };
         if self.link.queued.fetch_sub(1, Ordering::AcqRel) >= QUEUE {
             // The loop had stopped reading.
@@ -201,11 +215,6 @@ impl Replies {
     pub(super) fn message<T, C: Codec<T>>(&self, codec: &C, message: &T) -> Result<(), Failure> {
         let message = codec::to_message(codec, message).map_err(|error| error.into_status(Side::Server))?;
         self.say(Said::Message(message))
-    }
-
-    /// Whether the call was over before a thread came to it.
-    pub(super) fn is_over(&self) -> bool {
-        self.link.over.load(Ordering::Acquire)
     }
 
     /// The end. Nobody listens where the call has stopped.

@@ -1,15 +1,14 @@
 //! Typed methods that block, in the routes of an event loop.
 
 use super::link::{Job, Replies, Requests, Working, ends};
-use super::threads::Threads;
+use super::threads::{Jobs, Threads};
 use crate::adapter::mio::{self as adapter, Failure, Reply, Routes};
-use crate::grpc::{CARDINALITY_VIOLATION, Code, Kind, Metadata, Method, Status};
+use crate::grpc::{CARDINALITY_VIOLATION, Kind, Metadata, Method, Status};
 use crate::stub::codec::Codec;
 use crate::stub::mio::{Incoming, head};
 use core::fmt;
 use std::boxed::Box;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 /// A service whose methods run in [`Threads`], and that is being put into [`Routes`]: what generated code calls once for
 /// each method.
@@ -95,9 +94,6 @@ impl<'a, S: Send + Sync + 'static, C> Service<'a, S, C> {
             let (service, codec, head) = (Arc::clone(&service), codec.clone(), head(incoming));
             let (working, requests, replies) = ends(&link(incoming.connection, incoming.call), codec.clone());
             let job = Box::new(move || {
-                if replies.is_over() {
-                    return;
-                }
                 let result = answer(&service, &codec, head, requests, &replies);
                 replies.end(result);
             });
@@ -108,12 +104,11 @@ impl<'a, S: Send + Sync + 'static, C> Service<'a, S, C> {
 }
 
 /// A thread is taken at once where the client streams, and otherwise when its message is there.
-fn begin(kind: Kind, working: Working, job: Job, jobs: &Sender<Job>) -> Result<Working, Failure> {
+fn begin(kind: Kind, working: Working, job: Job, jobs: &Arc<Jobs>) -> Result<Working, Failure> {
     if !kind.client_streams() {
-        return Ok(working.with_job(job, jobs.clone()));
+        return Ok(working.with_job(job, Arc::clone(jobs)));
     }
-    let ended = |_| Status::new(Code::Unavailable, "server: its threads have ended");
-    jobs.send(job).map_err(ended)?;
+    working.begin(job, jobs)?;
     Ok(working)
 }
 

@@ -5,10 +5,11 @@ use crate::adapter::mio::{ConnectionId, Handler as _, Remote, Routes, Server};
 use crate::event::{CallId, Event};
 use core::cell::RefCell;
 use core::fmt;
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Threads in which the methods of services run, so that they may block, and the loop that serves them.
@@ -37,7 +38,7 @@ use std::thread;
 /// # }
 /// ```
 pub struct Threads {
-    jobs: Sender<Job>,
+    jobs: Arc<Jobs>,
     remote: Remote,
     poke: Sender<Arc<Link>>,
     pokes: RefCell<Receiver<Arc<Link>>>,
@@ -51,14 +52,11 @@ impl Threads {
     ///
     /// What the operating system reports.
     pub fn new(count: usize, server: &Server) -> io::Result<Self> {
-        let (jobs, todo) = channel::<Job>();
-        let todo = Arc::new(Mutex::new(todo));
+        let jobs = Arc::new(Jobs::default());
         for _ in 0..count.max(1) {
-            let todo = Arc::clone(&todo);
+            let jobs = Arc::clone(&jobs);
             thread::Builder::new().name("grpc-call".into()).spawn(move || {
-                loop {
-                    let next = todo.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(job) = next else { return };
+                while let Some(job) = jobs.take() {
                     // What a job holds tells the loop of its end as it is dropped.
                     let _ = catch_unwind(AssertUnwindSafe(job));
                 }
@@ -97,8 +95,77 @@ impl Threads {
         move |connection, call| Link::new(connection, call, poke.clone(), remote.clone())
     }
 
-    pub(super) fn jobs(&self) -> Sender<Job> {
-        self.jobs.clone()
+    pub(super) fn jobs(&self) -> Arc<Jobs> {
+        Arc::clone(&self.jobs)
+    }
+
+    /// Calls that wait for a thread. Those that have stopped meanwhile may be among them: no more than there are others,
+    /// and a few.
+    pub fn waiting(&self) -> usize {
+        self.jobs.lock().queue.len()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        let mut waiting = self.jobs.lock();
+        waiting.ended = true;
+        waiting.queue.clear();
+        self.jobs.news.notify_all();
+    }
+}
+
+/// What is to be done, in the order in which it came.
+#[derive(Default)]
+pub(super) struct Jobs {
+    waiting: Mutex<Waiting>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    queue: VecDeque<(Arc<Link>, Job)>,
+    /// How long the queue may be before it is looked through for calls that have stopped. Twice what was left the last
+    /// time, so the looking costs each job the same; a client that opens and cancels calls makes no queue grow.
+    sweep_at: usize,
+    ended: bool,
+}
+
+/// So many jobs are let be, whether their calls have stopped or not.
+const FEW: usize = 64;
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing panics while it is held.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `false` where no thread is left.
+    pub(super) fn submit(&self, link: Arc<Link>, job: Job) -> bool {
+        let mut waiting = self.lock();
+        if waiting.ended {
+            return false;
+        }
+        if waiting.queue.len() >= waiting.sweep_at.max(FEW) {
+            waiting.queue.retain(|(link, _)| !link.is_over());
+            waiting.sweep_at = waiting.queue.len().saturating_mul(2);
+        }
+        waiting.queue.push_back((link, job));
+        self.news.notify_one();
+        true
+    }
+
+    /// Waits for the next; `None` where there will be none.
+    fn take(&self) -> Option<Job> {
+        let mut waiting = self.lock();
+        loop {
+            match waiting.queue.pop_front() {
+                Some((link, _)) if link.is_over() => {}
+                Some((_, job)) => return Some(job),
+                None if waiting.ended => return None,
+                None => waiting = self.news.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
     }
 }
 

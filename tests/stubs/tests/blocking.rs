@@ -301,3 +301,37 @@ fn a_thread_learns_that_its_call_has_stopped() {
         assert!(guide.list_huts(area(0, 9)).unwrap().nth(1000).unwrap().is_ok());
     }
 }
+
+#[test]
+fn calls_that_were_cancelled_while_they_waited_for_a_thread_leave_no_queue() {
+    let (tell, told) = mpsc::channel();
+    let slow = Slow { met: Barrier::new(3), told: Mutex::new(tell) };
+    let config = ServerConfig::default();
+    let mut server = Server::bind(([127, 0, 0, 1], 0).into(), &config).unwrap();
+    let threads = Threads::new(1, &server).unwrap();
+    let mut routes = Routes::new();
+    guide_rpc::blocking::add_to(&mut routes, &threads, slow);
+    let address = server.local_addr().unwrap();
+    let client = std::thread::spawn(move || {
+        let channel = Channel::connect(address, &ClientConfig::builder("localhost").build().unwrap()).unwrap();
+        let stub = Stub::new(channel, Prost);
+        let talk = || stub.duplex::<Note, Note>(&guide_rpc::TALK, Request::new(())).unwrap();
+        let mut busy = talk();
+        assert!(busy.send(&note(1, "mine")).unwrap() && busy.next().unwrap().is_ok());
+        for round in 0..50 {
+            let mut waiting: Vec<_> = (0..20).map(|_| talk()).collect();
+            waiting.iter_mut().for_each(|talk| assert!(talk.send(&note(round, "wait")).unwrap()));
+            // An answer on the call that has the thread: the others have come before it.
+            assert!(busy.send(&note(1, "mine")).unwrap() && busy.next().unwrap().is_ok());
+        }
+    });
+    let mut most = 0;
+    while !client.is_finished() {
+        server.poll(&mut routes, Some(Duration::from_millis(10))).unwrap();
+        threads.look(&mut server, &mut routes);
+        most = most.max(threads.waiting());
+    }
+    client.join().unwrap();
+    assert!((20..=128).contains(&most), "{most} of 1,000");
+    drop(told);
+}
