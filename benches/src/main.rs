@@ -4,7 +4,7 @@
 //! measure list                  the cases, one a line, with the units that one instruction count takes
 //! measure work CASE UNITS       warms up and does so many units: to be run by valgrind with N and with 2N of them
 //! measure allocations CASE      allocations per unit, once warm
-//! measure table [CASE..]        allocations, octets allocated and nanoseconds per unit
+//! measure table [CASE..]        allocations, octets allocated and nanoseconds per unit; octets of a header block
 //! ```
 
 mod hpack;
@@ -29,6 +29,16 @@ const SLICES: usize = 11;
 /// What is measured: the same thing again and again.
 pub trait Work {
     fn run(&mut self, units: u64);
+
+    /// Allocations outside Rust's allocator so far.
+    fn foreign_allocations(&self) -> u64 {
+        0
+    }
+
+    /// The mean length of a header block, where the unit is one.
+    fn octets_of_a_block(&self) -> Option<f64> {
+        None
+    }
 }
 
 struct Case {
@@ -80,27 +90,6 @@ const CASES: &[Case] = &[
         slice: 20_000,
         make: || Box::new(stream::Copy::new(64 * 1024)),
     },
-    Case {
-        name: "hpack-encode-request",
-        warm: 100,
-        units: 1_000,
-        slice: 100_000,
-        make: || Box::new(hpack::Encode::new()),
-    },
-    Case {
-        name: "hpack-encode-block",
-        warm: 100,
-        units: 1_000,
-        slice: 100_000,
-        make: || Box::new(hpack::EncodeBlock::new()),
-    },
-    Case {
-        name: "hpack-decode-request",
-        warm: 100,
-        units: 1_000,
-        slice: 100_000,
-        make: || Box::new(hpack::Decode::new()),
-    },
     #[cfg(feature = "peers")]
     Case { name: "h2-unary-1", warm: 200, units: 500, slice: 5_000, make: || Box::new(peer::Unary::new(1)) },
     #[cfg(feature = "peers")]
@@ -111,7 +100,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["list"] => CASES.iter().for_each(|case| println!("{}\t{}", case.name, case.units)),
+        ["list"] => cases().for_each(|case| println!("{}\t{}", case.name, case.units)),
         ["work", name, units] => {
             let case = find(name);
             let mut work = (case.make)();
@@ -123,9 +112,10 @@ fn main() {
             println!("{}\t{}", case.name, allocations(case).0);
         }
         ["table", names @ ..] => {
-            for case in CASES.iter().filter(|case| names.is_empty() || names.contains(&case.name)) {
+            for case in cases().filter(|case| names.is_empty() || names.contains(&case.name)) {
                 let (allocations, octets) = allocations(case);
-                println!("{}\t{allocations}\t{octets}\t{:.1}", case.name, nanoseconds(case));
+                let wire = octets_of_a_block(case).map_or("-".into(), |octets| format!("{octets:.1}"));
+                println!("{}\t{allocations}\t{octets}\t{:.1}\t{wire}", case.name, nanoseconds(case));
             }
         }
         _ => {
@@ -137,20 +127,31 @@ fn main() {
     }
 }
 
+fn cases() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().chain(hpack::CASES)
+}
+
 fn find(name: &str) -> &'static Case {
-    CASES.iter().find(|case| case.name == name).expect("a case of `list`")
+    cases().find(|case| case.name == name).expect("a case of `list`")
 }
 
 /// Allocations (reallocations included) and octets allocated per unit, after at least 100 waves.
 fn allocations(case: &Case) -> (f64, f64) {
     let mut work = (case.make)();
     work.run(case.warm.max(case.units * 10));
-    let region = Region::new(ALLOCATOR);
+    let (region, foreign) = (Region::new(ALLOCATOR), work.foreign_allocations());
     let units = case.units * 10;
     work.run(units);
     let change = region.change();
+    let foreign = (work.foreign_allocations() - foreign) as usize;
     let per_unit = |count: usize| (count as f64 / units as f64 * 1000.0).round() / 1000.0;
-    (per_unit(change.allocations + change.reallocations), per_unit(change.bytes_allocated))
+    (per_unit(change.allocations + change.reallocations + foreign), per_unit(change.bytes_allocated))
+}
+
+fn octets_of_a_block(case: &Case) -> Option<f64> {
+    let mut work = (case.make)();
+    work.run(case.warm);
+    work.octets_of_a_block()
 }
 
 /// The median of the slices.

@@ -132,13 +132,8 @@ impl Engine {
         }
     }
 
-    /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
     fn correct_credit(&mut self, should: u32, is: u32) {
-        if should >= is {
-            self.http2.consumed_late(should - is);
-        } else {
-            self.http2.withhold(is - should);
-        }
+        self.http2.common_mut().correct_credit(should, is);
     }
 
     /// Sees to it that the message which the reader waits for does not count for the connection while it is not whole.
@@ -148,7 +143,7 @@ impl Engine {
         let should = match call.inbox.complete() {
             complete if complete <= taking => call.inbox.partial(),
             // Nobody can read it before more arrives (G-081, G-084), so nobody could make room for that.
-            1 if !call.may_deliver(self.side) => call.inbox.next_credit(self.http2.pool()),
+            1 if !call.may_deliver(self.side) => call.inbox.next_credit(),
             _ => call.lent,
         };
         let Some(call) = self.http2.get_mut(key) else { return };
