@@ -52,10 +52,10 @@ const HUNDRED: [u64; 3] = [10_000, 1_000, 5_000];
 const MANY: [u64; 3] = [30_000, 10_000, 20_000];
 
 pub fn all() -> Vec<Case> {
-    let mut cases = ours();
+    let cases = ours().into_iter();
     #[cfg(feature = "peers")]
-    cases.extend(of_peers());
-    cases
+    let cases = cases.chain(of_peers());
+    cases.collect()
 }
 
 fn ours() -> Vec<Case> {

@@ -43,7 +43,7 @@ pub fn many_open() {
         let open = connections * OPEN;
         fact(format!("open-{open}"), "octets", (live() - before) as f64);
         let bound = 2 * limits.connection_bytes() * u64::from(connections);
-        fact(format!("open-{open}"), "bound", bound as f64);
+        fact(format!("open-{open}-bound"), "octets", bound as f64);
         let mut all = All { connections: pairs.into_iter().map(|pair| Unary::on(pair, 1)).collect() };
         all.run(2 * u64::from(connections));
         fact(format!("open-{open}"), "ns", quickest(&mut all, 10));
