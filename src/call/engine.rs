@@ -1,6 +1,7 @@
 //! The engine of one connection: HTTP/2 below, calls above. Both roles share it.
 
 use super::inbox::Rules;
+use super::loan::Sample;
 use super::read::Next;
 use super::server::Reading;
 use super::state::{CallState, End, Events, Head, Stage, Stop};
@@ -65,6 +66,8 @@ pub struct Engine {
     pub(super) total_queue: VecDeque<StreamKey>,
     /// What the windows of open calls have grown by.
     pub(super) grown_octets: u32,
+    /// The call whose pace is measured now.
+    pub(super) sample: Sample,
     /// What the application was lent by the last verb.
     pub(super) lent_chunk: Option<Chunk>,
     pub(super) lent_block: Option<FieldBlock>,
@@ -94,6 +97,7 @@ impl Engine {
             loan_queue: VecDeque::new(),
             total_queue: VecDeque::new(),
             grown_octets: 0,
+            sample: Sample::default(),
             lent_chunk: None,
             lent_block: None,
             scratch: Vec::new(),

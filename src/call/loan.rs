@@ -13,7 +13,16 @@ use super::state::Stop;
 use crate::frame::MAX_PADDING;
 use crate::grpc::{Code, Status};
 use crate::http2::StreamKey;
+use crate::time::Instant;
 use alloc::format;
+
+/// How much the reader of one call takes, and since when.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sample {
+    key: Option<StreamKey>,
+    since: Instant,
+    octets: u32,
+}
 
 impl Engine {
     /// Lends the arriving message what its window lacks, now or when its turn comes, if its reader waits for it: no
@@ -106,17 +115,49 @@ impl Engine {
         }
     }
 
-    /// Doubles the window of a call whose peer has run into it although its reader keeps up, out of a budget of the
-    /// connection. Call it when all whole messages are read and what they took is owed.
+    /// Counts what a reader took. One call at a time is measured, for a round trip at least; then the next that reads.
+    pub(super) fn sample(&mut self, key: StreamKey, octets: u32) {
+        let round_trip = self.http2.round_trip();
+        if round_trip.is_zero() {
+            return;
+        }
+        let sample = &mut self.sample;
+        if sample.key == Some(key) {
+            sample.octets = sample.octets.saturating_add(octets);
+        } else if sample.key.is_none() || self.now.saturating_since(sample.since) >= 2 * round_trip {
+            *sample = Sample { key: Some(key), since: self.now, octets: 0 };
+        }
+    }
+
+    /// Whether a call has taken more than half of its window in the time that an octet of window needs to the peer and back:
+    /// then the window may be what holds it up, since a line that carries more needs a larger one.
+    fn fills_its_window(&mut self, key: StreamKey, window: u32) -> bool {
+        let round_trip = self.http2.round_trip();
+        let Sample { key: measured, since, octets } = self.sample;
+        let elapsed = self.now.saturating_since(since);
+        if measured != Some(key) || elapsed < round_trip {
+            return false;
+        }
+        self.sample = Sample { key: None, since: self.now, octets: 0 };
+        // octets / elapsed > window / 2 / round trip, in whole numbers
+        2 * u128::from(octets) * round_trip.as_nanos() > u128::from(window) * elapsed.as_nanos()
+    }
+
+    /// Doubles the window of a call whose reader keeps up, out of a budget of the connection, where its peer has run into it
+    /// or fills it as fast as the way to the peer and back allows. Call it when all whole messages are read and what they
+    /// took is owed.
     pub(super) fn widen(&mut self, key: StreamKey) {
         let limits = &self.settings.limits;
         let Some(call) = self.http2.get(key) else { return };
         let window = limits.call_window + call.grown;
         let step =
             window.min(limits.max_call_window.saturating_sub(window)).min(limits.window_growth - self.grown_octets);
+        if step == 0 || call.lent > 0 {
+            return;
+        }
         // Less than the two frames that are on their way while credit travels.
         let ran_into_it = self.http2.announced_window(key) < i64::from(window / 4);
-        if step == 0 || call.lent > 0 || !ran_into_it || !self.http2.widen(key, step) {
+        if !(self.fills_its_window(key, window) || ran_into_it) || !self.http2.widen(key, step) {
             return;
         }
         if let Some(call) = self.http2.get_mut(key) {

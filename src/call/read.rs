@@ -85,6 +85,7 @@ impl Engine {
         let arriving = call.inbox.missing() > 0;
         let keeps_up = call.inbox.complete() == 1;
         self.consumed(key, credit);
+        self.sample(key, credit);
         if keeps_up {
             self.widen(key);
         }

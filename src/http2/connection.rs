@@ -18,6 +18,7 @@ use crate::buffer::chunks::Pool;
 use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, StreamId};
 use crate::hpack::{Decoder, Encoder, FieldBlock, Start};
 use crate::time::Instant;
+use core::time::Duration;
 
 /// RST_STREAM and WINDOW_UPDATE that are free for each stream that has closed, since they may have been under way (L-41).
 pub(super) const LATE_FRAMES: u32 = 4;
@@ -128,6 +129,9 @@ pub struct Connection<T> {
     pub(super) peer_error: Option<ConnectionError>,
     pub(super) handshake_until: Option<Instant>,
     pub(super) settings_ack_until: Option<Instant>,
+    pub(super) settings_sent: Instant,
+    /// From our SETTINGS to their acknowledgement; zero before that.
+    pub(super) round_trip: Duration,
     pub(super) error: Option<ConnectionError>,
     pub(super) ended: bool,
     pub(super) counters: Counters,
@@ -191,6 +195,8 @@ impl<T> Connection<T> {
             peer_error: None,
             handshake_until: config.handshake_timeout.and_then(|timeout| now.checked_add(timeout)),
             settings_ack_until: None,
+            settings_sent: now,
+            round_trip: Duration::ZERO,
             error: None,
             ended: false,
             counters: Counters::default(),
@@ -386,6 +392,12 @@ impl<T> Connection<T> {
         if self.widen(key, octets) {
             self.control.awaits(self.receive_window(key));
         }
+    }
+
+    /// How long the way to the peer and back took when the connection began: the time between our SETTINGS and their
+    /// acknowledgement, which a peer owes at once (RFC 9113 §6.5.3). Zero before that.
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// What the peer has been told that it may still send on this stream, in octets.
