@@ -25,10 +25,10 @@ mod stream;
 mod unary;
 
 use case::Case;
+use cpu_time::ThreadTime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
 use std::fmt::Display;
-use std::time::Instant;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -99,13 +99,14 @@ fn allocations(case: &Case) {
     fact(&case.name, "allocated", per_unit(after.1 - before.1));
 }
 
-/// The median of the slices. The cases take turns, so that what else the machine does meets all of them alike.
+/// The median of the slices, in time of this thread, so that others' turns on the processor do not count. The cases take
+/// turns, so that what else the machine does to caches and memory meets all of them alike.
 fn times(cases: &[Case]) {
     let mut works: Vec<_> = cases.iter().map(|case| (case, (case.make)(), Vec::new())).collect();
     works.iter_mut().for_each(|(case, work, _)| work.run(case.warm));
     for _ in 0..SLICES {
         for (case, work, slices) in &mut works {
-            let start = Instant::now();
+            let start = ThreadTime::now();
             work.run(case.slice);
             slices.push(start.elapsed().as_nanos() as f64 / case.slice as f64);
         }

@@ -106,6 +106,42 @@ pub fn open_call(calls: u32) -> usize {
     (all.0 + all.1 - none.0 - none.1) / calls as usize
 }
 
+/// Limits of a server that holds a million clients which call now and then: those of the example in `docs/memory.md`.
+fn push_limits() -> Limits {
+    let mut limits = Limits::default();
+    (limits.max_concurrent_calls, limits.max_waiting_calls) = (8, 0);
+    limits.max_receive_message = Some(65_536);
+    (limits.call_window, limits.max_call_window, limits.window_growth) = (65_535, 65_535, 0);
+    (limits.connection_window, limits.assembly_budget) = (131_072, 4_096);
+    (limits.max_header_list, limits.max_header_block, limits.held_headers) = (4_096, 4_096, 4_096);
+    (limits.decoder_table, limits.encoder_table) = (1_024, 1_024);
+    limits.max_replies = 100;
+    limits
+}
+
+/// What 10,000 such connections hold at the server's end, by connection: idle, after calls, and with a call open.
+fn push() {
+    let limits = push_limits();
+    let tell = |state: &str, make: &dyn Fn() -> Pair| {
+        let pairs: Vec<Pair> = (0..10_000).map(|_| make()).collect();
+        let servers = pairs.into_iter().map(|pair| weights(pair).1).sum::<usize>();
+        fact(format!("push-{state}"), "server", servers as f64 / 10_000.0);
+    };
+    let called = || {
+        let mut unary = Unary::on(Pair::new(&limits), 4);
+        unary.run(200);
+        unary.into_pair()
+    };
+    tell("connected", &|| Pair::new(&limits));
+    tell("trimmed", &|| {
+        let mut pair = called();
+        pair.pass(limits.idle_trim);
+        pair
+    });
+    tell("open", &|| open(&limits, 1));
+    fact("push-bound", "octets", limits.connection_bytes() as f64);
+}
+
 /// The rows of the page, and what connections hold in all, from one to 10,000, both ends.
 pub fn tell() {
     for (what, (client, server)) in [("idle", idle()), ("trimmed", trimmed())] {
@@ -113,6 +149,7 @@ pub fn tell() {
         fact(format!("connection-{what}"), "server", server as f64);
     }
     fact("open-call", "octets", open_call(8_192) as f64);
+    push();
     let limits = Limits::default();
     fact("connection-bytes", "bound", limits.connection_bytes() as f64);
     for count in [1, 10, 100, 1_000, 10_000] {

@@ -1,7 +1,7 @@
 //! Writes what was measured into the page about it: tables between markers, and plots beside it.
 //!
 //! `report ROOT` reads `ROOT/docs/plots/figures.tsv` and rewrites `ROOT/docs/plots/*.svg` and the generated parts of
-//! `ROOT/docs/performance.md` and `ROOT/docs/memory.md`. It measures nothing.
+//! `performance.md`, `memory.md` and `tuning.md` there. It measures nothing.
 
 mod figures;
 mod goals;
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let docs = root.join("docs");
     let figures = Figures::read(&docs.join("plots/figures.tsv"))?;
     plots::draw(&figures, &docs.join("plots"))?;
-    for name in ["performance.md", "memory.md"] {
+    for name in ["performance.md", "memory.md", "tuning.md"] {
         page::write(&figures, &docs.join(name))?;
     }
     Ok(())

@@ -34,6 +34,8 @@ fn table(figures: &Figures, name: &str) -> Option<String> {
         "layers" => layers(figures),
         "calls" => calls(figures),
         "million" => million(figures),
+        "push" => push(figures),
+        "link" => link(figures),
         _ => return None,
     })
 }
@@ -172,6 +174,42 @@ fn calls(figures: &Figures) -> String {
         let what = format!("calls-{million}M");
         let [ns, octets] = ["ns", "octets"].map(|figure| cell(figures.get(&what, figure)));
         _ = writeln!(table, "| {million},000,000 | {ns} | {octets} |");
+    }
+    table.trim_end().to_owned()
+}
+
+/// The worked example of a million connections.
+fn push(figures: &Figures) -> String {
+    let mut table = String::from("| state, server's end | octets each | a million, GB |\n|---|---|---|\n");
+    for (state, label) in [
+        ("connected", "SETTINGS exchanged"),
+        ("trimmed", "after 200 calls and quiet past the trim"),
+        ("open", "with a call open, its head read"),
+    ] {
+        let each = figures.get(&format!("push-{state}"), "server");
+        _ = writeln!(table, "| {label} | {} | {} |", cell(each), cell(each.map(|each| each / 1e3)));
+    }
+    let bound = figures.get("push-bound", "octets");
+    _ = write!(table, "| the bound | {} | - |", cell(bound));
+    table
+}
+
+/// What windows make of a long fat link.
+fn link(figures: &Figures) -> String {
+    let mut table = String::from(
+        "| windows | calls, messages | first second, % | later, % | `connection_bytes()` |\n|---|---|---|---|---|\n",
+    );
+    for (name, windows, calls) in [
+        ("fixed", "64 KiB, no growth", "1, 16 KiB"),
+        ("defaults", "the defaults", "1, 16 KiB"),
+        ("defaults-20", "the defaults", "20, 16 KiB"),
+        ("wide", "wide", "1, 16 KiB"),
+        ("wide-large-messages", "wide", "1, 64 KiB"),
+        ("large", "large", "1, 16 KiB"),
+    ] {
+        let [first, later, bound] =
+            ["first", "later", "bound"].map(|figure| cell(figures.get(&format!("link-{name}"), figure)));
+        _ = writeln!(table, "| {windows} | {calls} | {first} | {later} | {bound} |");
     }
     table.trim_end().to_owned()
 }
