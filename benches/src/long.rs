@@ -51,7 +51,7 @@ pub fn many_open() {
     for open in [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] {
         let mut unary = Unary::beside(open);
         unary.run(SLICE);
-        fact(format!("beside-{open}"), "ns", quickest(&mut unary, 10));
+        fact(format!("idle-{open}"), "ns", quickest(&mut unary, 10));
     }
 }
 

@@ -104,7 +104,10 @@ impl Unary {
             self.calls += 1;
             let (method, timeout) = match self.mixed {
                 false => (&SAY_HELLO, 1_000),
-                true => (if self.calls % 2 == 0 { &SAY_HELLO } else { &SAY_GOODBYE }, 100 + self.calls * 7_919 % 900),
+                true => (
+                    if self.calls.is_multiple_of(2) { &SAY_HELLO } else { &SAY_GOODBYE },
+                    100 + self.calls * 7_919 % 900,
+                ),
             };
             self.metadata.clear();
             self.metadata.append(AUTHORIZATION_KEY, AUTHORIZATION).expect("plain text");

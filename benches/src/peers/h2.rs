@@ -68,17 +68,17 @@ pub fn pipe() -> (End, End) {
 pub struct Unary {
     open: usize,
     requests: SendRequest<Bytes>,
-    client: Pin<Box<client::Connection<End, Bytes>>>,
-    server: server::Connection<End, Bytes>,
+    client: Client,
+    server: Server,
     authority: Uri,
     id: RequestId,
 }
 
+type Client = Pin<Box<client::Connection<End, Bytes>>>;
+type Server = server::Connection<End, Bytes>;
+
 /// Both ends, past their handshake.
-pub fn connect(
-    client: &client::Builder,
-    server: &server::Builder,
-) -> (SendRequest<Bytes>, Pin<Box<client::Connection<End, Bytes>>>, server::Connection<End, Bytes>) {
+pub fn connect(client: &client::Builder, server: &server::Builder) -> (SendRequest<Bytes>, Client, Server) {
     let context = &mut Context::from_waker(Waker::noop());
     let (near, far) = pipe();
     let mut opening = Box::pin(client.handshake::<_, Bytes>(near));

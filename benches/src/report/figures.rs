@@ -53,10 +53,14 @@ impl Figures {
     }
 }
 
-/// As people read it: three figures of what is small, and commas in what is large.
+/// As people read it: some figures of what is small, and commas in what is large.
 pub fn human(value: f64) -> String {
     if value != 0.0 && value.abs() < 100.0 && value.fract() != 0.0 {
-        let digits = if value.abs() < 10.0 { 2 } else { 1 };
+        let digits = match value.abs() {
+            ..0.1 => 4,
+            0.1..10.0 => 2,
+            _ => 1,
+        };
         return format!("{value:.digits$}");
     }
     let digits = format!("{:.0}", value.abs());

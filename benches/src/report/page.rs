@@ -161,7 +161,9 @@ fn ours(figures: &Figures) -> String {
 
 fn layers(figures: &Figures) -> String {
     let mut table = String::from("| layer | instructions |\n|---|---|\n");
-    for (layer, count) in figures.all("layers") {
+    let mut layers: Vec<_> = figures.all("layers").collect();
+    layers.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (layer, count) in layers {
         _ = writeln!(table, "| {layer} | {} |", human(count));
     }
     table.trim_end().to_owned()

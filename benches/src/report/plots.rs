@@ -81,7 +81,8 @@ fn cost_per_call(figures: &Figures, path: &Path) -> Result {
 
 fn layers(figures: &Figures, path: &Path) -> Result {
     let root = canvas(path, (700, 330))?;
-    let all: Vec<_> = figures.all("layers").map(|(layer, count)| (layer.to_owned(), count, ENDS[0].2)).collect();
+    let mut all: Vec<_> = figures.all("layers").map(|(layer, count)| (layer.to_owned(), count, ENDS[0].2)).collect();
+    all.sort_by(|a, b| b.1.total_cmp(&a.1));
     bars(&root, "instructions of a unary call, both ends, by layer", &all)?;
     Ok(root.present()?)
 }
@@ -137,6 +138,7 @@ fn throughput(figures: &Figures, path: &Path) -> Result {
     let mut chart = ChartBuilder::on(&root)
         .caption("throughput of a stream: message and prefix, by message size", (FONT, 15))
         .margin(10)
+        .margin_right(35)
         .x_label_area_size(40)
         .y_label_area_size(60)
         .build_cartesian_2d(0.0..9.0, (0.05..200.0).log_scale())?;
@@ -176,7 +178,7 @@ fn open_calls(figures: &Figures, path: &Path) -> Result {
     // None at all is at one on a scale of tens.
     let at_least_one = |points: Vec<(f64, f64)>| points.into_iter().map(|(x, y)| (x.max(1.0), y)).collect::<Vec<_>>();
     let one = at_least_one(figures.series("beside-", "instructions"));
-    let times_one = at_least_one(figures.series("beside-", "ns"));
+    let times_one = at_least_one(figures.series("idle-", "ns"));
     let times_many = at_least_one(figures.series("open-", "ns"));
     let most = |points: &[(f64, f64)]| points.iter().map(|point| point.1).fold(1.0, f64::max) * 1.2;
     let panels = [
@@ -191,6 +193,7 @@ fn open_calls(figures: &Figures, path: &Path) -> Result {
         let mut chart = ChartBuilder::on(area)
             .caption(format!("{what} of a unary call"), (FONT, 15))
             .margin(10)
+            .margin_right(40)
             .x_label_area_size(40)
             .y_label_area_size(60)
             .build_cartesian_2d((1.0..1e6).log_scale(), 0.0..top)?;
@@ -214,6 +217,7 @@ fn memory(figures: &Figures, path: &Path) -> Result {
     let mut chart = ChartBuilder::on(&root)
         .caption("memory of connections, both ends in one process", (FONT, 15))
         .margin(10)
+        .margin_right(35)
         .x_label_area_size(40)
         .y_label_area_size(90)
         .build_cartesian_2d((1.0..1e4).log_scale(), (1e3..1e12).log_scale())?;
