@@ -5,7 +5,8 @@
 //! measure work CASE UNITS       warms up and does so many units: to be run by valgrind with N and with 2N of them
 //! measure allocations CASE..    allocations and octets allocated per unit, once warm
 //! measure times CASE..          nanoseconds per unit, all cases in turn, slice by slice
-//! measure memory                what connections and calls hold
+//! measure memory                what a connection and a call hold
+//! measure crowds                what up to 10,000 connections hold
 //! measure calls                 10 million calls on one connection: what the last ones cost
 //! measure open                  up to a million open calls: what they hold, and what a call costs beside them
 //! measure leak STATE            ends with a pair of connections in memory: to be run by valgrind
@@ -54,7 +55,8 @@ fn main() {
         }
         ["allocations", names @ ..] => names.iter().for_each(|name| allocations(&find(name))),
         ["times", names @ ..] => times(&names.iter().map(|name| find(name)).collect::<Vec<_>>()),
-        ["memory"] => memory::tell(),
+        ["memory"] => memory::rows(),
+        ["crowds"] => memory::crowds(),
         ["calls"] => long::many_calls(),
         ["open"] => long::many_open(),
         ["leak", state] => memory::leak(state),

@@ -142,13 +142,17 @@ fn push() {
     fact("push-bound", "octets", limits.connection_bytes() as f64);
 }
 
-/// The rows of the page, and what connections hold in all, from one to 10,000, both ends.
-pub fn tell() {
+/// The rows of the page.
+pub fn rows() {
     for (what, (client, server)) in [("idle", idle()), ("trimmed", trimmed())] {
         fact(format!("connection-{what}"), "client", client as f64);
         fact(format!("connection-{what}"), "server", server as f64);
     }
     fact("open-call", "octets", open_call(8_192) as f64);
+}
+
+/// What connections hold in all, from one to 10,000, both ends, and the worked example.
+pub fn crowds() {
     push();
     let limits = Limits::default();
     fact("connection-bytes", "bound", limits.connection_bytes() as f64);

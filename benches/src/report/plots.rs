@@ -180,7 +180,7 @@ fn open_calls(figures: &Figures, path: &Path) -> Result {
     let one = at_least_one(figures.series("beside-", "instructions"));
     let times_one = at_least_one(figures.series("idle-", "ns"));
     let times_many = at_least_one(figures.series("open-", "ns"));
-    let most = |points: &[(f64, f64)]| points.iter().map(|point| point.1).fold(1.0, f64::max) * 1.2;
+    let most = |points: &[(f64, f64)]| points.iter().map(|point| point.1).fold(1.0, f64::max) * 1.4;
     let panels = [
         ("instructions", vec![("beside so many idle calls", one, ENDS[0].2)]),
         (
@@ -191,7 +191,7 @@ fn open_calls(figures: &Figures, path: &Path) -> Result {
     for (area, (what, lines)) in halves.iter().zip(panels) {
         let top = lines.iter().map(|line| most(&line.1)).fold(1.0, f64::max);
         let mut chart = ChartBuilder::on(area)
-            .caption(format!("{what} of a unary call"), (FONT, 15))
+            .caption(format!("a unary call: {what}"), (FONT, 15))
             .margin(10)
             .margin_right(40)
             .x_label_area_size(40)
@@ -207,7 +207,7 @@ fn open_calls(figures: &Figures, path: &Path) -> Result {
         for (name, points, colour) in lines {
             line(&mut chart, name, colour, points)?;
         }
-        key(&mut chart, SeriesLabelPosition::LowerLeft)?;
+        key(&mut chart, SeriesLabelPosition::UpperLeft)?;
     }
     Ok(root.present()?)
 }
