@@ -92,24 +92,24 @@ impl Ends {
         };
         // SETTINGS both ways, and their acknowledgements.
         for _ in 0..2 {
-            ends.to_server();
-            ends.to_client();
+            ends.feed_server();
+            ends.feed_client();
         }
         while ends.client.poll_event().is_some() || ends.server.poll_event().is_some() {}
         ends
     }
 
-    fn to_server(&mut self) -> usize {
+    fn feed_server(&mut self) -> usize {
         carry(&mut self.client, &mut self.server, &mut self.wire, &mut self.read, self.now)
     }
 
-    fn to_client(&mut self) -> usize {
+    fn feed_client(&mut self) -> usize {
         carry(&mut self.server, &mut self.client, &mut self.wire, &mut self.read, self.now)
     }
 
     /// One exchange of all that either side has to say, with what its reader does about it; says how many octets that were.
     fn round(&mut self, calls: &Calls) -> usize {
-        let mut moved = self.to_server();
+        let mut moved = self.feed_server();
         let mut opened = 0;
         while let Some(event) = self.server.poll_event() {
             match event {
@@ -121,21 +121,17 @@ impl Ends {
                     }
                     opened += 1;
                 }
-                Event::Readable(id) | Event::Stopped(id) => {
-                    if !self.unread.contains(&id) {
-                        self.serve(id, calls);
-                    }
-                }
+                Event::Readable(id) | Event::Stopped(id) if !self.unread.contains(&id) => self.serve(id, calls),
                 _ => {}
             }
         }
         if !self.unread.is_empty() {
-            moved += self.to_server();
+            moved += self.feed_server();
             let mut unread = core::mem::take(&mut self.unread);
             unread.drain(..).for_each(|id| self.serve(id, calls));
             self.unread = unread;
         }
-        moved += self.to_client();
+        moved += self.feed_client();
         let mut readable = 0;
         while let Some(event) = self.client.poll_event() {
             let Event::Readable(id) = event else { continue };
@@ -147,7 +143,7 @@ impl Ends {
             readable += 1;
         }
         if !self.unread.is_empty() {
-            moved += self.to_server() + self.to_client();
+            moved += self.feed_server() + self.feed_client();
             let mut unread = core::mem::take(&mut self.unread);
             unread.drain(..).for_each(|id| self.finish(id, calls));
             self.unread = unread;
@@ -216,7 +212,7 @@ impl Ends {
             if calls.end == End::Cancelled {
                 // It may be known to the server by then.
                 if n % 2 == 0 {
-                    self.to_server();
+                    self.feed_server();
                 }
                 self.client.call(id).unwrap().cancel();
                 self.ended += 1;
