@@ -12,9 +12,8 @@ use crate::http2;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::time::Duration;
-use request::RequestTemplate;
 
-pub(crate) use request::wire_field;
+pub(crate) use request::{RequestTemplate, TIMEOUT, wire_field};
 
 /// Every limit of a connection, with its default. Sizes are in octets.
 ///

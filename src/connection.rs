@@ -105,7 +105,7 @@ impl<R: Role> Connection<R> {
 
     /// Does what is due at `now`. Early, late and needless calls are all fine.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.enter(Some(now));
+        self.enter(Some(now)).handle_timeout();
     }
 
     /// A view of one call; `None` once it has been let go.

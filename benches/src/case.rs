@@ -27,6 +27,11 @@ fn case<W: Work + 'static>(
     Case { name: name.into(), warm, units, slice, make: Box::new(move || Box::new(make())) }
 }
 
+/// Cases whose unit is a header block.
+fn blocks(rows: &'static [hpack::Row], [warm, units, slice]: [u64; 3]) -> impl Iterator<Item = Case> {
+    rows.iter().map(move |&(name, make)| Case { name: name.into(), warm, units, slice, make: Box::new(make) })
+}
+
 /// Message sizes of streams, from nothing to 16 MiB.
 pub const SIZES: [(&str, usize); 10] = [
     ("0B", 0),
@@ -75,9 +80,7 @@ fn ours() -> Vec<Case> {
     }
     cases.push(case("stream-64KiB-shared", messages(64 << 10), || stream::Stream::new(64 << 10, How::Shared)));
     cases.push(case("memcpy-64KiB", [500, 500, 20_000], || stream::Copy::new(64 * 1024)));
-    cases.push(case("hpack-encode-request", [100, 1_000, 100_000], hpack::Encode::new));
-    cases.push(case("hpack-encode-block", [100, 1_000, 100_000], hpack::EncodeBlock::new));
-    cases.push(case("hpack-decode-request", [100, 1_000, 100_000], hpack::Decode::new));
+    cases.extend(blocks(hpack::OURS, [2_000, 2_000, 50_000]));
     cases
 }
 
@@ -97,5 +100,7 @@ fn of_peers() -> Vec<Case> {
         let h2 = move || peers::h2_stream::Stream::new(size, window_for(size));
         cases.push(case(format!("stream-{name}/h2"), messages(size), h2));
     }
+    cases.extend(blocks(hpack::PEERS, [2_000, 2_000, 50_000]));
+    cases.extend(blocks(hpack::SLOW_PEERS, [200, 200, 400]));
     cases
 }

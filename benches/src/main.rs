@@ -3,7 +3,7 @@
 //! ```text
 //! measure list                  the cases, one a line, with the units that one instruction count takes
 //! measure work CASE UNITS       warms up and does so many units: to be run by valgrind with N and with 2N of them
-//! measure allocations CASE..    allocations and octets allocated per unit, once warm
+//! measure allocations CASE..    allocations and octets allocated per unit, once warm; octets of a header block
 //! measure times CASE..          nanoseconds per unit, all cases in turn, slice by slice
 //! measure memory                what a connection and a call hold
 //! measure crowds                what up to 10,000 connections hold
@@ -40,6 +40,11 @@ const SLICES: usize = 11;
 /// What is measured: the same thing again and again.
 pub trait Work {
     fn run(&mut self, units: u64);
+
+    /// The mean length of a header block, where the unit is one.
+    fn octets_of_a_block(&self) -> Option<f64> {
+        None
+    }
 }
 
 fn main() {
@@ -99,6 +104,9 @@ fn allocations(case: &Case) {
     let per_unit = |count: usize| count as f64 / units as f64;
     fact(&case.name, "allocations", per_unit(after.0 - before.0));
     fact(&case.name, "allocated", per_unit(after.1 - before.1));
+    if let Some(octets) = work.octets_of_a_block() {
+        fact(&case.name, "octets", octets);
+    }
 }
 
 /// The median of the slices, in time of this thread, so that others' turns on the processor do not count. The cases take

@@ -1,10 +1,13 @@
 //! Queues of octets that share one pool of buffers.
 //!
 //! Every call queues octets both ways, and most hold a message or two for a moment. Buffers therefore belong to the
-//! connection: a queue is three numbers, so an idle call costs nothing, and a warm connection allocates nothing.
+//! connection and travel as pointers: a queue holds its first one itself, so that the usual queue, of one buffer, is worked on
+//! where it lies; what follows stands in a list of the pool. An idle call costs nothing, and a warm connection allocates
+//! nothing.
 
 use super::pages::Pages;
 use crate::hpack::FieldBlock;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -16,38 +19,65 @@ const KEEP: usize = 8 * 1024;
 /// Larger ones are kept while they hold no more than this together.
 pub(crate) const KEEP_LARGE: usize = 256 * 1024;
 
-/// What one link of a queue holds.
+/// Octets, and how they are held.
 #[derive(Clone, Debug)]
-pub(crate) enum Chunk {
+pub(crate) enum Octets {
     Copied(Vec<u8>),
     /// Memory shared with the caller, and a mark of the queue's owner for it.
     Shared(Bytes, u8),
 }
 
+/// One piece of a queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunk {
+    pub(crate) octets: Octets,
+    /// So many of them were taken already.
+    taken: usize,
+}
+
 impl Chunk {
+    fn new(octets: Octets) -> Self {
+        Self { octets, taken: 0 }
+    }
+
     pub(crate) fn octets(&self) -> &[u8] {
-        match self {
-            Self::Copied(buffer) => buffer,
-            Self::Shared(bytes, _) => bytes,
+        match &self.octets {
+            Octets::Copied(buffer) => buffer,
+            Octets::Shared(bytes, _) => bytes,
         }
+    }
+
+    /// What is left of it.
+    fn rest(&self) -> &[u8] {
+        self.octets().get(self.taken..).unwrap_or_default()
+    }
+
+    fn heap_size(&self) -> usize {
+        size_of::<Self>()
+            + match &self.octets {
+                Octets::Copied(buffer) => buffer.capacity(),
+                Octets::Shared(..) => 0,
+            }
     }
 }
 
+/// A chunk that is not the first of its queue.
 #[derive(Clone, Debug)]
 struct Link {
-    chunk: Chunk,
-    /// Octets of the chunk that were taken already.
-    taken: usize,
+    chunk: Box<Chunk>,
     next: u32,
 }
 
 /// The buffers of one connection.
+#[expect(clippy::vec_box, reason = "they come and go as the pointers that queues and calls hold")]
 #[derive(Debug)]
 pub(crate) struct Pool {
     links: Pages<Link>,
-    blocks: Pages<FieldBlock>,
-    spare: Vec<Vec<u8>>,
-    spare_large: Vec<Vec<u8>>,
+    spare: Vec<Box<Chunk>>,
+    spare_large: Vec<Box<Chunk>>,
+    /// Chunks whose octets went elsewhere.
+    shells: Vec<Box<Chunk>>,
+    blocks: Vec<Box<FieldBlock>>,
     /// Octets of capacity in `spare_large`.
     large: usize,
 }
@@ -55,21 +85,15 @@ pub(crate) struct Pool {
 /// What is in use; spare buffers stay behind, since a copy of an empty buffer has no memory to count.
 impl Clone for Pool {
     fn clone(&self) -> Self {
-        Self { links: self.links.clone(), blocks: self.blocks.clone(), ..Self::new() }
+        Self { links: self.links.clone(), ..Self::new() }
     }
 }
 
-/// Names a field block that is kept in the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BlockId(u32);
-
-impl BlockId {
-    pub(crate) const NONE: Self = Self(NONE);
-}
-
 /// A queue of octets in a [`Pool`]. It must be cleared before it is dropped, or its buffers stay in use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Queue {
+    first: Option<Box<Chunk>>,
+    /// The second link, and the last.
     head: u32,
     tail: u32,
     len: usize,
@@ -77,110 +101,144 @@ pub(crate) struct Queue {
 
 impl Pool {
     pub(crate) const fn new() -> Self {
-        Self { links: Pages::new(), blocks: Pages::new(), spare: Vec::new(), spare_large: Vec::new(), large: 0 }
+        Self {
+            links: Pages::new(),
+            spare: Vec::new(),
+            spare_large: Vec::new(),
+            shells: Vec::new(),
+            blocks: Vec::new(),
+            large: 0,
+        }
     }
 
     /// An empty buffer, with the capacity it had when it was last used. Large ones go only to those who expect `size`
     /// octets or more of them, so that a short message never keeps a long one's memory.
-    pub(crate) fn take_buffer(&mut self, size: usize) -> Vec<u8> {
-        if size > KEEP
-            && let Some(buffer) = self.spare_large.pop()
+    #[inline]
+    fn take_chunk(&mut self, size: usize) -> Box<Chunk> {
+        if size <= KEEP
+            && let Some(chunk) = self.spare.pop()
         {
-            self.large -= buffer.capacity();
-            return buffer;
+            return chunk;
         }
-        self.spare.pop().unwrap_or_default()
+        self.find_chunk(size)
     }
 
-    pub(crate) fn give_buffer(&mut self, mut buffer: Vec<u8>) {
-        let capacity = buffer.capacity();
-        if capacity == 0 {
-            return;
+    #[inline(never)]
+    fn find_chunk(&mut self, size: usize) -> Box<Chunk> {
+        if size > KEEP
+            && let Some(chunk) = self.spare_large.pop()
+        {
+            self.large -= chunk.heap_size() - size_of::<Chunk>();
+            return chunk;
         }
+        self.spare.pop().unwrap_or_else(|| self.shell(Octets::Copied(Vec::new())))
+    }
+
+    /// A chunk of octets that are there already.
+    fn shell(&mut self, octets: Octets) -> Box<Chunk> {
+        match self.shells.pop() {
+            Some(mut chunk) => {
+                *chunk = Chunk::new(octets);
+                chunk
+            }
+            None => Box::new(Chunk::new(octets)),
+        }
+    }
+
+    /// Takes back a chunk that [`Queue::advance`] handed out.
+    pub(crate) fn give_chunk(&mut self, mut chunk: Box<Chunk>) {
+        chunk.taken = 0;
+        let Octets::Copied(buffer) = &mut chunk.octets else {
+            chunk.octets = Octets::Copied(Vec::new());
+            return self.shells.push(chunk);
+        };
+        let capacity = buffer.capacity();
         buffer.clear();
-        if capacity <= KEEP {
-            self.spare.push(buffer);
+        if capacity == 0 {
+            self.shells.push(chunk);
+        } else if capacity <= KEEP {
+            self.spare.push(chunk);
         } else if self.large + capacity <= KEEP_LARGE {
             self.large += capacity;
-            self.spare_large.push(buffer);
+            self.spare_large.push(chunk);
         }
     }
 
-    /// An empty field block over a pooled buffer.
-    pub(crate) fn take_block(&mut self) -> FieldBlock {
-        FieldBlock::from_cleared(self.take_buffer(0))
+    /// An empty buffer for octets that may become a chunk of a queue.
+    pub(crate) fn take_buffer(&mut self, size: usize) -> Vec<u8> {
+        let mut chunk = self.take_chunk(size);
+        let buffer = match &mut chunk.octets {
+            Octets::Copied(buffer) => core::mem::take(buffer),
+            Octets::Shared(..) => Vec::new(),
+        };
+        self.shells.push(chunk);
+        buffer
     }
 
-    /// Keeps the buffer for another block; a large one, which [`Pool::take_block`] would not hand out, is let go.
-    pub(crate) fn give_block(&mut self, block: FieldBlock) {
+    pub(crate) fn give_buffer(&mut self, buffer: Vec<u8>) {
+        let chunk = self.shell(Octets::Copied(buffer));
+        self.give_chunk(chunk);
+    }
+
+    /// An empty field block, with the memory of one that was used before.
+    pub(crate) fn take_block(&mut self) -> Box<FieldBlock> {
+        self.blocks.pop().unwrap_or_default()
+    }
+
+    /// Keeps the block's memory for another one; a large one is let go.
+    pub(crate) fn give_block(&mut self, mut block: Box<FieldBlock>) {
         if block.capacity() <= KEEP {
-            self.give_buffer(block.into_bytes());
+            block.clear();
+            self.blocks.push(block);
         }
     }
 
-    /// Keeps a block under a number; [`BlockId::NONE`] for an empty one, whose buffer goes back at once.
-    pub(crate) fn keep_block(&mut self, mut block: FieldBlock) -> BlockId {
+    /// As [`Pool::give_block`], for a block that [`Pool::keep`] may have found empty.
+    pub(crate) fn give_kept(&mut self, block: Option<Box<FieldBlock>>) {
+        if let Some(block) = block {
+            self.give_block(block);
+        }
+    }
+
+    /// A block that will be kept for a while: without much memory that it does not use. `None` for an empty one, which is given
+    /// back at once.
+    pub(crate) fn keep(&mut self, mut block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
+        if block.is_empty() {
+            self.give_block(block);
+            return None;
+        }
         if block.capacity() > KEEP + block.byte_len() {
             block.shrink_to_fit();
         }
-        if block.is_empty() {
-            self.give_block(block);
-            return BlockId::NONE;
-        }
-        self.blocks.insert(block).map_or(BlockId::NONE, BlockId)
-    }
-
-    pub(crate) fn block(&self, id: BlockId) -> Option<&FieldBlock> {
-        self.blocks.get(id.0)
-    }
-
-    /// Takes a kept block out, to be given back by [`Pool::give_block`]; an empty one for [`BlockId::NONE`].
-    pub(crate) fn take_kept(&mut self, id: BlockId) -> FieldBlock {
-        self.blocks.remove(id.0).unwrap_or_default()
-    }
-
-    /// Gives the kept block's buffer back; nothing happens for [`BlockId::NONE`]. Returns the octets it held.
-    pub(crate) fn drop_block(&mut self, id: BlockId) -> usize {
-        if id == BlockId::NONE {
-            return 0;
-        }
-        let Some(block) = self.blocks.remove(id.0) else { return 0 };
-        let size = block.byte_len();
-        self.give_block(block);
-        size
+        Some(block)
     }
 
     /// Gives back what nobody holds. Call it when no call is open.
     pub(crate) fn trim(&mut self) {
         self.links.trim();
-        self.blocks.trim();
-        self.spare = Vec::new();
-        self.spare_large = Vec::new();
-        self.large = 0;
+        let links = core::mem::replace(&mut self.links, Pages::new());
+        *self = Self { links, ..Self::new() };
     }
 
-    /// Bytes of heap in use, shared memory left out.
+    /// Bytes of heap in use, shared memory left out, and so is what queues hold as their first chunk.
     pub(crate) fn heap_size(&self) -> usize {
-        let spare: usize = self.spare.iter().chain(&self.spare_large).map(Vec::capacity).sum();
-        let blocks: usize = (0..self.blocks.bound()).filter_map(|i| self.blocks.get(i)).map(FieldBlock::capacity).sum();
-        let copied = |link: &Link| match &link.chunk {
-            Chunk::Copied(buffer) => buffer.capacity(),
-            Chunk::Shared(..) => 0,
-        };
-        let queued: usize = (0..self.links.bound()).filter_map(|i| self.links.get(i)).map(copied).sum();
-        let lists = (self.spare.capacity() + self.spare_large.capacity()) * size_of::<Vec<u8>>();
-        self.links.heap_size() + self.blocks.heap_size() + spare + blocks + queued + lists
-    }
-
-    fn recycle(&mut self, chunk: Chunk) {
-        if let Chunk::Copied(buffer) = chunk {
-            self.give_buffer(buffer);
-        }
+        let spare = self.spare.iter().chain(&self.spare_large).chain(&self.shells);
+        let spare: usize = spare.map(|chunk| chunk.heap_size()).sum();
+        let blocks: usize = self.blocks.iter().map(|block| block_heap_size(block)).sum();
+        let queued = (0..self.links.bound()).filter_map(|i| self.links.get(i)).map(|link| link.chunk.heap_size());
+        let lists =
+            self.spare.capacity() + self.spare_large.capacity() + self.shells.capacity() + self.blocks.capacity();
+        self.links.heap_size() + spare + blocks + queued.sum::<usize>() + lists * size_of::<Box<Chunk>>()
     }
 }
 
+/// Bytes of heap behind a block that somebody holds.
+pub(crate) fn block_heap_size(block: &FieldBlock) -> usize {
+    size_of::<FieldBlock>() + block.capacity()
+}
+
 impl Queue {
-    pub(crate) const EMPTY: Self = Self { head: NONE, tail: NONE, len: 0 };
+    pub(crate) const EMPTY: Self = Self { first: None, head: NONE, tail: NONE, len: 0 };
 
     /// Octets queued.
     pub(crate) fn len(&self) -> usize {
@@ -191,24 +249,50 @@ impl Queue {
         self.len == 0
     }
 
-    /// Appends a chunk. An empty one is not kept, so that the first chunk of a queue always has octets left.
-    pub(crate) fn push(&mut self, pool: &mut Pool, chunk: Chunk) {
+    /// Appends memory that is shared. An empty one is not kept, so that the first chunk of a queue always has octets left.
+    pub(crate) fn push_shared(&mut self, pool: &mut Pool, bytes: Bytes, mark: u8) {
+        if !bytes.is_empty() {
+            let chunk = pool.shell(Octets::Shared(bytes, mark));
+            self.push(pool, chunk);
+        }
+    }
+
+    /// Appends a buffer of [`Pool::take_buffer`].
+    pub(crate) fn push_buffer(&mut self, pool: &mut Pool, buffer: Vec<u8>) {
+        let chunk = pool.shell(Octets::Copied(buffer));
+        self.push(pool, chunk);
+    }
+
+    fn push(&mut self, pool: &mut Pool, chunk: Box<Chunk>) {
         let len = chunk.octets().len();
         if len == 0 {
-            return pool.recycle(chunk);
+            return pool.give_chunk(chunk);
         }
-        if let Some(index) = pool.links.insert(Link { chunk, taken: 0, next: NONE }) {
+        if self.first.is_none() {
+            self.first = Some(chunk);
+        } else if let Some(index) = pool.links.insert(Link { chunk, next: NONE }) {
             match pool.links.get_mut(self.tail) {
                 Some(tail) => tail.next = index,
                 None => self.head = index,
             }
             self.tail = index;
-            self.len += len;
+        }
+        self.len += len;
+    }
+
+    /// The last chunk.
+    #[inline]
+    fn last<'a>(&'a mut self, pool: &'a mut Pool) -> Option<&'a mut Chunk> {
+        if self.tail == NONE {
+            self.first.as_deref_mut()
+        } else {
+            pool.links.get_mut(self.tail).map(|link| &mut *link.chunk)
         }
     }
 
     /// Appends copied octets through `write`: to the last buffer where it is copied and has fewer than `limit`
     /// octets, else to a new one that is expected to hold `size`.
+    #[inline]
     pub(crate) fn write<R>(
         &mut self,
         pool: &mut Pool,
@@ -216,57 +300,100 @@ impl Queue {
         size: usize,
         write: impl FnOnce(&mut Vec<u8>) -> R,
     ) -> R {
-        if let Some(Link { chunk: Chunk::Copied(buffer), taken, .. }) = pool.links.get_mut(self.tail)
+        if let Some(Chunk { octets: Octets::Copied(buffer), taken }) = self.last(pool)
             && buffer.len() < limit
         {
             // A `write` that shortens the buffer damages what it holds, but not the count.
             let before = buffer.len() - *taken;
             let result = write(buffer);
             *taken = buffer.len().min(*taken);
-            self.len = self.len - before + (buffer.len() - *taken);
+            let after = buffer.len() - *taken;
+            self.len = self.len - before + after;
             return result;
         }
-        let mut buffer = pool.take_buffer(size);
-        let result = write(&mut buffer);
-        self.push(pool, Chunk::Copied(buffer));
+        let mut chunk = pool.take_chunk(size);
+        let Octets::Copied(buffer) = &mut chunk.octets else { return write(&mut Vec::new()) };
+        let result = write(buffer);
+        self.push(pool, chunk);
         result
     }
 
-    /// What is left of the first chunk, with the owner's mark (0 for copied octets).
-    pub(crate) fn front<'p>(&self, pool: &'p Pool) -> Option<(&'p [u8], u8)> {
-        let link = pool.links.get(self.head)?;
-        let mark = if let Chunk::Shared(_, mark) = link.chunk { mark } else { 0 };
-        Some((link.chunk.octets().get(link.taken..).unwrap_or_default(), mark))
+    /// Appends octets in two parts, to the last buffer where it is copied and has fewer than `limit` octets, else to a new one.
+    #[inline]
+    pub(crate) fn append(&mut self, pool: &mut Pool, limit: usize, first: &[u8], second: &[u8]) {
+        let len = first.len() + second.len();
+        if let Some(Chunk { octets: Octets::Copied(buffer), .. }) = self.last(pool)
+            && buffer.len() < limit
+        {
+            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(second);
+            self.len += len;
+            return;
+        }
+        let mut chunk = pool.take_chunk(len);
+        if let Octets::Copied(buffer) = &mut chunk.octets {
+            buffer.reserve(len);
+            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(second);
+        }
+        self.push(pool, chunk);
     }
 
-    /// The last `count` octets that were taken from the first chunk.
-    pub(crate) fn behind<'p>(&self, pool: &'p Pool, count: usize) -> &'p [u8] {
-        let Some(link) = pool.links.get(self.head) else { return &[] };
-        link.chunk.octets().get(link.taken.saturating_sub(count)..link.taken).unwrap_or_default()
+    /// Octets in the last buffer, those taken already included, if there is one and it is copied.
+    #[inline]
+    pub(crate) fn last_copied_len(&mut self, pool: &mut Pool) -> Option<usize> {
+        match self.last(pool) {
+            Some(Chunk { octets: Octets::Copied(buffer), .. }) => Some(buffer.len()),
+            _ => None,
+        }
+    }
+
+    /// What is left of the first chunk, with the owner's mark (0 for copied octets).
+    #[inline]
+    pub(crate) fn front(&self) -> Option<(&[u8], u8)> {
+        let chunk = self.first.as_deref()?;
+        let mark = if let Octets::Shared(_, mark) = chunk.octets { mark } else { 0 };
+        Some((chunk.rest(), mark))
     }
 
     /// Up to `count` octets of the first chunk where it is shared memory, without copying.
-    pub(crate) fn front_shared(&self, pool: &Pool, count: usize) -> Option<Bytes> {
-        let link = pool.links.get(self.head)?;
-        match &link.chunk {
-            Chunk::Shared(bytes, _) => {
-                let start = link.taken.min(bytes.len());
+    pub(crate) fn front_shared(&self, count: usize) -> Option<Bytes> {
+        let chunk = self.first.as_deref()?;
+        match &chunk.octets {
+            Octets::Shared(bytes, _) => {
+                let start = chunk.taken.min(bytes.len());
                 Some(bytes.slice(start..start + count.min(bytes.len() - start)))
             }
-            Chunk::Copied(_) => None,
+            Octets::Copied(_) => None,
+        }
+    }
+
+    /// The buffer that the first chunk is, and the octets of it that were taken; `None` where it is shared memory.
+    #[inline]
+    pub(crate) fn front_copied(&self) -> Option<(&[u8], usize)> {
+        match self.first.as_deref()? {
+            Chunk { octets: Octets::Copied(buffer), taken } => Some((buffer, *taken)),
+            Chunk { octets: Octets::Shared(..), .. } => None,
         }
     }
 
     /// Takes `count` octets off the first chunk (no more than it has); a chunk that is used up is handed out.
-    pub(crate) fn advance(&mut self, pool: &mut Pool, count: usize) -> Option<Chunk> {
-        let link = pool.links.get_mut(self.head)?;
-        let left = link.chunk.octets().len().saturating_sub(link.taken);
+    #[inline]
+    pub(crate) fn advance(&mut self, pool: &mut Pool, count: usize) -> Option<Box<Chunk>> {
+        let chunk = self.first.as_deref_mut()?;
+        let left = chunk.rest().len();
         let count = count.min(left);
-        link.taken += count;
+        chunk.taken += count;
         self.len -= count;
         if count < left {
             return None;
         }
+        let next = if self.head == NONE { None } else { self.take_link(pool) };
+        core::mem::replace(&mut self.first, next)
+    }
+
+    /// Takes the second chunk out of the list.
+    fn take_link(&mut self, pool: &mut Pool) -> Option<Box<Chunk>> {
         let link = pool.links.remove(self.head)?;
         self.head = link.next;
         if self.head == NONE {
@@ -278,10 +405,10 @@ impl Queue {
     /// Takes `count` octets off the front, across chunks, and returns used-up buffers to the pool.
     pub(crate) fn discard(&mut self, pool: &mut Pool, mut count: usize) {
         while count > 0 && !self.is_empty() {
-            let front = self.front(pool).map_or(0, |(octets, _)| octets.len());
+            let front = self.front().map_or(0, |(octets, _)| octets.len());
             let step = front.min(count);
             if let Some(chunk) = self.advance(pool, step) {
-                pool.recycle(chunk);
+                pool.give_chunk(chunk);
             }
             count -= step;
         }
@@ -289,21 +416,26 @@ impl Queue {
 
     /// Takes `count` octets back from the end of the last chunk, where they were copied.
     pub(crate) fn cut_tail(&mut self, pool: &mut Pool, count: usize) {
-        if let Some(Link { chunk: Chunk::Copied(buffer), taken, .. }) = pool.links.get_mut(self.tail) {
+        if let Some(Chunk { octets: Octets::Copied(buffer), taken }) = self.last(pool) {
             let rest = buffer.len().saturating_sub(count).max(*taken);
-            self.len -= buffer.len() - rest;
+            let cut = buffer.len() - rest;
             buffer.truncate(rest);
+            self.len -= cut;
         }
+    }
+
+    /// Bytes of heap behind the first chunk, which no list of the pool counts.
+    pub(crate) fn heap_size(&self) -> usize {
+        self.first.as_deref().map_or(0, Chunk::heap_size)
     }
 
     /// The chunks' octets that are left, with their marks.
     #[cfg(feature = "testing")]
-    pub(crate) fn chunks<'p>(&self, pool: &'p Pool) -> impl Iterator<Item = (&'p [u8], u8)> {
-        let first = Self { ..*self };
-        core::iter::successors(Some(first), move |at| {
-            pool.links.get(at.head).map(|link| Self { head: link.next, ..first })
-        })
-        .map_while(|at| at.front(pool))
+    pub(crate) fn chunks<'p>(&'p self, pool: &'p Pool) -> impl Iterator<Item = (&'p [u8], u8)> {
+        let mark = |chunk: &Chunk| if let Octets::Shared(_, mark) = chunk.octets { mark } else { 0 };
+        let links = core::iter::successors(pool.links.get(self.head), |link| pool.links.get(link.next));
+        let all = self.first.as_deref().into_iter().chain(links.map(|link| &*link.chunk));
+        all.map(move |chunk| (chunk.rest(), mark(chunk)))
     }
 
     /// Octets queued, counted one chunk after the other.
@@ -314,31 +446,26 @@ impl Queue {
 
     /// Returns all buffers to the pool.
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
-        while let Some(link) = pool.links.remove(self.head) {
-            self.head = link.next;
-            pool.recycle(link.chunk);
+        while let Some(chunk) = self.first.take() {
+            pool.give_chunk(chunk);
+            if self.head != NONE {
+                self.first = self.take_link(pool);
+            }
         }
-        *self = Self::EMPTY;
-    }
-}
-
-impl Pool {
-    /// Takes back a chunk that [`Queue::advance`] handed out.
-    pub(crate) fn give_chunk(&mut self, chunk: Chunk) {
-        self.recycle(chunk);
+        self.len = 0;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Chunk, Pool, Queue};
+    use super::{Pool, Queue};
     use bytes::Bytes;
     use proptest::prelude::*;
     use std::vec::Vec;
 
     fn contents(queue: &Queue, pool: &Pool) -> Vec<u8> {
-        let (mut queue, mut pool, mut all) = (*queue, pool.clone(), Vec::new());
-        while let Some((octets, _)) = queue.front(&pool) {
+        let (mut queue, mut pool, mut all) = (queue.clone(), pool.clone(), Vec::new());
+        while let Some((octets, _)) = queue.front() {
             let len = octets.len();
             all.extend_from_slice(octets);
             queue.advance(&mut pool, len);
@@ -355,7 +482,7 @@ mod tests {
                 let octets: Vec<u8> = (0..size).map(|n| (n + step) as u8).collect();
                 match op {
                     0 => queue.write(&mut pool, 64, 0, |buffer| buffer.extend_from_slice(&octets)),
-                    1 => queue.push(&mut pool, Chunk::Shared(Bytes::from(octets.clone()), 7)),
+                    1 => queue.push_shared(&mut pool, Bytes::from(octets.clone()), 7),
                     _ => queue.discard(&mut pool, size),
                 }
                 if op < 2 {

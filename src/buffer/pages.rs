@@ -27,10 +27,6 @@ impl<V> Pages<V> {
         Self { pages: Vec::new(), free: NONE, len: 0 }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.len
-    }
-
     /// One past the highest index that can be in use: what a walk has to cover.
     pub(crate) fn bound(&self) -> u32 {
         (self.pages.len() * PAGE) as u32
@@ -74,16 +70,6 @@ impl<V> Pages<V> {
         match self.entry_mut(index)? {
             Entry::Used(value) => Some(value),
             Entry::Free { .. } => None,
-        }
-    }
-
-    /// Drops an entry where it lies, which for a large one is cheaper than to move it out.
-    pub(crate) fn discard(&mut self, index: u32) {
-        let next = self.free;
-        if let Some(entry @ Entry::Used(_)) = self.entry_mut(index) {
-            *entry = Entry::Free { next };
-            self.free = index;
-            self.len -= 1;
         }
     }
 
@@ -133,7 +119,7 @@ mod tests {
         assert_eq!(pages.insert(1001), Some(70));
         assert_eq!(pages.insert(1002), Some(200));
         assert_eq!((pages.get(3), pages.get(70), pages.get(201)), (Some(&1000), Some(&1001), None));
-        assert_eq!((pages.len(), pages.bound()), (201, 256));
+        assert_eq!((pages.len, pages.bound()), (201, 256));
     }
 
     #[test]

@@ -47,10 +47,12 @@ enum Segment {
 /// past the end, and it panics.
 #[derive(Clone)]
 pub struct WriteBuf {
-    /// Framing: `copied[..read]` is gone, `copied[read..]` is what the `Copied` segments count, in order.
+    /// Framing: `copied[..read]` is gone, `copied[read..]` is what the `Copied` segments count, in order, and `last` after them.
     copied: Vec<u8>,
     read: usize,
     segments: VecDeque<Segment>,
+    /// Octets copied since the last segment was made: the last run, which still grows.
+    last: usize,
     /// The octets of all segments.
     len: usize,
     target: usize,
@@ -77,7 +79,7 @@ impl WriteBuf {
     /// ```
     pub const fn with_target(target: usize) -> Self {
         let target = if target == 0 { 1 } else { target };
-        Self { copied: Vec::new(), read: 0, segments: VecDeque::new(), len: 0, target }
+        Self { copied: Vec::new(), read: 0, segments: VecDeque::new(), last: 0, len: 0, target }
     }
 
     /// How many waiting octets a connection aims at.
@@ -111,6 +113,9 @@ impl WriteBuf {
     /// }
     /// ```
     pub fn next_chunk(&mut self) -> Option<Bytes> {
+        if self.segments.is_empty() {
+            self.end_run();
+        }
         match self.segments.pop_front()? {
             Segment::Copied(count) => {
                 let bytes = Bytes::copy_from_slice(&self.copied[self.read..self.read + count]);
@@ -142,6 +147,7 @@ impl WriteBuf {
     /// Appends bytes by reference.
     pub(crate) fn put_shared(&mut self, bytes: Bytes) {
         if !bytes.is_empty() {
+            self.end_run();
             self.len += bytes.len();
             self.segments.push_back(Segment::Shared(bytes));
         }
@@ -149,26 +155,32 @@ impl WriteBuf {
 
     /// Appends whatever `write` appends to the `Vec`. It may also change what it has appended, such as a frame head
     /// whose length was not known; what was there before it must leave alone.
+    #[inline]
     pub(crate) fn with_vec<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-        self.compact();
+        if self.read >= Self::COMPACT_FROM {
+            self.compact();
+        }
         let before = self.copied.len();
         let result = write(&mut self.copied);
         debug_assert!(self.copied.len() >= before, "bytes that were committed have been taken back");
         let added = self.copied.len() - before;
         self.len += added;
-        match self.segments.back_mut() {
-            Some(Segment::Copied(count)) => *count += added,
-            _ if added > 0 => self.segments.push_back(Segment::Copied(added)),
-            _ => {}
-        }
+        self.last += added;
         result
+    }
+
+    /// The last run is followed by something else, or taken.
+    fn end_run(&mut self) {
+        if self.last > 0 {
+            self.segments.push_back(Segment::Copied(core::mem::take(&mut self.last)));
+        }
     }
 
     /// Moves the waiting part of `copied` to its front once the part that is gone is the larger one. Each octet moved
     /// is paid for by one taken since the last move, so the work stays linear and the memory below twice the need.
     fn compact(&mut self) {
         let waiting = self.copied.len() - self.read;
-        if self.read >= Self::COMPACT_FROM && self.read >= waiting {
+        if self.read >= waiting {
             self.copied.copy_within(self.read.., 0);
             self.copied.truncate(waiting);
             self.read = 0;
@@ -185,7 +197,7 @@ impl Buf for WriteBuf {
         match self.segments.front() {
             Some(Segment::Copied(count)) => &self.copied[self.read..self.read + count],
             Some(Segment::Shared(bytes)) => bytes,
-            None => &[],
+            None => &self.copied[self.read..self.read + self.last],
         }
     }
 
@@ -205,6 +217,10 @@ impl Buf for WriteBuf {
             *slice = std::io::IoSlice::new(bytes);
             filled += 1;
         }
+        if let Some(slice) = slices.get_mut(filled).filter(|_| self.last > 0) {
+            *slice = std::io::IoSlice::new(copied);
+            filled += 1;
+        }
         filled
     }
 
@@ -220,7 +236,10 @@ impl Buf for WriteBuf {
                     self.skip_copied(step);
                 }
                 Some(Segment::Shared(bytes)) => bytes.advance(step),
-                None => return,
+                None => {
+                    self.last -= step;
+                    self.skip_copied(step);
+                }
             }
             if step == size {
                 self.segments.pop_front();

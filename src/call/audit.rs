@@ -2,8 +2,7 @@
 
 use super::engine::{Engine, held_size};
 use super::read::Next;
-use super::state::{CallState, End, Head, Stage};
-use crate::buffer::chunks::BlockId;
+use super::state::{CallState, Stage};
 use crate::frame::StreamId;
 use crate::http2::audit::must;
 use crate::http2::{Side, StreamKey};
@@ -60,15 +59,9 @@ impl Engine {
 
     fn count(&self, call: &CallState, sums: &mut Sums) {
         let pool = self.http2.pool();
-        let size = |block: BlockId| pool.block(block).map_or(0, held_size);
-        if let Head::Held(block) = call.head {
-            sums.held_headers += size(block);
-        }
-        sums.held_headers += match &call.end {
-            End::Trailers { block, .. } => size(*block),
-            End::Local(local) => size(local.trailers),
-            _ => 0,
-        };
+        let received = if self.side == Side::Client { &call.trailers } else { &None };
+        let held = [&call.head_block, received].into_iter().flatten();
+        sums.held_headers += held.map(|block| held_size(block)).sum::<usize>();
         sums.lent += call.lent;
         sums.grown += call.grown;
         sums.unread += i64::from(call.inbox.recount(pool)) - i64::from(call.credited);
@@ -115,7 +108,7 @@ impl Engine {
                 fact(!(open && over) || call.has_ended() || self.http2.is_ended(), "half-closed, and was not told")?;
                 let gone = self.http2.is_closed(key) || self.http2.is_ended();
                 fact(!(open && gone), "its stream is gone, and it goes on")?;
-                fact(!(matches!(call.stage, Stage::Finished | Stage::Rejected { .. }) && gone), "nobody holds it")
+                fact(!(matches!(call.stage, Stage::Finished | Stage::Rejected) && gone), "nobody holds it")
             }
         }
     }

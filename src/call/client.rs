@@ -3,13 +3,12 @@
 use super::engine::{Engine, held_size};
 use super::inbox::Encoding;
 use super::state::{CallState, End, Head, LocalEnd, Sending, Stage, Stop};
-use crate::buffer::chunks::BlockId;
-use crate::config::wire_field;
+use crate::config::RequestTemplate;
 use crate::error::{Misuse, OpenError};
 use crate::event::CallId;
 use crate::frame::ErrorCode;
 use crate::grpc::Path;
-use crate::grpc::reserved::Block;
+use crate::grpc::outcome::HeadSummary;
 use crate::grpc::{
     CARDINALITY_VIOLATION, Code, Field, ResponseParts, Side, Status, TrailersParts, content_type, outcome,
 };
@@ -17,13 +16,14 @@ use crate::hpack::FieldBlock;
 use crate::http2::{Origin, StreamKey};
 use crate::options::OpenOptions;
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use alloc::{format, string::String};
 
 /// A kept block's fields as the gRPC layer reads them.
 pub(super) fn grpc_fields(block: &FieldBlock) -> impl Iterator<Item = Field<'_>> + Clone {
     block.fields().map(|field| (field.name, field.value, field.sensitive))
 }
+
+const NO_MESSAGE: &str = "the method returns one message, and the server sent none";
 
 impl Engine {
     /// Opens a call. Its header list is written down now, and sent when the server's limit allows.
@@ -40,31 +40,12 @@ impl Engine {
         if options.authority.is_some_and(|name| !name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@')) {
             return Err(OpenError::Malformed);
         }
-        options.metadata.check(Block::Request).map_err(|_| OpenError::Misuse(Misuse::ReservedMetadata))?;
-
-        let call = CallState {
-            kind: options.method.kind(),
-            kind_known: true,
-            deadline: options.deadline.unwrap_or(crate::time::Instant::MAX),
-            sending: Sending::Messages,
-            may_send_compressed: options.encoding.is_some(),
-            ..CallState::default()
-        };
-        let key = match self.http2.open(call) {
-            Ok(key) => key,
-            Err(crate::http2::OpenError::Full) => {
-                self.open_armed = true;
-                return Err(OpenError::Full);
-            }
-            Err(_) => return Err(OpenError::Draining),
-        };
-        self.trim_at = None;
-        let pool = self.http2.pool_mut();
-        let mut block = pool.take_block();
-        if options.is_usual() {
-            settings.request.write(path, options.metadata, &mut block);
+        let mut block = self.http2.pool_mut().take_block();
+        let timeout = options.deadline.map(|deadline| self.timeouts.spell(deadline.saturating_since(self.now)));
+        let sound = if options.is_usual() {
+            self.settings.request.write(path, timeout.as_ref(), options.metadata, &mut block)
         } else {
-            let mut head = settings.request_head(path);
+            let mut head = self.settings.request_head(path);
             head.authority = options.authority.or(head.authority).filter(|name| !name.is_empty());
             if !subtype.is_empty() {
                 head.content_type = &subtype;
@@ -72,13 +53,30 @@ impl Engine {
             head.encoding = options.encoding;
             head.previous_attempts = options.previous_attempts;
             head.metadata = options.metadata;
-            head.fields().for_each(|field| block.push(wire_field(field)));
+            RequestTemplate::new(&head).write(path, timeout.as_ref(), options.metadata, &mut block)
+        };
+        if !sound {
+            self.http2.pool_mut().give_block(block);
+            return Err(OpenError::Misuse(Misuse::ReservedMetadata));
         }
-        let block = pool.keep_block(block);
-        if let Some(call) = self.http2.get_mut(key) {
-            call.own_head = block;
-        }
+        let (stream, common) = match self.http2.open_in_place() {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.http2.pool_mut().give_block(block);
+                self.open_armed |= error == crate::http2::OpenError::Full;
+                let full = error == crate::http2::OpenError::Full;
+                return Err(if full { OpenError::Full } else { OpenError::Draining });
+            }
+        };
+        let key = stream.key();
+        let call = &mut stream.upper;
+        (call.kind, call.kind_known, call.sending) = (options.method.kind(), true, Sending::Messages);
+        call.may_send_compressed = options.encoding.is_some();
+        call.own_head = common.pool.keep(block);
+        call.progress = self.now;
+        self.trim_at = None;
         if let Some(deadline) = options.deadline {
+            call.deadline = deadline;
             self.add_timer(deadline, key);
             if deadline <= self.now {
                 // G-125: nothing is sent.
@@ -90,41 +88,58 @@ impl Engine {
 
     /// Response-Headers, or Trailers-Only where the stream ends with them.
     pub(super) fn response(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
-        let spare = self.http2.pool_mut().take_block();
-        let block = self.http2.swap_fields(spare);
-        if let Err(status) = self.read_response(key, &block, end_stream, oversized) {
-            self.http2.pool_mut().give_block(block);
-            return self.fail(key, status, Stop::PeerFault);
+        let number = self.http2.block_number();
+        let block = self.http2.take_fields();
+        let (summary, encoding) = match self.usual_response {
+            Some((usual, summary, encoding)) if Some(usual) == number => (summary, encoding),
+            _ => match self.read_response(&block, oversized) {
+                Ok((summary, encoding)) => {
+                    self.usual_response = number.map(|number| (number, summary, encoding));
+                    (summary, encoding)
+                }
+                Err(status) => {
+                    self.http2.pool_mut().give_block(block);
+                    return self.fail(key, status, Stop::PeerFault);
+                }
+            },
+        };
+        if !self.has_room_for(&block) {
+            return self.no_room_for(key, block);
         }
-        let Some(kept) = self.hold(key, block) else { return };
-        let Some(call) = self.http2.get_mut(key) else { return };
+        self.held_headers += held_size(&block);
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let call = &mut stream.upper;
+        (call.response, call.receive_encoding) = (summary, encoding);
+        let block = common.pool.keep(block);
         if end_stream {
-            return self.end_with_trailers(key, kept, true);
+            let none = FieldBlock::new();
+            let status = read_trailers(call, block.as_deref().unwrap_or(&none), true);
+            call.trailers = block;
+            return self.end_with_trailers(key, status, true);
         }
-        call.head = Head::Held(kept);
-        self.tell_readable(key);
+        if !summary.is_grpc {
+            call.stage = Stage::Foreign;
+        }
+        (call.head, call.head_block) = (Head::Held, block);
+        if call.tell_readable(crate::http2::Side::Client) {
+            common.notice(stream);
+        }
     }
 
-    /// Keeps a received header list until it is read, within `held_headers`; past that its call ends.
-    fn hold(&mut self, key: StreamKey, block: FieldBlock) -> Option<BlockId> {
-        let size = held_size(&block);
-        if self.held_headers + size > self.settings.limits.held_headers as usize {
-            self.http2.pool_mut().give_block(block);
-            let rule = "held_headers: too many header lists wait to be read";
-            self.fail(key, Status::local(Side::Client, Code::ResourceExhausted, rule), Stop::PeerFault);
-            return None;
-        }
-        self.held_headers += size;
-        Some(self.http2.pool_mut().keep_block(block))
+    /// Whether a received header list may be kept until it is read.
+    fn has_room_for(&self, block: &FieldBlock) -> bool {
+        self.held_headers + held_size(block) <= self.settings.limits.held_headers as usize
     }
 
-    fn read_response(
-        &mut self,
-        key: StreamKey,
-        block: &FieldBlock,
-        end_stream: bool,
-        oversized: bool,
-    ) -> Result<(), Status> {
+    /// It may not, so its call ends.
+    #[cold]
+    fn no_room_for(&mut self, key: StreamKey, block: Box<FieldBlock>) {
+        self.http2.pool_mut().give_block(block);
+        let rule = "held_headers: too many header lists wait to be read";
+        self.fail(key, Status::local(Side::Client, Code::ResourceExhausted, rule), Stop::PeerFault);
+    }
+
+    fn read_response(&self, block: &FieldBlock, oversized: bool) -> Result<(HeadSummary, Encoding), Status> {
         if oversized {
             return Err(too_large_headers());
         }
@@ -134,14 +149,7 @@ impl Engine {
             Some(name) if self.settings.knows(name) => Encoding::Known,
             Some(_) => Encoding::Unknown,
         };
-        let summary = parts.summary();
-        let Some(call) = self.http2.get_mut(key) else { return Ok(()) };
-        call.response = summary;
-        call.receive_encoding = encoding;
-        if !summary.is_grpc && !end_stream {
-            call.stage = Stage::Foreign { body: Vec::new() };
-        }
-        Ok(())
+        Ok((parts.summary(), encoding))
     }
 
     /// Trailers after messages.
@@ -149,52 +157,63 @@ impl Engine {
         if oversized {
             return self.fail(key, too_large_headers(), Stop::PeerFault);
         }
-        if self.http2.get(key).is_some_and(|call| matches!(call.stage, Stage::Foreign { .. })) {
+        let Some(call) = self.http2.get(key) else { return };
+        if call.stage == Stage::Foreign {
             return self.end_foreign(key);
         }
-        let spare = self.http2.pool_mut().take_block();
-        let block = self.http2.swap_fields(spare);
-        if let Some(kept) = self.hold(key, block) {
-            self.end_with_trailers(key, kept, false);
+        let (response, number) = (call.response, self.http2.block_number());
+        let plain = HeadSummary { http_status: 200, is_grpc: true };
+        if number.is_some() && number == self.usual_trailers && response == plain {
+            return self.end_with_trailers(key, Status::ok(), false);
         }
-    }
-
-    /// The outcome that trailers stand for.
-    pub(super) fn read_trailers(&self, call: &CallState, block: BlockId, only: bool) -> Status {
-        let none = FieldBlock::new();
-        let block = self.http2.pool().block(block).unwrap_or(&none);
-        let parts = TrailersParts::parse(grpc_fields(block));
-        if only {
-            let content_type = block.fields().find(|field| field.name == b"content-type").map(|field| field.value);
-            outcome::from_trailers_only(call.response, content_type, &parts)
-        } else {
-            outcome::from_trailers(call.response, &parts)
+        let block = self.http2.take_fields();
+        if !self.has_room_for(&block) {
+            return self.no_room_for(key, block);
         }
-    }
-
-    fn end_with_trailers(&mut self, key: StreamKey, block: BlockId, only: bool) {
         let Some(call) = self.http2.get(key) else { return };
-        let status = self.read_trailers(call, block, only);
+        let status = read_trailers(call, &block, false);
+        // Nobody would see the one field of trailers that only say OK.
+        if status == Status::ok() && response == plain && block.len() == 1 {
+            self.usual_trailers = number.or(self.usual_trailers);
+            self.http2.pool_mut().give_block(block);
+            return self.end_with_trailers(key, status, false);
+        }
+        self.held_headers += held_size(&block);
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        stream.upper.trailers = common.pool.keep(block);
+        self.end_with_trailers(key, status, false);
+    }
+
+    /// The trailers that the call has been given stand for this status.
+    fn end_with_trailers(&mut self, key: StreamKey, status: Status, only: bool) {
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let all_sent = stream.is_send_ended();
+        let call = &mut stream.upper;
         let verdict = match status.code() {
             Code::Ok if call.inbox.is_inside_message() => {
                 // G-061
-                Some(Status::local(Side::Client, Code::Internal, "the response ended inside a message"))
+                Some("the response ended inside a message")
             }
-            Code::Ok if !call.kind.server_streams() && call.received == 0 => {
-                // G-081
-                let rule = "the method returns one message, and the server sent none";
-                Some(Status::local(Side::Client, CARDINALITY_VIOLATION, rule))
-            }
+            // G-081
+            Code::Ok if !call.kind.server_streams() && call.received == 0 => Some(NO_MESSAGE),
             _ => None,
         };
-        let Some(call) = self.http2.get_mut(key) else { return };
-        call.end = match verdict {
-            Some(status) => {
-                let local = LocalEnd { status, origin: Origin::Local, unprocessed: false, trailers: block };
-                End::Local(Box::new(local))
+        if verdict.is_none() && all_sent && status == Status::ok() && call.is_plain() {
+            // All is as it should be.
+            call.end = End::Trailers { only, plain: true };
+            if call.tell_readable(crate::http2::Side::Client) {
+                common.notice(stream);
             }
-            None => End::Trailers { block, only, plain: status == Status::ok() },
-        };
+            return self.tell_writable(key);
+        }
+        match verdict {
+            Some(rule) => {
+                let code = if rule == NO_MESSAGE { CARDINALITY_VIOLATION } else { Code::Internal };
+                let status = Status::local(Side::Client, code, rule);
+                call.end_here(LocalEnd { status, origin: Origin::Local, unprocessed: false });
+            }
+            None => call.end = End::Trailers { only, plain: status == Status::ok() },
+        }
         if status.code() != Code::Ok && !call.kind.server_streams() {
             // G-082: the status counts, not the message before it.
             self.drop_messages(key);
@@ -205,7 +224,7 @@ impl Engine {
     /// END_STREAM on DATA (G-052).
     pub(super) fn ended_by_data(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get(key) else { return };
-        if matches!(call.stage, Stage::Foreign { .. }) {
+        if call.stage == Stage::Foreign {
             return self.end_foreign(key);
         }
         let status = outcome::from_data_end(call.response);
@@ -216,10 +235,12 @@ impl Engine {
     /// G-048: the response is not gRPC; enough of it was seen.
     pub(super) fn end_foreign(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get(key) else { return };
-        let Stage::Foreign { body } = &call.stage else { return };
+        if call.stage != Stage::Foreign {
+            return;
+        }
         let none = FieldBlock::new();
-        let head = if let Head::Held(block) = call.head { self.http2.pool().block(block) } else { None };
-        let head = head.unwrap_or(&none);
+        let head = call.head_block.as_deref().unwrap_or(&none);
+        let body = call.rare.as_ref().map_or(&[][..], |rare| &rare.body);
         let content_type = head.fields().find(|field| field.name == b"content-type").map(|field| field.value);
         let status = outcome::not_grpc(call.response.http_status, content_type, body);
         self.fail(key, status, Stop::PeerFault);
@@ -240,8 +261,7 @@ impl Engine {
         if let Some(call) = self.http2.get_mut(key)
             && !call.has_ended()
         {
-            let local = LocalEnd { status, origin, unprocessed, trailers: BlockId::NONE };
-            call.end = End::Local(Box::new(local));
+            call.end_here(LocalEnd { status, origin, unprocessed });
         }
     }
 
@@ -311,6 +331,17 @@ impl Engine {
             }
             engine.tell_stopped(key, Stop::ConnectionLost);
         });
+    }
+}
+
+/// The outcome that trailers stand for.
+pub(super) fn read_trailers(call: &CallState, block: &FieldBlock, only: bool) -> Status {
+    let parts = TrailersParts::parse(grpc_fields(block));
+    if only {
+        let content_type = block.fields().find(|field| field.name == b"content-type").map(|field| field.value);
+        outcome::from_trailers_only(call.response, content_type, &parts)
+    } else {
+        outcome::from_trailers(call.response, &parts)
     }
 }
 

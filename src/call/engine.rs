@@ -1,23 +1,52 @@
 //! The engine of one connection: HTTP/2 below, calls above. Both roles share it.
 
-use super::inbox::Rules;
+use super::inbox::Encoding;
 use super::loan::Sample;
-use super::read::Next;
 use super::server::Reading;
-use super::state::{CallState, End, Events, Head, Stage, Stop};
+use super::state::{CallState, Events, Stage, Stop};
 use super::timers::Timers;
-use crate::buffer::chunks::{BlockId, Chunk};
+use crate::buffer::chunks::Chunk;
 use crate::config::{ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
+use crate::grpc::outcome::HeadSummary;
+use crate::grpc::timeout::{self, Precision, Timeout};
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::{self, Input, Part, Side, Step, StreamKey};
 use crate::time::Instant;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
+use core::time::Duration;
 
 /// How long a refused request may go on before it is answered all the same (G-018).
 pub(super) const REJECTION_PATIENCE: core::time::Duration = core::time::Duration::from_secs(10);
+
+/// Spells timeouts, and remembers the last: most are as long as the one before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spelling {
+    precision: Precision,
+    last: Option<(Duration, Timeout)>,
+}
+
+impl Spelling {
+    const fn new(precision: Precision) -> Self {
+        Self { precision, last: None }
+    }
+
+    #[inline]
+    pub(super) fn spell(&mut self, remaining: Duration) -> Timeout {
+        match self.last {
+            Some((last, timeout)) if last == remaining => timeout,
+            _ => {
+                let timeout = timeout::encode(remaining, self.precision);
+                self.last = Some((remaining, timeout));
+                timeout
+            }
+        }
+    }
+}
 
 /// Events of the connection itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,11 +98,16 @@ pub struct Engine {
     /// The call whose pace is measured now.
     pub(super) sample: Sample,
     /// What the application was lent by the last verb.
-    pub(super) lent_chunk: Option<Chunk>,
-    pub(super) lent_block: Option<FieldBlock>,
+    pub(super) lent_chunk: Option<Box<Chunk>>,
+    pub(super) lent_block: Option<Box<FieldBlock>>,
     pub(super) scratch: Vec<u8>,
+    /// How times are spelled.
+    pub(super) timeouts: Spelling,
     pub(super) close_at: Option<Instant>,
     pub(super) trim_at: Option<Instant>,
+    /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
+    pub(super) usual_response: Option<(NonZeroU32, HeadSummary, Encoding)>,
+    pub(super) usual_trailers: Option<NonZeroU32>,
     /// How the last request started that was read in full and went on with metadata, and what it said.
     pub(super) last_request: Option<(Start, Reading)>,
     /// A refused request was answered with a body before (G-018: later bodies are short).
@@ -101,8 +135,11 @@ impl Engine {
             lent_chunk: None,
             lent_block: None,
             scratch: Vec::new(),
+            timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
             trim_at: None,
+            usual_response: None,
+            usual_trailers: None,
             last_request: None,
             told_at_length: false,
         }
@@ -115,11 +152,20 @@ impl Engine {
         if self.lent_chunk.is_some() || self.lent_block.is_some() {
             self.take_back();
         }
-        if let Some(now) = now {
-            self.now = self.now.max(now);
-            if self.next_timeout() <= self.now {
-                self.fire();
-            }
+        // What is due at an instant was done when that came.
+        if let Some(now) = now
+            && now > self.now
+        {
+            self.now = now;
+            self.handle_timeout();
+        }
+    }
+
+    /// Does what is due by now.
+    #[inline]
+    pub(crate) fn handle_timeout(&mut self) {
+        if self.next_timeout() <= self.now {
+            self.fire();
         }
     }
 
@@ -135,6 +181,9 @@ impl Engine {
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
         loop {
+            while let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
+                self.data(stream, &mut input, len, end);
+            }
             match self.http2.receive_step(self.now, &mut input) {
                 Step::Idle => break,
                 Step::Nothing => {}
@@ -150,11 +199,8 @@ impl Engine {
                     // G-033: request trailers are a half-close; their fields say nothing in gRPC.
                     Side::Server => self.half_closed(stream),
                 },
-                Step::Data { stream, len } => self.data(stream, &mut input, len),
-                Step::End { stream } => match self.side {
-                    Side::Client => self.ended_by_data(stream),
-                    Side::Server => self.half_closed(stream),
-                },
+                Step::Data { stream, len } => self.data(stream, &mut input, len, false),
+                Step::End { stream } => self.data_ended(stream),
                 Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
                 Step::GoAway { .. } => self.go_away(),
                 Step::Closed => break,
@@ -170,110 +216,21 @@ impl Engine {
         self.settle();
     }
 
-    /// `len` octets of DATA for one call.
-    fn data(&mut self, key: StreamKey, input: &mut Input<'_>, len: usize) {
-        let now = self.now;
-        let limits = &self.settings.limits;
-        let side = self.side;
-        let Some((call, pool)) = self.http2.parts(key) else {
-            input.take(len);
-            return self.http2.consumed_late(len as u32);
-        };
-        match &mut call.stage {
-            Stage::Open if !call.end.is_local() => {
-                let rules = Rules {
-                    limit: limits.max_receive_message,
-                    encoding: call.receive_encoding,
-                    copy_below: limits.copy_below as usize,
-                    granted: call.lent > 0,
-                };
-                let before = call.inbox.complete();
-                let result = {
-                    let mut piece = input.split(len);
-                    call.inbox.receive(pool, &mut piece, len, rules).map_err(|fault| (fault, piece.as_slice().len()))
-                };
-                call.progress = now;
-                call.received = call.received.saturating_add(call.inbox.complete() - before);
-                let too_many = call.takes_one(side) && call.received > 0;
-                if before == 0 {
-                    self.credit_partial(key, 0);
-                }
-                match result {
-                    Ok(()) => self.data_received(key),
-                    Err((fault, rest)) => {
-                        // What was kept of the message's own prefix goes back with the inbox.
-                        self.http2.consumed(key, rest as u32 + crate::grpc::message::PREFIX_LEN as u32);
-                        // A second message is too many from its first octet on, so what is wrong with it does not matter.
-                        if too_many { self.too_many_messages(key) } else { self.message_fault(key, fault) }
-                    }
-                }
-            }
-            Stage::Foreign { body } => {
-                let octets = input.take(len);
-                let room = FOREIGN_BODY.saturating_sub(body.len());
-                body.extend_from_slice(octets.get(..room.min(len)).unwrap_or(octets));
-                let full = body.len() >= FOREIGN_BODY;
-                self.http2.consumed(key, len as u32);
-                if full {
-                    self.end_foreign(key);
-                }
-            }
-            Stage::Rejected { received, .. } => {
-                input.take(len);
-                *received = received.saturating_add(len as u32);
-                let enough = *received > REJECTED_BODY;
-                self.http2.consumed(key, len as u32);
-                if enough {
-                    self.answer_rejected(key);
-                }
-            }
-            _ => {
-                input.take(len);
-                self.http2.consumed(key, len as u32);
-            }
-        }
-    }
-
-    fn too_many_messages(&mut self, key: StreamKey) {
-        match self.side {
-            Side::Client => self.client_too_many_messages(key),
-            Side::Server => self.server_too_many_messages(key),
-        }
-    }
-
-    fn data_received(&mut self, key: StreamKey) {
-        let Some(call) = self.http2.get(key) else { return };
-        if call.takes_one(self.side) && call.begun() > 1 {
-            return match self.side {
-                Side::Client => self.client_too_many_messages(key),
-                Side::Server => self.check_cardinality(key),
-            };
-        }
-        // Decided at the end of a frame, so that it does not show how the frame was cut.
-        if self.http2.frame_left() == 0 {
-            self.check_loan(key, 0);
-        }
-        self.tell_readable(key);
-    }
-
     /// Raises an event of a call; each kind is queued once.
     pub(super) fn raise(&mut self, key: StreamKey, event: Events) {
-        if let Some(call) = self.http2.get_mut(key) {
-            call.events.add(event);
-            self.http2.notice(key);
+        if let Some((stream, common)) = self.http2.at(key) {
+            stream.upper.events.add(event);
+            common.notice(stream);
         }
     }
 
     /// Raises `Readable` where the application waits for it and there is something to read.
     pub(super) fn tell_readable(&mut self, key: StreamKey) {
         let side = self.side;
-        if let Some(call) = self.http2.get_mut(key)
-            && call.read_armed
-            && call.next(side) != Next::Nothing
+        if let Some((stream, common)) = self.http2.at(key)
+            && stream.upper.tell_readable(side)
         {
-            call.read_armed = false;
-            call.events.add(Events::READABLE);
-            self.http2.notice(key);
+            common.notice(stream);
         }
     }
 
@@ -304,13 +261,12 @@ impl Engine {
         if let Some(event) = self.flags.take() {
             return Some(event);
         }
-        while let Some(key) = self.http2.next_notice() {
-            let call = self.http2.get_mut(key);
-            let (event, last) = call.map_or((None, true), |call| (call.events.take(), call.events.is_empty()));
-            if last {
-                self.http2.clear_notice(key);
+        while let Some((stream, common)) = self.http2.next_noticed() {
+            let event = stream.upper.events.take();
+            let id = CallId(stream.key());
+            if stream.upper.events.is_empty() {
+                common.clear_notice(stream);
             }
-            let id = CallId(key);
             match event {
                 Some(Events::OPENED) => return Some(Event::Opened(id)),
                 Some(Events::STOPPED) => return Some(Event::Stopped(id)),
@@ -330,7 +286,7 @@ impl Engine {
     fn next_timeout(&self) -> Instant {
         let close_at = self.close_at.unwrap_or(Instant::MAX);
         let trim_at = self.trim_at.unwrap_or(Instant::MAX);
-        self.timers.next().unwrap_or(Instant::MAX).min(self.http2.next_timeout()).min(close_at).min(trim_at)
+        self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at)
     }
 
     pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {
@@ -367,8 +323,8 @@ impl Engine {
     fn call_timer(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get(key) else { return };
         let stalled_at = call.progress.saturating_add(self.settings.limits.assembly_timeout);
-        match &call.stage {
-            Stage::Rejected { .. } => self.answer_rejected(key),
+        match call.stage {
+            Stage::Rejected => self.answer_rejected(key),
             Stage::Finished if call.deadline <= self.now => {
                 self.http2.reset(key, crate::frame::ErrorCode::CANCEL);
                 self.drop_call(key);
@@ -421,26 +377,30 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
-        self.return_growth(key);
-        let Some((call, pool)) = self.http2.parts(key) else { return };
-        let (lent, credit) = (call.lent, call.inbox.clear(pool) - call.credited);
-        let mut blocks = [call.own_head, call.content_type, call.own_trailers, BlockId::NONE, BlockId::NONE];
-        if let Head::Held(block) = call.head {
-            self.held_headers -= pool.block(block).map_or(0, held_size);
-            blocks[3] = block;
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let call = &mut stream.upper;
+        self.grown_octets -= core::mem::take(&mut call.grown);
+        let lent = call.lent;
+        if call.inbox.holds_any() {
+            let credit = call.inbox.clear(&mut common.pool) - call.credited;
+            common.consumed_late(credit);
         }
-        match &call.end {
-            End::Trailers { block, .. } => blocks[4] = *block,
-            End::Local(local) => blocks[4] = local.trailers,
-            _ => {}
+        if let Some(block) = call.head_block.take() {
+            self.held_headers -= held_size(&block);
+            common.pool.give_block(block);
         }
-        self.held_headers -= pool.block(blocks[4]).map_or(0, held_size);
-        for block in blocks {
-            pool.drop_block(block);
+        if let Some(block) = call.trailers.take() {
+            if self.side == Side::Client {
+                self.held_headers -= held_size(&block);
+            }
+            common.pool.give_block(block);
         }
+        common.pool.give_kept(call.own_head.take());
+        common.pool.give_kept(call.content_type.take());
         self.http2.forget(key);
-        self.http2.consumed_late(credit);
-        self.return_loan(lent);
+        if lent > 0 || !self.loan_queue.is_empty() {
+            self.return_loan(lent);
+        }
         self.tell_available();
         self.tell_room();
         if self.http2.streams() == 0 {
@@ -486,7 +446,14 @@ impl Engine {
     }
 
     pub(crate) fn heap_size(&self) -> usize {
-        self.http2.heap_size()
+        let mut calls = 0;
+        let mut next = self.http2.stream_from(0);
+        while let Some(key) = next {
+            next = self.http2.stream_from(key.index() + 1);
+            calls += self.http2.get(key).map_or(0, CallState::heap_size);
+        }
+        calls
+            + self.http2.heap_size()
             + self.timers.heap_size()
             + (self.loan_queue.capacity() + self.total_queue.capacity()) * size_of::<StreamKey>()
             + self.scratch.capacity()
@@ -497,16 +464,4 @@ impl Engine {
 /// are is bounded otherwise.
 pub(super) fn held_size(block: &FieldBlock) -> usize {
     block.list_size().saturating_sub(ORDINARY_HEADERS)
-}
-
-/// Octets of a foreign response that go into the status message (G-048).
-const FOREIGN_BODY: usize = 256;
-
-/// Octets of a refused request that are read before it is answered (G-018).
-const REJECTED_BODY: u32 = 64 * 1024;
-
-impl End {
-    fn is_local(&self) -> bool {
-        matches!(self, Self::Local(_))
-    }
 }

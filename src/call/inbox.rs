@@ -1,8 +1,9 @@
 //! Received messages of one call, on their way from DATA to the application.
 
-use crate::buffer::chunks::{Chunk, Pool, Queue};
+use crate::buffer::chunks::{Chunk, Octets, Pool, Queue};
 use crate::grpc::message::{InvalidFlag, PREFIX_LEN, Prefix};
 use crate::http2::Input;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
@@ -73,6 +74,11 @@ impl Inbox {
     pub(super) const EMPTY: Self =
         Self { queue: Queue::EMPTY, complete: 0, prefix: [0; PREFIX_LEN], prefix_len: 0, missing: 0 };
 
+    /// Whether any octets are held.
+    pub(super) fn holds_any(&self) -> bool {
+        self.prefix_len > 0 || !self.queue.is_empty()
+    }
+
     /// Whole messages that were not taken.
     pub(super) fn complete(&self) -> u32 {
         self.complete
@@ -113,6 +119,15 @@ impl Inbox {
     ) -> Result<(), MessageFault> {
         let mut left = len;
         while left > 0 {
+            if !self.is_inside_message() {
+                let octets = input.as_slice();
+                let run = self.whole_messages(octets.get(..left).unwrap_or(octets), pool, rules);
+                if run > 0 {
+                    left -= run;
+                    input.take(run);
+                    continue;
+                }
+            }
             if self.missing > 0 {
                 let piece = input.take(left.min(self.missing as usize));
                 self.append(pool, piece, rules.granted);
@@ -130,6 +145,38 @@ impl Inbox {
             }
         }
         Ok(())
+    }
+
+    /// Takes the small messages that lie whole and sound at the front of `octets`, as many as share a buffer, in one copy; returns
+    /// the octets taken.
+    #[inline]
+    fn whole_messages(&mut self, octets: &[u8], pool: &mut Pool, rules: Rules) -> usize {
+        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
+        let before = self.queue.last_copied_len(pool);
+        let (mut run, mut count) = (0, 0);
+        // The first decides which buffer it is, then what that has room for.
+        let mut room = SHARED_BUFFER;
+        while let Some(prefix) = octets.get(run..).and_then(|rest| rest.first_chunk::<PREFIX_LEN>()) {
+            let Ok(Prefix { compressed, length }) = Prefix::parse(*prefix) else { break };
+            let end = run + PREFIX_LEN + length as usize;
+            if count == 0 && before.is_some_and(|held| held + end <= SHARED_BUFFER) {
+                room -= before.unwrap_or(0);
+            }
+            if length >= most || end > room || end > octets.len() || (compressed && rules.encoding != Encoding::Known) {
+                break;
+            }
+            (run, count) = (end, count + 1);
+        }
+        let Some(run_octets) = octets.get(..run).filter(|run| !run.is_empty()) else { return 0 };
+        self.queue.write(pool, SHARED_BUFFER + 1 - run, run, |buffer| {
+            if buffer.capacity() - buffer.len() < run {
+                // As [`Inbox::append`] does: the memory bound counts on it.
+                buffer.reserve_exact(run.max(buffer.len() / 4));
+            }
+            buffer.extend_from_slice(run_octets);
+        });
+        self.complete += count;
+        run
     }
 
     /// A prefix is complete: judges it, before any of the payload is kept, and makes room. Returns the octets taken.
@@ -155,7 +202,7 @@ impl Inbox {
             && payload <= left
             && let Some(bytes) = input.take_shared(payload)
         {
-            self.queue.push(pool, Chunk::Shared(bytes, WHOLE_MESSAGE | u8::from(compressed)));
+            self.queue.push_shared(pool, bytes, WHOLE_MESSAGE | u8::from(compressed));
             self.complete += 1;
             return Ok(payload);
         }
@@ -187,34 +234,35 @@ impl Inbox {
     }
 
     /// Takes the first whole message. A chunk that is used up is put into `lent`.
-    pub(super) fn take<'a>(&mut self, pool: &'a mut Pool, lent: &'a mut Option<Chunk>) -> Option<Payload<'a>> {
+    pub(super) fn take<'a>(&'a mut self, pool: &mut Pool, lent: &'a mut Option<Box<Chunk>>) -> Option<Payload<'a>> {
         if self.complete == 0 {
             return None;
         }
-        let (front, mark) = self.queue.front(pool)?;
         self.complete -= 1;
-        if mark & WHOLE_MESSAGE != 0 {
+        let Some((buffer, taken)) = self.queue.front_copied() else {
+            // One message, and all of it.
+            let (front, mark) = self.queue.front()?;
             let len = front.len();
             *lent = self.queue.advance(pool, len);
             let chunk = lent.as_mut()?;
             return Some(Payload { place: Place::Chunk(chunk, 0..len), compressed: mark & 1 != 0 });
-        }
-        let prefix = Prefix::parse(*front.first_chunk()?).ok()?;
-        let len = prefix.length as usize;
-        *lent = self.queue.advance(pool, PREFIX_LEN + len);
-        let place = match lent {
-            Some(chunk) => {
-                let end = chunk.octets().len();
-                Place::Chunk(chunk, end.saturating_sub(len)..end)
-            }
-            None => Place::Buffer(self.queue.behind(pool, len)),
+        };
+        let prefix = Prefix::parse(*buffer.get(taken..)?.first_chunk()?).ok()?;
+        let start = taken + PREFIX_LEN;
+        let end = start + prefix.length as usize;
+        let place = if end < buffer.len() {
+            self.queue.advance(pool, end - taken);
+            Place::Buffer(self.queue.front_copied()?.0.get(start..end)?)
+        } else {
+            *lent = self.queue.advance(pool, end - taken);
+            Place::Chunk(lent.as_mut()?, start..end)
         };
         Some(Payload { place, compressed: prefix.compressed })
     }
 
     /// Octets that the next [`Inbox::take`] gives back to the peer's windows: prefix and payload.
-    pub(super) fn next_credit(&self, pool: &Pool) -> u32 {
-        match self.queue.front(pool) {
+    pub(super) fn next_credit(&self) -> u32 {
+        match self.queue.front() {
             Some((front, mark)) if mark & WHOLE_MESSAGE != 0 => (front.len() + PREFIX_LEN) as u32,
             Some((front, _)) => {
                 let length = |octets: &[u8; PREFIX_LEN]| Prefix::parse(*octets).map_or(0, |prefix| prefix.length);
@@ -222,6 +270,11 @@ impl Inbox {
             }
             None => 0,
         }
+    }
+
+    /// Bytes of heap behind the first chunk, which no pool counts.
+    pub(super) fn heap_size(&self) -> usize {
+        self.queue.heap_size()
     }
 
     /// Octets held, as they left the window, counted one message after the other.
@@ -245,7 +298,7 @@ impl Inbox {
     /// Drops all messages, whole or not; returns the octets to give back.
     pub(super) fn clear(&mut self, pool: &mut Pool) -> u32 {
         let mut credit = u32::from(self.prefix_len);
-        while let Some((front, mark)) = self.queue.front(pool) {
+        while let Some((front, mark)) = self.queue.front() {
             let len = front.len();
             credit += len as u32 + if mark & WHOLE_MESSAGE != 0 { PREFIX_LEN as u32 } else { 0 };
             if let Some(chunk) = self.queue.advance(pool, len) {
@@ -281,8 +334,8 @@ impl Payload<'_> {
     /// The payload as memory of the caller's own: shared where it is at least 4 KiB, copied where it is smaller.
     pub fn into_bytes(self) -> Bytes {
         match self.place {
-            Place::Chunk(Chunk::Shared(bytes, _), range) => bytes.slice(range),
-            Place::Chunk(Chunk::Copied(buffer), range) if range.len() >= SHARED_BUFFER => {
+            Place::Chunk(Chunk { octets: Octets::Shared(bytes, _), .. }, range) => bytes.slice(range),
+            Place::Chunk(Chunk { octets: Octets::Copied(buffer), .. }, range) if range.len() >= SHARED_BUFFER => {
                 Bytes::from(core::mem::take(buffer)).slice(range)
             }
             place => Bytes::copy_from_slice(place.octets()),
@@ -328,7 +381,7 @@ mod tests {
     fn drain(inbox: &mut Inbox, pool: &mut Pool) -> (Vec<(Vec<u8>, bool)>, u32) {
         let (mut all, mut credit) = (Vec::new(), 0);
         loop {
-            let next = inbox.next_credit(pool);
+            let next = inbox.next_credit();
             let mut lent = None;
             let Some(payload) = inbox.take(pool, &mut lent) else { return (all, credit) };
             credit += next;
@@ -389,7 +442,7 @@ mod tests {
             inbox.receive(&mut pool, &mut Input::slice(&wire), wire.len(), RULES).unwrap();
             let mut credit = 0;
             for _ in 0..take {
-                let (next, mut lent) = (inbox.next_credit(&pool), None);
+                let (next, mut lent) = (inbox.next_credit(), None);
                 if inbox.take(&mut pool, &mut lent).is_some() {
                     credit += next;
                 }

@@ -15,13 +15,40 @@ use crate::grpc::{Code, Status};
 use crate::http2::StreamKey;
 use crate::time::Instant;
 use alloc::format;
+use core::time::Duration;
 
-/// How much the reader of one call takes, and since when.
+/// How much the reader of one call takes, and since when. One call at a time is measured, for a round trip at least; then the
+/// next that reads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sample {
     key: Option<StreamKey>,
-    since: Instant,
     octets: u32,
+    since: Instant,
+    /// A round trip later.
+    complete: Instant,
+    /// When another call may take its place, because this one's reader takes no more.
+    stale: Instant,
+}
+
+impl Sample {
+    /// Counts what the reader of a call takes; says whether that call has now been measured for long enough.
+    #[inline]
+    pub(super) fn count(&mut self, key: StreamKey, octets: u32, now: Instant, round_trip: Duration) -> bool {
+        if self.key == Some(key) {
+            self.octets = self.octets.saturating_add(octets);
+            return now >= self.complete;
+        }
+        if now >= self.stale {
+            *self = Self::begin(key, now, round_trip);
+        }
+        false
+    }
+
+    #[cold]
+    fn begin(key: StreamKey, since: Instant, round_trip: Duration) -> Self {
+        let complete = since.saturating_add(round_trip);
+        Self { key: Some(key), octets: 0, since, complete, stale: complete.saturating_add(round_trip) }
+    }
 }
 
 impl Engine {
@@ -115,32 +142,17 @@ impl Engine {
         }
     }
 
-    /// Counts what a reader took. One call at a time is measured, for a round trip at least; then the next that reads.
-    pub(super) fn sample(&mut self, key: StreamKey, octets: u32) {
-        let round_trip = self.http2.round_trip();
-        if round_trip.is_zero() {
-            return;
-        }
-        let sample = &mut self.sample;
-        if sample.key == Some(key) {
-            sample.octets = sample.octets.saturating_add(octets);
-        } else if sample.key.is_none() || self.now.saturating_since(sample.since) >= 2 * round_trip {
-            *sample = Sample { key: Some(key), since: self.now, octets: 0 };
-        }
-    }
-
     /// Whether a call has taken more than half of its window in the time that an octet of window needs to the peer and back:
-    /// then the window may be what holds it up, since a line that carries more needs a larger one.
+    /// then the window may be what holds it up, since a line that carries more needs a larger one. Ends the call's sample if
+    /// it is complete.
     fn fills_its_window(&mut self, key: StreamKey, window: u32) -> bool {
-        let round_trip = self.http2.round_trip();
-        let Sample { key: measured, since, octets } = self.sample;
-        let elapsed = self.now.saturating_since(since);
-        if measured != Some(key) || elapsed < round_trip {
+        if self.sample.key != Some(key) || self.now < self.sample.complete {
             return false;
         }
-        self.sample = Sample { key: None, since: self.now, octets: 0 };
+        let Sample { octets, since, .. } = core::mem::take(&mut self.sample);
+        let elapsed = self.now.saturating_since(since);
         // octets / elapsed > window / 2 / round trip, in whole numbers
-        2 * u128::from(octets) * round_trip.as_nanos() > u128::from(window) * elapsed.as_nanos()
+        2 * u128::from(octets) * self.http2.round_trip().as_nanos() > u128::from(window) * elapsed.as_nanos()
     }
 
     /// Doubles the window of a call whose reader keeps up, out of a budget of the connection, where its peer has run into it
@@ -152,12 +164,11 @@ impl Engine {
         let window = limits.call_window + call.grown;
         let step =
             window.min(limits.max_call_window.saturating_sub(window)).min(limits.window_growth - self.grown_octets);
-        if step == 0 || call.lent > 0 {
-            return;
-        }
+        let borrows = call.lent > 0;
         // Less than the two frames that are on their way while credit travels.
         let ran_into_it = self.http2.announced_window(key) < i64::from(window / 4);
-        if !(self.fills_its_window(key, window) || ran_into_it) || !self.http2.widen(key, step) {
+        let held_up = self.fills_its_window(key, window) || ran_into_it;
+        if step == 0 || borrows || !held_up || !self.http2.widen(key, step) {
             return;
         }
         if let Some(call) = self.http2.get_mut(key) {
@@ -173,13 +184,8 @@ impl Engine {
         }
     }
 
-    /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
     fn correct_credit(&mut self, should: u32, is: u32) {
-        if should >= is {
-            self.http2.consumed_late(should - is);
-        } else {
-            self.http2.withhold(is - should);
-        }
+        self.http2.common_mut().correct_credit(should, is);
     }
 
     /// Sees to it that the message which the reader waits for does not count for the connection while it is not whole.
@@ -189,7 +195,7 @@ impl Engine {
         let should = match call.inbox.complete() {
             complete if complete <= taking => call.inbox.partial(),
             // Nobody can read it before more arrives (G-081, G-084), so nobody could make room for that.
-            1 if !call.may_deliver(self.side) => call.inbox.next_credit(self.http2.pool()),
+            1 if !call.may_deliver(self.side) => call.inbox.next_credit(),
             _ => call.lent,
         };
         let Some(call) = self.http2.get_mut(key) else { return };

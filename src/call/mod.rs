@@ -4,6 +4,7 @@
 #[cfg(feature = "testing")]
 mod audit;
 mod client;
+mod data;
 mod engine;
 mod handle;
 mod inbox;

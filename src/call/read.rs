@@ -1,5 +1,6 @@
 //! Reading: what comes next, in the order of the wire (L-16).
 
+use super::client::read_trailers;
 use super::engine::{Engine, held_size};
 use super::inbox::Payload;
 use super::state::{CallState, End, Head, LocalEnd, Stage, Stop};
@@ -65,27 +66,55 @@ impl Engine {
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
-        let mut block = FieldBlock::new();
-        let mut deadline = None;
-        if let Some((call, pool)) = self.http2.parts(key) {
-            deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
-            if let Head::Held(id) = call.head {
-                block = pool.take_kept(id);
-            }
-            call.head = Head::Read;
-        }
-        self.held_headers -= held_size(&block);
-        (self.lent_block.insert(block), deadline)
+        let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
+        call.head = Head::Read;
+        let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
+        self.lent_block = call.head_block.take();
+        let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
+        self.held_headers -= held_size(block);
+        (block, deadline)
     }
 
     /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows.
+    #[inline]
     pub(crate) fn take_message(&mut self, key: StreamKey) -> Option<Payload<'_>> {
-        let (call, pool) = self.http2.parts(key)?;
-        let credit = call.inbox.next_credit(pool);
+        if !self.give_credit(key) {
+            self.make_room(key);
+        }
+        let (stream, common) = self.http2.at(key)?;
+        stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)
+    }
+
+    /// The octets of the message about to be taken go back to the windows, if that is all there is to do: no loan, nothing
+    /// arriving that could want one, and no reason to widen the window.
+    #[inline]
+    fn give_credit(&mut self, key: StreamKey) -> bool {
+        let limits = &self.settings.limits;
+        let round_trip = self.http2.round_trip();
+        let Some((stream, common)) = self.http2.at(key) else { return true };
+        let announced = stream.announced_window();
+        let grows = !round_trip.is_zero() && !stream.is_receive_ended();
+        let call = &mut stream.upper;
+        let window = limits.call_window + call.grown;
+        let credit = call.inbox.next_credit();
+        let measured = grows && window < limits.max_call_window && self.sample.count(key, credit, self.now, round_trip);
+        let may_widen = call.inbox.complete() == 1 && (measured || announced < i64::from(window / 4));
+        if may_widen || !call.is_plain() || call.credited > credit {
+            return false;
+        }
+        common.withhold(core::mem::take(&mut call.credited));
+        common.consumed(stream, credit);
+        true
+    }
+
+    /// What the message about to be taken gives back, to its loan and to the windows.
+    #[inline(never)]
+    fn make_room(&mut self, key: StreamKey) {
+        let Some(call) = self.http2.get(key) else { return };
+        let credit = call.inbox.next_credit();
         let arriving = call.inbox.missing() > 0;
         let keeps_up = call.inbox.complete() == 1;
         self.consumed(key, credit);
-        self.sample(key, credit);
         if keeps_up {
             self.widen(key);
         }
@@ -94,8 +123,6 @@ impl Engine {
             self.check_loan(key, 1);
         }
         self.credit_partial(key, 1);
-        let (call, pool) = self.http2.parts(key)?;
-        call.inbox.take(pool, &mut self.lent_chunk)
     }
 
     /// Takes the end of a server's call: the client's half-close.
@@ -107,34 +134,36 @@ impl Engine {
 
     /// Takes a client's outcome; the call is let go, its trailers are lent.
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
-        let local = match self.http2.get_mut(key).map(|call| core::mem::replace(&mut call.end, End::Read)) {
-            Some(End::Local(local)) => *local,
-            Some(End::Trailers { block, only, plain }) => {
-                let read = |call| if plain { Status::ok() } else { self.read_trailers(call, block, only) };
-                let status = self.http2.get(key).map_or(Status::from(Code::Unknown), read);
-                LocalEnd { status, origin: Origin::Peer, unprocessed: false, trailers: block }
+        let mut local = LocalEnd { status: Status::from(Code::Unknown), origin: Origin::Local, unprocessed: false };
+        let mut block = None;
+        if let Some(call) = self.http2.get_mut(key) {
+            block = call.trailers.take();
+            let fields = block.as_deref().unwrap_or(&NO_FIELDS);
+            self.held_headers -= held_size(fields);
+            let end = core::mem::replace(&mut call.end, End::Read);
+            if let End::Trailers { only, plain } = end {
+                local.status = if plain { Status::ok() } else { read_trailers(call, fields, only) };
+                local.origin = Origin::Peer;
+            } else if let Some(made_here) = call.rare.as_mut().and_then(|rare| rare.local.take()) {
+                local = made_here;
             }
-            _ => LocalEnd {
-                status: Status::from(Code::Unknown),
-                origin: Origin::Local,
-                unprocessed: false,
-                trailers: crate::buffer::chunks::BlockId::NONE,
-            },
-        };
-        let block = self.http2.pool_mut().take_kept(local.trailers);
-        self.held_headers -= held_size(&block);
+        }
         self.drop_call(key);
-        let trailers = self.lent_block.insert(block);
+        self.lent_block = block;
+        let trailers = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         Ended { status: local.status, origin: local.origin, unprocessed: local.unprocessed, trailers }
     }
 }
 
+/// What is lent where no fields came.
+static NO_FIELDS: FieldBlock = FieldBlock::new();
+
 impl CallState {
     /// What the next read would give.
     pub(super) fn next(&self, side: Side) -> Next {
-        match (self.head, &self.stage) {
-            (_, Stage::Rejected { .. } | Stage::Finished | Stage::Foreign { .. }) => return Next::Nothing,
-            (Head::Held(_), _) => return Next::Head,
+        match (self.head, self.stage) {
+            (_, Stage::Rejected | Stage::Finished | Stage::Foreign) => return Next::Nothing,
+            (Head::Held, _) => return Next::Head,
             _ => {}
         }
         if self.inbox.complete() > 0 {

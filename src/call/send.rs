@@ -2,29 +2,68 @@
 
 use super::client::deadline_exceeded;
 use super::engine::Engine;
-use super::state::{Sending, Stop};
+use super::state::{CallState, Coding, Sending, Stop};
+use crate::config::Limits;
 use crate::error::{Misuse, SendError};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::message::{Message, PREFIX_LEN, Prefix};
 use crate::grpc::reserved::Block;
 use crate::grpc::{self, Metadata, Status};
-use crate::http2::{Origin, Side, StreamKey};
+use crate::http2::{Common, Origin, Side, Stream, StreamKey};
 use alloc::vec::Vec;
-use bytes::Bytes;
 
-/// What goes into the queue: octets in a buffer of the pool, or memory of the caller's.
-enum Body {
-    Pooled(Vec<u8>),
-    Shared(Bytes),
+/// What the buffer for messages under way may keep, in octets.
+const MOST_SCRATCH: usize = 8 * 1024;
+
+/// Whether a message could be queued on this call at all, whatever its size.
+#[inline]
+fn check_send(side: Side, stream: &Stream<CallState>, compressed: bool) -> Result<(), SendError<()>> {
+    let call = &stream.upper;
+    let over = side == Side::Client && call.has_ended();
+    if !call.is_open() || over || stream.is_closed() {
+        return Err(SendError::Ended(()));
+    }
+    if matches!(call.sending, Sending::Closed | Sending::TrailersOnly) {
+        return Err(Misuse::HalfClosed.into());
+    }
+    if compressed && !call.may_send_compressed {
+        return Err(Misuse::CompressedWithoutEncoding.into());
+    }
+    if side == Side::Server && call.kind_known && !call.kind.server_streams() && call.sent > 0 {
+        return Err(Misuse::TooManyMessages.into());
+    }
+    Ok(())
 }
 
-impl Body {
-    fn len(&self) -> usize {
-        match self {
-            Self::Pooled(buffer) => buffer.len(),
-            Self::Shared(bytes) => bytes.len(),
+/// The longest message that may be sent, in octets.
+fn max_send(limits: &Limits) -> usize {
+    limits.max_send_message.unwrap_or(u32::MAX) as usize
+}
+
+/// Whether `octets` more, with their prefix, fit both what the call and what the connection may have queued.
+#[inline]
+fn has_room(limits: &Limits, stream: &Stream<CallState>, common: &Common, octets: usize) -> bool {
+    let with = octets.saturating_add(PREFIX_LEN);
+    stream.queued().saturating_add(with) <= limits.send_queue_per_call as usize
+        && common.queued().saturating_add(with) <= limits.send_queue_per_connection as usize
+}
+
+/// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response (G-039).
+#[inline]
+fn message_queued(side: Side, stream: &mut Stream<CallState>, common: &mut Common) {
+    let call = &mut stream.upper;
+    call.sent = call.sent.saturating_add(1);
+    match side {
+        Side::Client if !call.kind.client_streams() => {
+            call.sending = Sending::Closed;
+            common.end(stream, false);
         }
+        Side::Server if call.sending == Sending::NoHead => {
+            call.sending = Sending::Messages;
+            common.begin(stream);
+        }
+        _ => {}
     }
 }
 
@@ -38,29 +77,7 @@ impl Engine {
 
     /// Whether a message could be queued on this call at all, whatever its size.
     pub(super) fn check_send(&self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
-        let Some(call) = self.http2.get(key) else { return Err(SendError::Ended(())) };
-        let over = self.side == Side::Client && call.has_ended();
-        if !call.is_open() || over || self.http2.is_closed(key) {
-            return Err(SendError::Ended(()));
-        }
-        if matches!(call.sending, Sending::Closed | Sending::TrailersOnly) {
-            return Err(Misuse::HalfClosed.into());
-        }
-        if compressed && !call.may_send_compressed {
-            return Err(Misuse::CompressedWithoutEncoding.into());
-        }
-        if self.side == Side::Server && call.kind_known && !call.kind.server_streams() && call.sent > 0 {
-            return Err(Misuse::TooManyMessages.into());
-        }
-        Ok(())
-    }
-
-    /// Whether `octets` more fit the queues; an empty one takes one message of any size.
-    fn has_room(&self, key: StreamKey, octets: usize) -> bool {
-        let limits = &self.settings.limits;
-        let queued = self.http2.queued(key);
-        queued == 0
-            || (queued.saturating_add(octets) <= limits.send_queue_per_call as usize && self.has_room_in_all(octets))
+        self.http2.stream(key).map_or(Err(SendError::Ended(())), |stream| check_send(self.side, stream, compressed))
     }
 
     fn has_room_in_all(&self, octets: usize) -> bool {
@@ -107,26 +124,25 @@ impl Engine {
         }
     }
 
-    fn fits(&self, octets: usize) -> bool {
-        let limit = self.settings.limits.max_send_message.unwrap_or(u32::MAX);
-        u32::try_from(octets).is_ok_and(|octets| octets <= limit)
-    }
-
     pub(crate) fn send(&mut self, key: StreamKey, message: Message) -> Result<(), SendError<Message>> {
-        if let Err(error) = self.check_send(key, message.compressed) {
+        let octets = message.data.len();
+        if let Err(error) = self.admit(key, octets, message.compressed) {
             return Err(error.map(|()| message));
         }
-        if !self.fits(message.data.len()) {
-            return Err(SendError::TooLarge(message));
+        let prefix = Prefix { compressed: message.compressed, length: octets as u32 }.encode();
+        let by_reference = octets >= self.settings.limits.copy_below as usize;
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(message)) };
+        if by_reference {
+            common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
+            common.send_shared(stream, message.data);
+        } else {
+            common.send_pair(stream, &prefix, &message.data);
         }
-        if !self.has_room(key, message.data.len().saturating_add(PREFIX_LEN)) {
-            self.refuse(key, message.data.len().saturating_add(PREFIX_LEN));
-            return Err(SendError::Full(message));
-        }
-        self.queue(key, Body::Shared(message.data), message.compressed);
+        message_queued(self.side, stream, common);
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn send_with(
         &mut self,
         key: StreamKey,
@@ -134,61 +150,78 @@ impl Engine {
         compressed: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        self.check_send(key, compressed)?;
-        if !self.fits(size_hint) {
-            return Err(SendError::TooLarge(()));
+        let limits = &self.settings.limits;
+        let copy_below = limits.copy_below as usize;
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
+        let usual = size_hint < copy_below && has_room(limits, stream, common, size_hint);
+        if !usual || check_send(self.side, stream, compressed).is_err() {
+            return self.send_unusual(key, size_hint, compressed, encode);
         }
-        if !self.has_room(key, size_hint.saturating_add(PREFIX_LEN)) {
-            self.refuse(key, size_hint.saturating_add(PREFIX_LEN));
-            return Err(SendError::Full(()));
+        self.scratch.clear();
+        encode(&mut self.scratch);
+        let octets = self.scratch.len();
+        if octets >= copy_below || self.scratch.capacity() > MOST_SCRATCH || octets > max_send(limits) {
+            return self.queue_scratch(key, compressed);
         }
-        let mut buffer = self.http2.pool_mut().take_buffer(size_hint);
-        encode(&mut buffer);
-        if !self.fits(buffer.len()) {
-            self.http2.pool_mut().give_buffer(buffer);
-            return Err(SendError::TooLarge(()));
-        }
-        self.queue(key, Body::Pooled(buffer), compressed);
+        let prefix = Prefix { compressed, length: octets as u32 }.encode();
+        common.send_pair(stream, &prefix, &self.scratch);
+        message_queued(self.side, stream, common);
         Ok(())
     }
 
-    fn queue(&mut self, key: StreamKey, body: Body, compressed: bool) {
-        let prefix = Prefix { compressed, length: body.len() as u32 }.encode();
-        match body {
-            Body::Shared(bytes) if bytes.len() >= self.settings.limits.copy_below as usize => {
-                self.http2.send(key, |buffer| buffer.extend_from_slice(&prefix));
-                self.http2.send_shared(key, bytes);
-            }
-            Body::Shared(bytes) => self.http2.send(key, |buffer| {
-                buffer.extend_from_slice(&prefix);
-                buffer.extend_from_slice(&bytes);
-            }),
-            Body::Pooled(message) if message.len() >= self.settings.limits.copy_below as usize => {
-                self.http2.send(key, |buffer| buffer.extend_from_slice(&prefix));
-                self.http2.send_buffer(key, message);
-            }
-            Body::Pooled(message) => {
-                self.http2.send(key, |buffer| {
-                    buffer.extend_from_slice(&prefix);
-                    buffer.extend_from_slice(&message);
-                });
-                self.http2.pool_mut().give_buffer(message);
-            }
+    /// As [`Engine::send_with`], for a message that is large, or that is refused.
+    #[inline(never)]
+    fn send_unusual(
+        &mut self,
+        key: StreamKey,
+        size_hint: usize,
+        compressed: bool,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), SendError<()>> {
+        self.admit(key, size_hint, compressed)?;
+        let buffer = self.http2.pool_mut().take_buffer(size_hint);
+        self.http2.pool_mut().give_buffer(core::mem::replace(&mut self.scratch, buffer));
+        encode(&mut self.scratch);
+        self.queue_scratch(key, compressed)
+    }
+
+    /// Queues the message that lies in `scratch`: a small one behind its prefix, a large one as the buffer it is in.
+    #[inline(never)]
+    fn queue_scratch(&mut self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
+        let limits = &self.settings.limits;
+        let octets = self.scratch.len();
+        let prefix = Prefix { compressed, length: octets as u32 }.encode();
+        let scratch = core::mem::take(&mut self.scratch);
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
+        if octets > max_send(limits) {
+            common.pool.give_buffer(scratch);
+            return Err(SendError::TooLarge(()));
         }
-        let Some(call) = self.http2.get_mut(key) else { return };
-        call.sent = call.sent.saturating_add(1);
-        match self.side {
-            // G-076: the only message ends our half.
-            Side::Client if !call.kind.client_streams() => {
-                call.sending = Sending::Closed;
-                self.http2.end(key, false);
-            }
-            Side::Server if call.sending == Sending::NoHead => {
-                call.sending = Sending::Messages;
-                self.http2.begin(key);
-            }
-            _ => {}
+        if octets < limits.copy_below as usize {
+            common.send_pair(stream, &prefix, &scratch);
+            common.pool.give_buffer(scratch);
+        } else {
+            common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
+            common.send_buffer(stream, scratch);
         }
+        message_queued(self.side, stream, common);
+        Ok(())
+    }
+
+    /// Whether a message of so many octets may be queued now.
+    fn admit(&mut self, key: StreamKey, octets: usize, compressed: bool) -> Result<(), SendError<()>> {
+        let limits = &self.settings.limits;
+        let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
+        check_send(self.side, stream, compressed)?;
+        if octets > max_send(limits) {
+            return Err(SendError::TooLarge(()));
+        }
+        // An empty queue takes one message of any size.
+        if stream.queued() > 0 && !has_room(limits, stream, common, octets) {
+            self.refuse(key, octets.saturating_add(PREFIX_LEN));
+            return Err(SendError::Full(()));
+        }
+        Ok(())
     }
 
     pub(crate) fn half_close(&mut self, key: StreamKey) -> Result<(), Misuse> {
@@ -217,7 +250,7 @@ impl Engine {
         let pool = self.http2.pool_mut();
         let mut block = pool.take_block();
         metadata.fields(Block::Response).for_each(|field| block.push(crate::config::wire_field(field)));
-        let block = pool.keep_block(block);
+        let block = pool.keep(block);
         if let Some(call) = self.http2.get_mut(key) {
             (call.own_head, call.sending) = (block, Sending::Messages);
         }
@@ -237,7 +270,7 @@ impl Engine {
             return Err(Misuse::HeadSent);
         }
         let place = place.filter(|place| call.accepted & (1 << place) != 0).ok_or(Misuse::EncodingNotAccepted)?;
-        call.own_encoding = Some(place);
+        call.own_encoding = Coding::at(place);
         call.may_send_compressed = true;
         Ok(())
     }

@@ -4,7 +4,6 @@ use super::client::grpc_fields;
 use super::engine::{Engine, REJECTION_PATIENCE, held_size};
 use super::inbox::Encoding;
 use super::state::{CallState, End, Events, Head, Sending, Stage, Stop};
-use crate::buffer::chunks::BlockId;
 use crate::config::Settings;
 use crate::error::Misuse;
 use crate::frame::ErrorCode;
@@ -55,12 +54,28 @@ impl Reading {
     }
 }
 
+const TOO_MANY: &str = "the method takes one message, and the client sent more";
+
+impl CallState {
+    /// The rule that the messages of a server's call break, as far as they have arrived.
+    fn wrong_cardinality(&self) -> Option<&'static str> {
+        if !self.is_open() || !self.kind_known || self.kind.client_streams() {
+            return None;
+        }
+        match (self.received, self.end) {
+            (0, End::HalfClosed) => Some("the method takes one message, and the client sent none"),
+            (0, _) => None,
+            (1, _) if self.inbox.missing() == 0 => None,
+            _ => Some(TOO_MANY),
+        }
+    }
+}
+
 impl Engine {
     /// A client opened a stream.
     pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
         self.trim_at = None;
-        let spare = self.http2.pool_mut().take_block();
-        let block = self.http2.swap_fields(spare);
+        let block = self.http2.take_fields();
         if self.held_headers + held_size(&block) > self.settings.limits.held_headers as usize {
             // Nothing of it was processed, so the client may try again (G-155).
             self.http2.refuse_stream(self.now, key);
@@ -76,31 +91,30 @@ impl Engine {
         };
         let deadline = reading.timeout.map(|timeout| self.now.saturating_add(timeout));
         let content_type = if reading.plain_content_type {
-            BlockId::NONE
+            None
         } else {
             let pool = self.http2.pool_mut();
             let mut echo = pool.take_block();
             block.fields().filter(|field| field.name == b"content-type").take(1).for_each(|field| echo.push(field));
-            pool.keep_block(echo)
+            pool.keep(echo)
         };
         self.held_headers += held_size(&block);
-        let head = Head::Held(self.http2.pool_mut().keep_block(block));
-        if let Some(call) = self.http2.get_mut(key) {
-            call.head = head;
-            call.accepted = reading.accepted;
-            call.receive_encoding = reading.encoding;
-            call.content_type = content_type;
-            call.deadline = deadline.unwrap_or(crate::time::Instant::MAX);
-            if end_stream {
-                call.end = End::HalfClosed;
-            }
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let call = &mut stream.upper;
+        (call.head, call.head_block) = (Head::Held, common.pool.keep(block));
+        call.accepted = reading.accepted;
+        call.receive_encoding = reading.encoding;
+        call.content_type = content_type;
+        call.deadline = deadline.unwrap_or(crate::time::Instant::MAX);
+        call.events.add(Events::OPENED);
+        if end_stream {
+            call.end = End::HalfClosed;
+            // What there is to read is told with it.
+            call.tell_readable(crate::http2::Side::Server);
         }
+        common.notice(stream);
         if let Some(deadline) = deadline {
             self.add_timer(deadline, key);
-        }
-        self.raise(key, Events::OPENED);
-        if end_stream {
-            self.tell_readable(key);
         }
     }
 
@@ -124,7 +138,8 @@ impl Engine {
     fn reject(&mut self, key: StreamKey, rejection: Rejection, end_stream: bool) {
         let in_full = matches!(rejection.reason(), RejectionReason::ContentType | RejectionReason::Method);
         if let Some(call) = self.http2.get_mut(key) {
-            call.stage = Stage::Rejected { rejection: Box::new(rejection), received: 0 };
+            call.stage = Stage::Rejected;
+            call.rare().rejection = Some(rejection);
         }
         // G-018: an answer with a body waits for the request, as generic HTTP clients expect.
         if end_stream || !in_full {
@@ -137,8 +152,8 @@ impl Engine {
     pub(super) fn answer_rejected(&mut self, key: StreamKey) {
         let short = self.told_at_length;
         let Some(call) = self.http2.get(key) else { return };
-        let Stage::Rejected { rejection, .. } = &call.stage else { return };
-        if call.sending != Sending::NoHead {
+        let Some(rejection) = call.rare.as_ref().and_then(|rare| rare.rejection.as_ref()) else { return };
+        if call.stage != Stage::Rejected || call.sending != Sending::NoHead {
             return;
         }
         let body = rejection.body(short).map(alloc::string::String::from);
@@ -156,9 +171,10 @@ impl Engine {
 
     /// The client has sent all it will (G-077).
     pub(super) fn half_closed(&mut self, key: StreamKey) {
-        let Some(call) = self.http2.get_mut(key) else { return };
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let call = &mut stream.upper;
         match call.stage {
-            Stage::Rejected { .. } => return self.answer_rejected(key),
+            Stage::Rejected => return self.answer_rejected(key),
             Stage::Open => {}
             _ => return,
         }
@@ -168,9 +184,13 @@ impl Engine {
             return self.fail(key, Status::local(Side::Server, Code::Internal, rule), Stop::PeerFault);
         }
         call.end = End::HalfClosed;
-        self.return_growth(key);
-        self.check_cardinality(key);
-        self.tell_readable(key);
+        self.grown_octets -= core::mem::take(&mut call.grown);
+        if let Some(rule) = call.wrong_cardinality() {
+            return self.wrong_cardinality(key, rule);
+        }
+        if call.tell_readable(crate::http2::Side::Server) {
+            common.notice(stream);
+        }
     }
 
     /// The application told what kind of method this is.
@@ -180,28 +200,21 @@ impl Engine {
             return Err(Misuse::KindKnown);
         }
         (call.kind, call.kind_known) = (kind, true);
-        self.check_cardinality(key);
+        if let Some(rule) = call.wrong_cardinality() {
+            self.wrong_cardinality(key, rule);
+        }
         Ok(())
     }
 
     /// G-080: exactly one request message where the client does not stream.
     pub(super) fn check_cardinality(&mut self, key: StreamKey) {
-        let Some(call) = self.http2.get(key) else { return };
-        if !call.is_open() || !call.kind_known || call.kind.client_streams() {
-            return;
-        }
-        match (call.received, &call.end) {
-            (0, End::HalfClosed) => {
-                self.wrong_cardinality(key, "the method takes one message, and the client sent none")
-            }
-            (0, _) => {}
-            (1, _) if call.inbox.missing() == 0 => {}
-            _ => self.server_too_many_messages(key),
+        if let Some(rule) = self.http2.get(key).and_then(CallState::wrong_cardinality) {
+            self.wrong_cardinality(key, rule);
         }
     }
 
     pub(super) fn server_too_many_messages(&mut self, key: StreamKey) {
-        self.wrong_cardinality(key, "the method takes one message, and the client sent more");
+        self.wrong_cardinality(key, TOO_MANY);
     }
 
     fn wrong_cardinality(&mut self, key: StreamKey, rule: &'static str) {
@@ -245,29 +258,30 @@ impl Engine {
 
     /// The application lets go of a call whose end is on its way or over.
     pub(crate) fn let_go(&mut self, key: StreamKey) {
-        let Some(call) = self.http2.get(key) else { return };
-        let answering = matches!(call.sending, Sending::Closed | Sending::TrailersOnly);
-        if answering && !self.http2.is_closed(key) && !self.http2.is_ended() {
-            if let Some(call) = self.http2.get_mut(key) {
-                call.stage = Stage::Finished;
-                call.events.clear();
-                self.http2.clear_notice(key);
-            }
+        let ended = self.http2.is_ended();
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let answering = matches!(stream.upper.sending, Sending::Closed | Sending::TrailersOnly);
+        if !answering || ended || stream.is_closed() {
+            return self.drop_call(key);
+        }
+        stream.upper.stage = Stage::Finished;
+        stream.upper.events.clear();
+        common.clear_notice(stream);
+        if !stream.upper.has_nothing() {
             self.return_growth(key);
             self.stop_borrowing(key);
             self.drop_messages(key);
-            return;
         }
-        self.drop_call(key);
     }
 
     /// Writes the end of a server's call down: trailers, or Trailers-Only where nothing was said before (G-039).
     pub(super) fn say_trailers(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
-        let Some(call) = self.http2.get(key) else { return };
-        if matches!(call.sending, Sending::Closed | Sending::TrailersOnly) || self.http2.is_closed(key) {
+        let Some(stream) = self.http2.stream(key) else { return };
+        let sending = stream.upper.sending;
+        if matches!(sending, Sending::Closed | Sending::TrailersOnly) || stream.is_closed() {
             return;
         }
-        let only = call.sending == Sending::NoHead;
+        let only = sending == Sending::NoHead;
         let plain = status.message().is_empty() && status.details().is_empty() && metadata.is_empty();
         let block = if plain { None } else { self.trailers_block(key, status, metadata, only) };
         if block.is_none() && !plain {
@@ -275,17 +289,17 @@ impl Engine {
             self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
             return;
         }
-        let block = block.map_or(BlockId::NONE, |block| self.http2.pool_mut().keep_block(block));
-        if let Some((call, pool)) = self.http2.parts(key) {
-            call.sending = if only { Sending::TrailersOnly } else { Sending::Closed };
-            call.own_code = status.code();
-            // There are some already where this status takes the place of a response that cannot be sent.
-            pool.drop_block(core::mem::replace(&mut call.own_trailers, block));
-        }
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let block = block.and_then(|block| common.pool.keep(block));
+        let call = &mut stream.upper;
+        call.sending = if only { Sending::TrailersOnly } else { Sending::Closed };
+        call.own_code = status.code();
+        // There are some already where this status takes the place of a response that cannot be sent.
+        common.pool.give_kept(core::mem::replace(&mut call.trailers, block));
         if only {
-            self.http2.begin(key);
+            common.begin(stream);
         } else {
-            self.http2.end(key, true);
+            common.end(stream, true);
         }
     }
 
@@ -295,7 +309,7 @@ impl Engine {
         status: &Status,
         metadata: &Metadata,
         only: bool,
-    ) -> Option<FieldBlock> {
+    ) -> Option<Box<FieldBlock>> {
         let content_type = self.http2.get(key).map_or(0, |call| self.content_type_of(call).len());
         let codings = self.settings.accept_encoding();
         let head = if only { crate::grpc::Trailers::only_overhead("", codings) + content_type } else { 0 };
@@ -318,8 +332,8 @@ impl Engine {
     }
 
     /// What the response's `content-type` says (G-036).
-    pub(super) fn content_type_of<'a>(&'a self, call: &CallState) -> &'a [u8] {
-        let echo = self.http2.pool().block(call.content_type).and_then(|block| block.fields().next());
+    pub(super) fn content_type_of<'a>(&self, call: &'a CallState) -> &'a [u8] {
+        let echo = call.content_type.as_ref().and_then(|block| block.fields().next());
         echo.map_or(content_type::GRPC.as_bytes(), |field| field.value)
     }
 

@@ -1,9 +1,11 @@
 //! What the engine knows of one call; it lives inside the call's stream.
 
 use super::inbox::{Encoding, Inbox};
-use crate::buffer::chunks::BlockId;
+use super::read::Next;
+use crate::buffer::chunks::block_heap_size;
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::{Code, Kind, Rejection, Status};
+use crate::hpack::FieldBlock;
 use crate::http2::{Origin, Side};
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -24,18 +26,13 @@ pub enum Stop {
 }
 
 /// Where a call stands, seen from the application.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// A server's call whose request was refused; it is answered without the application.
-    Rejected {
-        rejection: Box<Rejection>,
-        received: u32,
-    },
+    Rejected,
     Open,
-    /// A client's call whose response is not gRPC; the start of its body goes into the status message (G-048).
-    Foreign {
-        body: Vec<u8>,
-    },
+    /// A client's call whose response is not gRPC.
+    Foreign,
     /// It can only be read to its end, and on a server be let go.
     Stopped(Stop),
     /// A server's call that the application has let go of; its trailers are on their way.
@@ -46,26 +43,25 @@ pub(super) enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head {
     Awaited,
-    /// Not read yet; the block is kept.
-    Held(BlockId),
+    /// Not read yet: it is [`CallState::head_block`].
+    Held,
     Read,
 }
 
 /// How the peer's messages ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     Awaited,
     /// A server's: the client has half-closed.
     HalfClosed,
-    /// A client's: by trailers, which are kept; `only` without a head before them, `plain` where they say OK and
-    /// nothing about it.
+    /// A client's: by trailers, which are [`CallState::trailers`]; `only` without a head before them, `plain` where they
+    /// say OK and nothing about it.
     Trailers {
-        block: BlockId,
         only: bool,
         plain: bool,
     },
-    /// A client's: by anything else.
-    Local(Box<LocalEnd>),
+    /// A client's: by anything else, which is [`Rare::local`].
+    Local,
     /// It was read.
     Read,
 }
@@ -76,7 +72,17 @@ pub(super) struct LocalEnd {
     pub(super) status: Status,
     pub(super) origin: Origin,
     pub(super) unprocessed: bool,
-    pub(super) trailers: BlockId,
+}
+
+/// What few calls have.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rare {
+    /// Why a server refuses the request, and how much of its body has arrived since.
+    pub(super) rejection: Option<Rejection>,
+    pub(super) rejected: u32,
+    /// The start of a response that is not gRPC, for the status message (G-048).
+    pub(super) body: Vec<u8>,
+    pub(super) local: Option<LocalEnd>,
 }
 
 /// What our own side has said so far.
@@ -89,6 +95,22 @@ pub(super) enum Sending {
     Closed,
     /// A server finished before it began: head and trailers are one.
     TrailersOnly,
+}
+
+/// A coding, by its place in the config's list, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Coding(u8);
+
+impl Coding {
+    pub(super) const NONE: Self = Self(u8::MAX);
+
+    pub(super) const fn at(place: u8) -> Self {
+        Self(place)
+    }
+
+    pub(super) fn place(self) -> Option<u8> {
+        (self != Self::NONE).then_some(self.0)
+    }
 }
 
 /// The application's interest in events, as an edge that it arms.
@@ -136,9 +158,12 @@ pub(crate) struct CallState {
     pub(super) awaits_total: bool,
     pub(super) inbox: Inbox,
     pub(super) head: Head,
+    pub(super) head_block: Option<Box<FieldBlock>>,
     pub(super) end: End,
-    /// Messages received, whole, taken or not.
-    pub(super) received: u32,
+    /// A client's received ones, a server's until they are sent.
+    pub(super) trailers: Option<Box<FieldBlock>>,
+    /// Messages received, whole, taken or not; no more than 255 are counted, of which one and two are told apart.
+    pub(super) received: u8,
     /// Octets lent beyond the window for the arriving message.
     pub(super) lent: u32,
     /// Octets by which the call's window has grown.
@@ -158,15 +183,16 @@ pub(crate) struct CallState {
     pub(super) accepted: u8,
     pub(super) may_send_compressed: bool,
     pub(super) sending: Sending,
-    pub(super) sent: u32,
+    /// Messages sent, counted likewise.
+    pub(super) sent: u8,
     /// The request's header list, or the response's metadata and content type, until they are sent.
-    pub(super) own_head: BlockId,
+    pub(super) own_head: Option<Box<FieldBlock>>,
     /// What the response's `content-type` echoes, where it is not plain `application/grpc`.
-    pub(super) content_type: BlockId,
+    pub(super) content_type: Option<Box<FieldBlock>>,
     /// The response's coding, by its place in the config's list.
-    pub(super) own_encoding: Option<u8>,
-    pub(super) own_trailers: BlockId,
+    pub(super) own_encoding: Coding,
     pub(super) own_code: Code,
+    pub(super) rare: Option<Box<Rare>>,
 }
 
 impl Default for CallState {
@@ -181,7 +207,9 @@ impl Default for CallState {
             awaits_total: false,
             inbox: Inbox::EMPTY,
             head: Head::Awaited,
+            head_block: None,
             end: End::Awaited,
+            trailers: None,
             received: 0,
             lent: 0,
             grown: 0,
@@ -196,29 +224,29 @@ impl Default for CallState {
             may_send_compressed: false,
             sending: Sending::NoHead,
             sent: 0,
-            own_head: BlockId::NONE,
-            content_type: BlockId::NONE,
-            own_encoding: None,
-            own_trailers: BlockId::NONE,
+            own_head: None,
+            content_type: None,
+            own_encoding: Coding::NONE,
             own_code: Code::Ok,
+            rare: None,
         }
     }
 }
 
 impl CallState {
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open | Stage::Foreign { .. })
+        matches!(self.stage, Stage::Open | Stage::Foreign)
     }
 
     /// Whether the application may still name it.
     pub(super) fn is_shown(&self) -> bool {
-        matches!(self.stage, Stage::Open | Stage::Foreign { .. } | Stage::Stopped(_))
+        matches!(self.stage, Stage::Open | Stage::Foreign | Stage::Stopped(_))
     }
 
     /// Messages that have at least begun to arrive. A second one need not be whole to be one too many: behind the first,
     /// which is held back, it may never fit the window.
-    pub(super) fn begun(&self) -> u32 {
-        self.received.saturating_add(u32::from(self.inbox.is_inside_message()))
+    pub(super) fn begun(&self) -> u8 {
+        self.received.saturating_add(u8::from(self.inbox.is_inside_message()))
     }
 
     /// Whether the peer owes exactly one message, as far as it is known.
@@ -230,6 +258,44 @@ impl CallState {
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        !matches!(self.end, End::Awaited)
+        self.end != End::Awaited
+    }
+
+    /// Whether no part of the connection's budgets is lent to it, and no message is arriving that could want one.
+    pub(super) fn is_plain(&self) -> bool {
+        self.lent == 0 && !self.wants_loan && !self.inbox.is_inside_message()
+    }
+
+    /// Whether it holds no message, no loan and no window beyond the usual one.
+    pub(super) fn has_nothing(&self) -> bool {
+        self.is_plain() && self.inbox.complete() == 0 && self.grown == 0 && self.credited == 0
+    }
+
+    /// Notes `Readable` where the application waits for it and there is something to read; says whether it did.
+    #[inline]
+    pub(super) fn tell_readable(&mut self, side: Side) -> bool {
+        let tell = self.read_armed && self.next(side) != Next::Nothing;
+        if tell {
+            self.read_armed = false;
+            self.events.add(Events::READABLE);
+        }
+        tell
+    }
+
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// Gives the call an outcome that was made here.
+    pub(super) fn end_here(&mut self, local: LocalEnd) {
+        self.end = End::Local;
+        self.rare().local = Some(local);
+    }
+
+    /// Bytes of heap that it holds and no pool counts.
+    pub(super) fn heap_size(&self) -> usize {
+        let blocks = [&self.head_block, &self.trailers, &self.own_head, &self.content_type];
+        let blocks: usize = blocks.into_iter().flatten().map(|block| block_heap_size(block)).sum();
+        blocks + self.inbox.heap_size() + self.rare.as_ref().map_or(0, |rare| size_of::<Rare>() + rare.body.capacity())
     }
 }

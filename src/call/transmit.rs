@@ -2,28 +2,46 @@
 
 use super::client::deadline_exceeded;
 use super::engine::Engine;
-use super::state::{Sending, Stage, Stop};
+use super::state::{Coding, Sending, Stage, Stop};
 use crate::buffer::WriteBuf;
-use crate::buffer::chunks::BlockId;
-use crate::config::{Settings, wire_field};
+use crate::config::{Settings, TIMEOUT, wire_field};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
-use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status, timeout};
-use crate::hpack::Field;
+use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status};
+use crate::hpack::{Field, FieldBlock};
 use crate::http2::{self, StreamKey, Transmit};
 use crate::time::Instant;
+use alloc::boxed::Box;
 
 impl Engine {
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
         loop {
-            match self.http2.transmit_step(self.now, output) {
-                Transmit::Done => break,
-                Transmit::Head(key) => match self.side {
-                    http2::Side::Client => self.write_request(key, output),
-                    http2::Side::Server => self.write_response(key, output),
-                },
-                Transmit::Trailers(key) => self.write_trailers(key, output),
-                Transmit::Drained(key) => self.drained(key),
+            self.http2.transmit_replies(self.now, output);
+            // A head or DATA gives nothing to say before the next stream's turn, unless it went wrong.
+            let more = loop {
+                match self.http2.transmit_turn(self.now, output) {
+                    Transmit::Done => break false,
+                    Transmit::Head(key) => {
+                        let as_usual = match self.side {
+                            http2::Side::Client => self.write_request(key, output),
+                            http2::Side::Server => self.write_response(key, output),
+                        };
+                        if !as_usual {
+                            break true;
+                        }
+                    }
+                    Transmit::Trailers(key) => {
+                        self.write_trailers(key, output);
+                        break true;
+                    }
+                    Transmit::Drained(key) => {
+                        self.drained(key);
+                        break true;
+                    }
+                }
+            };
+            if !more {
+                break;
             }
         }
         self.tell_available();
@@ -31,76 +49,81 @@ impl Engine {
         self.settle();
     }
 
-    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) {
-        let Some(call) = self.http2.get_mut(key) else { return };
-        let id = core::mem::replace(&mut call.own_head, BlockId::NONE);
-        let deadline = call.deadline;
-        let mut block = self.http2.pool_mut().take_kept(id);
-        // G-124: of the time that remains now.
-        let remaining = deadline.saturating_since(self.now);
-        let value = (deadline != Instant::MAX).then(|| timeout::encode(remaining, self.settings.timeout_precision));
-        if value.is_some() && remaining.is_zero() {
+    /// Writes a request's HEADERS, and says whether it did.
+    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
+        let Some(call) = self.http2.get_mut(key) else { return false };
+        let (deadline, written) = (call.deadline, call.progress);
+        let Some(mut block) = call.own_head.take() else {
+            self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
+            return false;
+        };
+        if deadline <= self.now {
             self.http2.pool_mut().give_block(block);
-            return self.fail(key, deadline_exceeded(), Stop::DeadlineExceeded);
+            self.fail(key, deadline_exceeded(), Stop::DeadlineExceeded);
+            return false;
         }
-        let value = value.as_ref().map(|value| Field::new(b"grpc-timeout", value.as_bytes()));
-        let size = block.list_size() + value.map_or(0, |field| field.list_size());
-        if size > self.http2.peer_max_header_list_size() as usize {
+        if deadline != Instant::MAX && written != self.now {
+            // G-124: of the time that remains now.
+            let timeout = self.timeouts.spell(deadline.saturating_since(self.now));
+            block.replace_value(TIMEOUT, timeout.as_bytes());
+        }
+        if block.list_size() > self.http2.peer_max_header_list_size() as usize {
             // G-059: nothing is sent.
             self.http2.pool_mut().give_block(block);
             let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
             let status = Status::local(Side::Client, Code::ResourceExhausted, rule);
-            return self.fail(key, status, Stop::PeerFault);
-        }
-        if let Some(field) = value {
-            // G-008: the timeout goes right behind the pseudo-headers.
-            block.insert_before(field, |field| field.name.first() != Some(&b':'));
+            self.fail(key, status, Stop::PeerFault);
+            return false;
         }
         self.http2.send_head_block(key, &block, false, output);
         self.http2.pool_mut().give_block(block);
+        true
     }
 
-    fn write_response(&mut self, key: StreamKey, output: &mut WriteBuf) {
-        let Some(call) = self.http2.get(key) else { return };
-        if matches!(call.stage, Stage::Rejected { .. }) {
-            return self.write_rejection(key, output);
+    /// Writes a response's head, and says whether it was no more than that.
+    fn write_response(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
+        let Some(call) = self.http2.get(key) else { return false };
+        if call.stage == Stage::Rejected {
+            self.write_rejection(key, output);
+            return false;
         }
         if call.sending == Sending::TrailersOnly {
-            return self.write_trailers_only(key, output);
+            self.write_trailers_only(key, output);
+            return false;
         }
-        let (own_head, encoding) = (call.own_head, call.own_encoding);
-        let echo = call.content_type;
-        let usual = (own_head, echo, encoding) == (BlockId::NONE, BlockId::NONE, None);
+        let usual = call.own_head.is_none() && call.content_type.is_none() && call.own_encoding == Coding::NONE;
         if usual && self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize {
-            return self.http2.send_head_block(key, &self.settings.response, false, output);
+            self.http2.send_usual_head(key, &self.settings.response, output);
+            return true;
         }
+        let Some(call) = self.http2.get_mut(key) else { return false };
+        let (block, echo) = (call.own_head.take(), call.content_type.take());
+        let encoding = call.own_encoding.place();
+        let metadata = || block.iter().flat_map(|block| block.fields());
         let codings = self.settings.codings.as_str().as_bytes();
         let encoding = encoding.and_then(|place| parse_list(codings).nth(usize::from(place) + 1));
-        let echo = self.http2.pool_mut().take_kept(echo);
-        let block = self.http2.pool_mut().take_kept(own_head);
-        let content_type = echo.fields().next().map_or(DEFAULT_CONTENT_TYPE, |field| field);
+        let content_type = first_field(&echo).unwrap_or(DEFAULT_CONTENT_TYPE);
         let encoding = encoding.map(|name| Field::new(b"grpc-encoding", name));
         let extra = encoding.into_iter().chain(accept_encoding(&self.settings));
-        let size = block.list_size()
+        let size = block.as_ref().map_or(0, |block| block.list_size())
             + STATUS_OK.list_size()
             + content_type.list_size()
             + extra.clone().map(|field| field.list_size()).sum::<usize>();
         let fits = size <= self.http2.peer_max_header_list_size() as usize;
         if fits {
-            let fields = [STATUS_OK, content_type].into_iter().chain(extra).chain(block.fields());
+            let fields = [STATUS_OK, content_type].into_iter().chain(extra).chain(metadata());
             self.http2.send_head(key, fields, false, output);
         }
-        let pool = self.http2.pool_mut();
-        pool.give_block(block);
-        let echo = pool.keep_block(echo);
+        self.http2.pool_mut().give_kept(block);
         if let Some(call) = self.http2.get_mut(key) {
-            (call.own_head, call.content_type) = (BlockId::NONE, echo);
+            call.content_type = echo;
         }
         if !fits {
             // G-059: the client is told so instead, if it can be told anything.
             let rule = "the response's header list is larger than the client accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
             self.replace_response(key, &Status::local(Side::Server, Code::ResourceExhausted, rule));
         }
+        fits
     }
 
     /// Nothing of the response has left, and it cannot: Trailers-Only takes its place.
@@ -121,7 +144,8 @@ impl Engine {
     fn write_rejection(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
         let only = call.sending == Sending::TrailersOnly;
-        let Stage::Rejected { rejection, .. } = core::mem::replace(&mut call.stage, Stage::Finished) else { return };
+        call.stage = Stage::Finished;
+        let Some(rejection) = call.rare().rejection.take() else { return };
         let mut scratch = core::mem::take(&mut self.scratch);
         self.http2.send_head(key, rejection.fields(&mut scratch).map(wire_field), only, output);
         self.scratch = scratch;
@@ -132,35 +156,38 @@ impl Engine {
 
     fn write_trailers_only(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (trailers, code) = (core::mem::replace(&mut call.own_trailers, BlockId::NONE), call.own_code);
-        let echo = core::mem::replace(&mut call.content_type, BlockId::NONE);
-        let pool = self.http2.pool_mut();
-        let (trailers, echo) = (pool.take_kept(trailers), pool.take_kept(echo));
-        let content_type = echo.fields().next().unwrap_or(DEFAULT_CONTENT_TYPE);
-        let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
+        let (trailers, code) = (call.trailers.take(), call.own_code);
+        let echo = call.content_type.take();
+        let content_type = first_field(&echo).unwrap_or(DEFAULT_CONTENT_TYPE);
+        let plain = trailers.is_none().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
         let head = [STATUS_OK, content_type].into_iter().chain(accept_encoding(&self.settings));
-        let fields = head.chain(plain).chain(trailers.fields());
+        let fields = head.chain(plain).chain(trailers.iter().flat_map(|block| block.fields()));
         self.http2.send_head(key, fields, true, output);
         let pool = self.http2.pool_mut();
-        pool.give_block(trailers);
-        pool.give_block(echo);
+        pool.give_kept(trailers);
+        pool.give_kept(echo);
         self.answered(key);
     }
 
     fn write_trailers(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
-        let (trailers, code) = (core::mem::replace(&mut call.own_trailers, BlockId::NONE), call.own_code);
-        let trailers = self.http2.pool_mut().take_kept(trailers);
-        let plain = trailers.is_empty().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
-        self.http2.send_trailers(key, plain.into_iter().chain(trailers.fields()), output);
-        self.http2.pool_mut().give_block(trailers);
+        let (trailers, code) = (call.trailers.take(), call.own_code);
+        let status = Field::new(b"grpc-status", code.as_str_number().as_bytes());
+        match &trailers {
+            None if code == Code::Ok => self.http2.send_usual_trailers(key, status, output),
+            None => self.http2.send_trailers(key, [status], output),
+            Some(trailers) => self.http2.send_trailers(key, trailers.fields(), output),
+        }
+        self.http2.pool_mut().give_kept(trailers);
         self.answered(key);
     }
 
     /// The response is complete: what the client still sends is of no use (G-042).
     fn answered(&mut self, key: StreamKey) {
-        self.http2.reset(key, ErrorCode::NO_ERROR);
-        if self.http2.get(key).is_some_and(|call| matches!(call.stage, Stage::Finished)) {
+        if !self.http2.is_closed(key) {
+            self.http2.reset(key, ErrorCode::NO_ERROR);
+        }
+        if self.http2.get(key).is_some_and(|call| call.stage == Stage::Finished) {
             self.drop_call(key);
         }
     }
@@ -174,6 +201,10 @@ impl Engine {
         }
         self.tell_writable(key);
     }
+}
+
+fn first_field(block: &Option<Box<FieldBlock>>) -> Option<Field<'_>> {
+    block.as_ref().and_then(|block| block.fields().next())
 }
 
 /// What a response says of the codings that the server can decode (G-099).

@@ -67,14 +67,15 @@ impl Prefix {
     /// # Errors
     ///
     /// [`InvalidFlag`] where a reserved bit is set; the status is INTERNAL (G-066).
+    #[inline]
     pub const fn parse(octets: [u8; PREFIX_LEN]) -> Result<Self, InvalidFlag> {
-        let [flags, l3, l2, l1, l0] = octets;
+        let [flags, length @ ..] = octets;
         let compressed = match flags {
             0 => false,
             1 => true,
             _ => return Err(InvalidFlag(flags)),
         };
-        Ok(Self { compressed, length: u32::from_be_bytes([l3, l2, l1, l0]) })
+        Ok(Self { compressed, length: u32::from_be_bytes(length) })
     }
 
     /// The prefix as it stands on the wire.

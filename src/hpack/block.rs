@@ -65,6 +65,63 @@ pub(super) fn split_record(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
     Some((Field { name, value, sensitive: head.sensitive, class: head.class }, rest))
 }
 
+/// How much of a field a record has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Likeness {
+    None,
+    Name,
+    Field,
+}
+
+impl Likeness {
+    #[inline]
+    pub(super) fn of(known: &Field<'_>, field: &Field<'_>) -> Self {
+        if !same(known.name, field.name) {
+            Self::None
+        } else if same(known.value, field.value) {
+            Self::Field
+        } else {
+            Self::Name
+        }
+    }
+}
+
+/// Whether the record at the start of `bytes`, of class 0 and not sensitive, has the name and the value of a field.
+#[inline]
+pub(super) fn is_record_of(bytes: &[u8], field: &Field<'_>) -> bool {
+    // One look at both lengths.
+    let lengths = (field.name.len() as u64) << Head::NAME_SHIFT | field.value.len() as u64;
+    if let Some((head, rest)) = bytes.split_first_chunk::<HEAD_LEN>()
+        && u64::from_le_bytes(*head) == lengths
+        && let Some((name, rest)) = rest.split_at_checked(field.name.len())
+        && let Some(value) = rest.get(..field.value.len())
+    {
+        same(name, field.name) && same(value, field.value)
+    } else {
+        false
+    }
+}
+
+/// Compares a field with the record at the start of `bytes`.
+#[inline]
+pub(super) fn compare_record(bytes: &[u8], field: &Field<'_>) -> Likeness {
+    split_record(bytes).map_or(Likeness::None, |(entry, _)| Likeness::of(&entry, field))
+}
+
+/// Equality that spares a short string the call of a general comparison: two words, which may overlap, are all of it.
+#[inline]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
+        17..=32 => a.first_chunk::<16>() == b.first_chunk() && a.last_chunk::<16>() == b.last_chunk(),
+        4..8 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
+        _ => a == b,
+    }
+}
+
 /// A list of fields in one allocation, in order.
 ///
 /// Made to be reused: [`clear`](Self::clear) keeps the memory, and a buffer can travel through
@@ -136,6 +193,26 @@ impl FieldBlock {
         let added = self.bytes.len() - before;
         if let Some(tail) = self.bytes.get_mut(before - rest..) {
             tail.rotate_right(added);
+        }
+    }
+
+    /// Gives the first field of that name another value; nothing happens where there is none.
+    pub(crate) fn replace_value(&mut self, name: &[u8], value: &[u8]) {
+        let mut fields = self.fields();
+        let found = loop {
+            let start = self.bytes.len() - fields.bytes.len();
+            match fields.next() {
+                Some(field) if field.name == name => break start..self.bytes.len() - fields.bytes.len(),
+                Some(_) => {}
+                None => return,
+            }
+        };
+        let Some((field, _)) = self.bytes.get(found.clone()).and_then(split_record) else { return };
+        let Some(head) = Head::of(Field { value, ..field }).pack() else { return };
+        let value_at = found.end - field.value.len();
+        self.bytes.splice(value_at..found.end, value.iter().copied());
+        if let Some(place) = self.bytes.get_mut(found.start..found.start + HEAD_LEN) {
+            place.copy_from_slice(&head.to_le_bytes());
         }
     }
 
@@ -336,6 +413,37 @@ mod tests {
     use super::*;
     use std::format;
     use std::vec;
+
+    #[test]
+    fn same_looks_at_every_octet() {
+        for len in 0..40 {
+            let a = vec![b'a'; len];
+            assert!(same(&a, &a.clone()) && !same(&a, &vec![b'a'; len + 1]));
+            for place in 0..len {
+                let mut b = a.clone();
+                b[place] = b'b';
+                assert!(!same(&a, &b));
+            }
+        }
+    }
+
+    #[test]
+    fn a_record_is_compared_by_name_and_value() {
+        let block: FieldBlock = [Field::new(b"name", b"value"), Field::new(b"x", b"y")].into_iter().collect();
+        for (name, value, likeness) in [
+            (&b"name"[..], &b"value"[..], Likeness::Field),
+            (b"name", b"valuf", Likeness::Name),
+            (b"name", b"valu", Likeness::Name),
+            (b"namf", b"value", Likeness::None),
+            (b"nam", b"evalue", Likeness::None),
+            (b"", b"", Likeness::None),
+        ] {
+            let field = Field::new(name, value);
+            assert_eq!(compare_record(block.records(), &field), likeness);
+            assert_eq!(is_record_of(block.records(), &field), likeness == Likeness::Field);
+        }
+        assert_eq!(compare_record(&[], &Field::new(b"", b"")), Likeness::None);
+    }
 
     #[test]
     fn a_head_keeps_every_part() {

@@ -141,6 +141,12 @@ impl Decoder {
         self.start
     }
 
+    /// A number that changes with the table: while it stands still, and is not `None`, the same block gives the same fields. `None`
+    /// while a size update is owed.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        if self.owed.is_some() { None } else { Some(self.table.generation()) }
+    }
+
     /// The size of the table's entries, in octets as RFC 7541 §4.1 counts them.
     pub fn table_size(&self) -> usize {
         self.table.size()

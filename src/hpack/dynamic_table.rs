@@ -33,12 +33,14 @@ pub(super) struct DynamicTable {
     live: usize,
     max_size: usize,
     inserted: u64,
+    /// Insertions, tries of one, and changes of the size.
+    generation: u64,
 }
 
 impl DynamicTable {
     /// An empty table; allocates nothing.
     pub(super) const fn new(max_size: usize) -> Self {
-        Self { bytes: Vec::new(), base: 0, starts: Vec::new(), gone: 0, live: 0, max_size, inserted: 0 }
+        Self { bytes: Vec::new(), base: 0, starts: Vec::new(), gone: 0, live: 0, max_size, inserted: 0, generation: 0 }
     }
 
     /// The number of entries.
@@ -61,6 +63,11 @@ impl DynamicTable {
         self.inserted
     }
 
+    /// Changes whenever an entry comes or goes.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Octets allocated.
     pub(super) fn heap_size(&self) -> usize {
         self.bytes.capacity() + self.starts.capacity() * size_of::<u32>()
@@ -69,9 +76,10 @@ impl DynamicTable {
     /// Evicts until the table fits `max_size` (RFC 7541 §4.3; P-009). 0 gives the memory back too.
     pub(super) fn set_max_size(&mut self, max_size: usize) {
         self.max_size = max_size;
+        self.generation += 1;
         self.evict_to(max_size);
         if max_size == 0 {
-            *self = Self { inserted: self.inserted, ..Self::new(0) };
+            *self = Self { inserted: self.inserted, generation: self.generation, ..Self::new(0) };
         }
     }
 
@@ -88,9 +96,31 @@ impl DynamicTable {
         }
     }
 
+    /// Where the record of the entry with `index` newer ones starts among all octets ever inserted, modulo 2^32.
+    #[inline]
+    pub(super) fn start(&self, index: usize) -> Option<u32> {
+        if index >= self.len() {
+            return None;
+        }
+        self.starts.get(self.starts.len() - 1 - index).copied()
+    }
+
+    /// The octets from such a place to the end: the record comes first, and says how long it is.
+    #[inline]
+    pub(super) fn record_at(&self, start: u32) -> &[u8] {
+        self.bytes.get(start.wrapping_sub(self.base) as usize..).unwrap_or_default()
+    }
+
+    /// The octets from the entry with `index` newer ones to the end.
+    #[inline]
+    pub(super) fn record(&self, index: usize) -> Option<&[u8]> {
+        self.start(index).map(|start| self.record_at(start))
+    }
+
     /// The entry with `index` newer ones, read.
+    #[inline]
     pub(super) fn field(&self, index: usize) -> Option<Field<'_>> {
-        split_record(self.get(index)?).map(|(field, _)| field)
+        split_record(self.record(index)?).map(|(field, _)| field)
     }
 
     /// Inserts a record, after evicting what has to go for it. One larger than the table empties it and is not
@@ -117,6 +147,7 @@ impl DynamicTable {
 
     /// Makes an entry of `len` octets at the end, which the caller has to write; false if it can never fit.
     fn make_room(&mut self, len: usize) -> bool {
+        self.generation += 1;
         let Some(room) = self.max_size.checked_sub(len.saturating_add(RECORD_OVERHEAD)) else {
             self.evict_to(0);
             return false;

@@ -1,31 +1,36 @@
 //! Header blocks out (RFC 7541 §3, §6).
 //!
-//! What is indexed (P-038): a field goes into the table when it is seen for the second time within a short memory, so
-//! values that never repeat stay out. A name that no table has goes in at first sight, with whatever value it has, or
-//! it would be spelled out for ever.
+//! What is indexed (P-038): a field goes into the table at first sight, until three values of its name in a row were in no
+//! table; from then on at its second sight within a short memory, so values that never repeat stay out. After many more
+//! such values only each eighth is looked for at all. A name that no table has goes in with whatever value it has, or it
+//! would be spelled out for ever.
 #![expect(clippy::arithmetic_side_effects, reason = "lengths and places of our own fields, in memory")]
 
 mod hash;
 mod index;
+mod names;
 mod recent;
 
 use alloc::vec::Vec;
 
-use super::block::FieldBlock;
+use super::block::{FieldBlock, Fields, Likeness, compare_record, is_record_of, same};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
-use super::static_table::{self, Match};
-use super::{huffman, integer};
+use super::{huffman, integer, static_table};
 use hash::Hasher;
 use index::Index;
+use names::{Name, Names};
 use recent::Recent;
 
 /// The table size before the peer says otherwise (RFC 9113 §6.5.2).
 const INITIAL_TABLE_SIZE: u32 = 4096;
 
-/// Fields of a block whose outcome is remembered for the next block.
-const MAX_PREDICTIONS: usize = 64;
+/// Fields of a block that are expected at the same positions of the next block.
+const MAX_EXPECTED: usize = 64;
+
+/// Wire indices from here on take more than one octet (RFC 7541 §6.1).
+const INDEX_MASK: usize = 0x7f;
 
 /// A string up to this many octets takes the Huffman code only if that saves an eighth of it. Random hexadecimal
 /// digits save more, random base64 less; both passes cost some 30 instructions an octet, more than an octet of a frame
@@ -35,7 +40,7 @@ const SHORT_STRING: usize = 64;
 /// The encoding context of one direction of a connection (RFC 7541 §2.2).
 ///
 /// Memory: the table takes at most twice its size limit, finding its entries about half a KiB for each KiB of it, and
-/// the memory of recent values 512 octets, and the start of the usual block 2 KiB; nothing before the first block. The seed protects the hash table against
+/// the memory of recent values 512 octets, that of names 2.5 KiB, the start of the usual block 2 KiB; nothing before the first block. The seed protects the hash table against
 /// aimed collisions and never changes the output.
 ///
 /// ```
@@ -58,23 +63,60 @@ pub struct Encoder {
     index: Index,
     hasher: Hasher,
     recent: Recent,
-    /// What became of the fields of the previous block, by position: lists mostly come in the same order.
-    predictions: Vec<Option<Reference>>,
+    names: Names,
+    /// What came in the previous block, by position.
+    expected: Vec<Expected>,
     position: usize,
     memo: Memo,
-    /// The predictions that go with the run in `memo`.
-    run_predictions: Vec<Option<Reference>>,
+    /// The fields of the run in `memo`.
+    run: Vec<Indexed>,
     own_limit: u32,
     resize: Option<Resize>,
 }
 
-/// An entry of either table.
+/// A field that went out as an index: the place of its name, and the entry.
 #[derive(Clone, Copy, Debug)]
-enum Reference {
-    /// By wire index.
-    Static(u8),
-    /// By serial number: the count of insertions when it came in, modulo 2^32.
-    Dynamic(u32),
+struct Indexed {
+    place: u8,
+    entry: Entry,
+}
+
+/// What came at a position of the last block.
+#[derive(Clone, Copy, Debug)]
+struct Expected {
+    /// The count of insertions at which `start` and `wire` hold.
+    generation: u64,
+    /// The place of the name, and the entry if it went out as one.
+    indexed: Indexed,
+    /// Where the entry's record is in the table.
+    start: u32,
+    /// The one octet that it goes out as.
+    wire: u8,
+}
+
+impl Expected {
+    const NOTHING: Self =
+        Self { generation: u64::MAX, indexed: Indexed { place: 0, entry: Entry::NONE }, start: 0, wire: 0 };
+}
+
+/// An entry of either table, or none: 0, the static table's by wire index, then those of the dynamic table in the order in
+/// which they came in, whether they are still there or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Entry(u64);
+
+impl Entry {
+    const NONE: Self = Self(0);
+    const LAST_FIXED: u64 = static_table::LEN as u64;
+
+    /// Of the static table, by wire index; 0 is none.
+    const fn fixed(index: usize) -> Self {
+        Self(index as u64)
+    }
+
+    /// Of the dynamic table: the one that was the `serial`th to come in.
+    const fn made(serial: u64) -> Self {
+        Self(Self::LAST_FIXED + serial)
+    }
 }
 
 /// Changes of the table's size that the peer has not been told.
@@ -95,10 +137,11 @@ impl Encoder {
             index: Index::default(),
             hasher: Hasher::new(seed),
             recent: Recent::new(),
-            predictions: Vec::new(),
+            names: Names::new(),
+            expected: Vec::new(),
             position: 0,
             memo: Memo::new(),
-            run_predictions: Vec::new(),
+            run: Vec::new(),
             own_limit: max_table_size,
             resize: None,
         };
@@ -132,29 +175,25 @@ impl Encoder {
     /// Adds a field to the block begun last.
     #[inline]
     pub fn encode_field(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
-        self.encode_next(field, out);
+        self.encode_next(&field, out);
     }
 
-    /// As [`encode_field`](Self::encode_field); says whether the field was predicted and went out as an index.
-    fn encode_next(&mut self, field: Field<'_>, out: &mut Vec<u8>) -> bool {
+    /// As [`encode_field`](Self::encode_field); returns the entry if the field went out as an index.
+    #[inline]
+    fn encode_next(&mut self, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
         let position = self.position;
         self.position += 1;
-        let predicted = self.predictions.get(position).copied().flatten();
-        let likeness = predicted.map_or(Likeness::None, |reference| self.compare(reference, &field));
-        let outcome = match (likeness, predicted) {
-            (Likeness::Field, Some(reference)) if !field.sensitive => {
-                self.indexed(reference, out);
-                return true;
-            }
-            (Likeness::None, _) => self.encode_unpredicted(field, None, out),
-            _ => self.encode_unpredicted(field, predicted, out),
-        };
-        match self.predictions.get_mut(position) {
-            Some(prediction) => *prediction = outcome,
-            None if position < MAX_PREDICTIONS => self.predictions.push(outcome),
-            None => {}
+        // Lists mostly come in the same order, with the same values.
+        if let Some(expected) = self.expected.get(position)
+            && is_record_of(self.expected_record(expected), field)
+            && !field.sensitive
+        {
+            let indexed = expected.indexed;
+            out.push(expected.wire);
+            self.names.get_mut(indexed.place)?.hit(indexed.entry);
+            return Some(indexed);
         }
-        false
+        self.encode_unexpected(position, field, out)
     }
 
     /// Writes one whole header block.
@@ -173,23 +212,31 @@ impl Encoder {
             out.extend_from_slice(run.made);
             self.position = run.count;
             fields.skip_records(run.count, run.given_len);
-            // A block in between may have left others.
-            for (prediction, known) in self.predictions.iter_mut().zip(&self.run_predictions) {
-                *prediction = *known;
-            }
-        } else if self.memo.is_learning() {
-            self.run_predictions.clear();
-        }
-        while let Some((field, record)) = fields.next_record() {
-            let start = out.len();
-            let indexed = self.encode_next(field, out);
-            if self.memo.is_learning() {
-                let octets = out.get(start..).filter(|_| indexed);
-                self.memo.learn(octets.map(|octets| (record, octets)));
-                if self.memo.is_learning() {
-                    self.run_predictions.push(self.predictions.get(self.position - 1).copied().flatten());
+            for Indexed { place, entry } in &self.run {
+                if let Some(name) = self.names.get_mut(*place) {
+                    name.hit(*entry);
                 }
             }
+        } else if self.memo.is_learning() {
+            self.run.clear();
+            self.learn_run(&mut fields, out);
+        }
+        for field in fields {
+            self.encode_next(&field, out);
+        }
+    }
+
+    /// Encodes the indexed fields that a block starts with, and the one after them.
+    #[cold]
+    fn learn_run(&mut self, fields: &mut Fields<'_>, out: &mut Vec<u8>) {
+        while self.memo.is_learning()
+            && let Some((field, record)) = fields.next_record()
+        {
+            let start = out.len();
+            let indexed = self.encode_next(&field, out);
+            let octets = out.get(start..).filter(|_| indexed.is_some());
+            self.memo.learn(octets.map(|octets| (record, octets)));
+            self.run.extend(indexed.filter(|_| self.memo.is_learning()));
         }
     }
 
@@ -200,9 +247,14 @@ impl Encoder {
 
     /// Octets of memory allocated.
     pub fn heap_size(&self) -> usize {
-        let predictions =
-            (self.predictions.capacity() + self.run_predictions.capacity()) * size_of::<Option<Reference>>();
-        self.table.heap_size() + self.index.heap_size() + self.recent.heap_size() + self.memo.heap_size() + predictions
+        let names = self.names.heap_size();
+        let blocks = self.expected.capacity() * size_of::<Expected>() + self.run.capacity() * size_of::<Indexed>();
+        self.table.heap_size()
+            + self.index.heap_size()
+            + self.recent.heap_size()
+            + self.memo.heap_size()
+            + names
+            + blocks
     }
 
     /// The number of entries ever inserted.
@@ -214,156 +266,265 @@ impl Encoder {
         self.table.inserted()
     }
 
+    /// A number that changes with the table: while it stands still, and is not `None`, the same fields may be sent as the same
+    /// octets, if those inserted nothing. `None` while a size update is due.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        if self.resize.is_some() { None } else { Some(self.table.generation()) }
+    }
+
     /// RFC 7541 §6.3.
     fn resize_to(&mut self, size: u32, out: &mut Vec<u8>) {
         integer::encode(size as usize, 5, 0x20, out);
         self.table.set_max_size(size as usize);
         self.memo.forget();
+        self.expected.clear();
     }
 
-    /// Encodes a field that is not what was predicted; returns what to predict next time. `same_name` is an entry
-    /// known to have the field's name.
-    fn encode_unpredicted(
-        &mut self,
-        field: Field<'_>,
-        same_name: Option<Reference>,
-        out: &mut Vec<u8>,
-    ) -> Option<Reference> {
-        let fixed = static_table::find(field.name, field.value);
-        if let (Some(Match::Field(index)), false) = (fixed, field.sensitive) {
-            let entry = Reference::Static(index as u8);
-            self.indexed(entry, out);
-            return Some(entry);
+    /// The record that is expected; nothing where it may have gone.
+    #[inline(always)]
+    fn expected_record(&self, expected: &Expected) -> &[u8] {
+        match expected.indexed.entry {
+            Entry(fixed @ ..=Entry::LAST_FIXED) => static_table::record(fixed as usize),
+            _ if expected.generation == self.table.inserted() => self.table.record_at(expected.start),
+            _ => &[],
         }
-        let name_hash = self.hasher.name(field.name);
-        let field_hash = self.hasher.value(name_hash, field.value);
-        if let (Some(entry), false) = (self.find_field(field_hash, &field), field.sensitive) {
-            self.indexed(entry, out);
-            return Some(entry);
+    }
+
+    /// Encodes a field that is not what came at this position last.
+    fn encode_unexpected(&mut self, position: usize, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+        if let Some(place) = self.expected.get(position).map(|expected| expected.indexed.place)
+            && let Some(entry) = self.names.get(place).map(|name| name.last[0])
+        {
+            match self.compare(entry, field) {
+                Likeness::Field if !field.sensitive => return self.hit(position, Indexed { place, entry }, out),
+                Likeness::None => {}
+                Likeness::Name | Likeness::Field => return self.encode_changed(position, place, field, out),
+            }
         }
-        // The static table's indices are shorter and never move, so its names go first.
-        let name = match fixed {
-            Some(Match::Field(index) | Match::Name(index)) => Some(Reference::Static(index as u8)),
-            None => same_name.or_else(|| self.find_name(name_hash, field.name)),
-        };
+        let found = self.names.place(Recent::name(field.name));
+        if found.moved {
+            self.memo.forget();
+        }
+        let place = found.place;
+        let name = self.names.get(place)?;
+        let entry = name.last[0];
+        match self.compare(entry, field) {
+            Likeness::Field if !field.sensitive => return self.hit(position, Indexed { place, entry }, out),
+            Likeness::None if !self.is_of(name, field.name) => self.learn_name(place, field.name),
+            _ => {}
+        }
+        self.expect(position, Expected { indexed: Indexed { place, entry: Entry::NONE }, ..Expected::NOTHING });
+        self.encode_changed(position, place, field, out)
+    }
+
+    /// Writes the index of a field (RFC 7541 §6.1).
+    fn hit(&mut self, position: usize, indexed: Indexed, out: &mut Vec<u8>) -> Option<Indexed> {
+        let index = self.wire_index(indexed.entry);
+        self.names.get_mut(indexed.place)?.hit(indexed.entry);
+        integer::encode(index, 7, 0x80, out);
+        let start = self.newer_than(indexed.entry).and_then(|newer| self.table.start(newer)).unwrap_or(0);
+        // What takes more than one octet is not expected.
+        let generation = if index < INDEX_MASK { self.table.inserted() } else { u64::MAX };
+        self.expect(position, Expected { generation, indexed, start, wire: 0x80 | index as u8 });
+        Some(indexed)
+    }
+
+    fn expect(&mut self, position: usize, expected: Expected) {
+        match self.expected.get_mut(position) {
+            Some(known) => *known = expected,
+            None if position < MAX_EXPECTED => self.expected.push(expected),
+            None => {}
+        }
+    }
+
+    /// Takes a name into a place where nothing is known of it.
+    fn learn_name(&mut self, place: u8, text: &[u8]) {
+        let hash = self.hasher.name(text) as u32;
+        let same_name = |newer| self.table.field(newer).is_some_and(|entry| entry.name == text);
+        let newest = self.index.find_name(hash, self.table.len(), same_name);
+        let newest = newest.map_or(Entry::NONE, |newer| self.made_before(newer));
+        let Some(name) = self.names.get_mut(place) else { return };
+        (name.hash, name.newest, name.last) = (hash, newest, [Entry::NONE; 2]);
+        name.fixed = static_table::find_name(text).unwrap_or(0) as u8;
+    }
+
+    /// Encodes a field whose value is not the last one that its name, which has this place, had in a table.
+    fn encode_changed(&mut self, position: usize, place: u8, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+        if !field.sensitive
+            && let Some(entry) = self.ask(place, field)
+        {
+            return self.hit(position, Indexed { place, entry }, out);
+        }
+        let name = self.names.get(place)?;
+        let same_name = self.name_entry(name);
         if field.sensitive {
             // RFC 7541 §6.2.3; P-034, P-037.
-            self.literal(name, field, 4, 0x10, out);
-            return name;
+            self.literal(same_name, field, 4, 0x10, out);
+            return None;
         }
-        if !self.is_worth_indexing(name.is_none(), field) {
-            // RFC 7541 §6.2.2.
-            self.literal(name, field, 4, 0, out);
-            return name;
+        if name.is_worth_asking() && self.is_worth_indexing(place, same_name == Entry::NONE, field) {
+            // RFC 7541 §6.2.1.
+            self.literal(same_name, field, 6, 0x40, out);
+            self.insert(place, field);
+            return None;
         }
-        // RFC 7541 §6.2.1.
-        self.literal(name, field, 6, 0x40, out);
-        self.insert(field, name_hash, field_hash)
+        self.names.get_mut(place)?.miss();
+        // RFC 7541 §6.2.2.
+        self.literal(same_name, field, 4, 0, out);
+        None
+    }
+
+    /// The entry that is a field whose name has this place, unless its values never come back.
+    fn ask(&self, place: u8, field: &Field<'_>) -> Option<Entry> {
+        let name = self.names.get(place).filter(|name| name.is_worth_asking())?;
+        if self.compare(name.last[1], field) == Likeness::Field {
+            return Some(name.last[1]);
+        }
+        if let Some(index) = static_table::find_value(usize::from(name.fixed), field.value) {
+            return Some(Entry::fixed(index));
+        }
+        let is_it = |newer| self.compare_made(newer, field) == Likeness::Field;
+        let newer = self.index.find_field(self.field_hash(name, field), self.table.len(), is_it)?;
+        Some(self.made_before(newer))
+    }
+
+    fn field_hash(&self, name: &Name, field: &Field<'_>) -> u32 {
+        self.hasher.value(u64::from(name.hash), field.value) as u32
+    }
+
+    /// An entry with a name. The static table's indices are shorter and never move, so its names go first.
+    #[inline]
+    fn name_entry(&self, name: &Name) -> Entry {
+        match usize::from(name.fixed) {
+            0 if self.newer_than(name.newest).is_some_and(|newer| newer < self.table.len()) => name.newest,
+            fixed => Entry::fixed(fixed),
+        }
+    }
+
+    /// Whether what is known of a name is of this one, which the table has an entry for.
+    fn is_of(&self, name: &Name, text: &[u8]) -> bool {
+        let entry = self.name_entry(name);
+        let known = match self.newer_than(entry) {
+            Some(newer) => self.table.field(newer),
+            None => static_table::get(entry.0 as usize),
+        };
+        known.is_some_and(|known| same(known.name, text))
     }
 
     /// Whether a field that no table has should enter ours. What takes most of the table for itself should not, nor
-    /// should a large value whose only merit is a new name.
-    fn is_worth_indexing(&mut self, new_name: bool, field: Field<'_>) -> bool {
+    /// should a value that may never come back, unless it brings a new name.
+    fn is_worth_indexing(&mut self, place: u8, new_name: bool, field: &Field<'_>) -> bool {
         let (size, max) = (field.list_size(), self.table.max_size());
-        let fits_well = size <= max / 4 * 3;
-        fits_well && (new_name && size <= max / 4 || self.recent.seen(field.name, field.value))
+        let Some(name) = self.names.get(place).filter(|_| size <= max / 4 * 3) else { return false };
+        size <= max / 4 && (new_name || name.keeps_new_values()) || self.recent.seen(name.tag(), field.value)
     }
 
-    fn insert(&mut self, field: Field<'_>, name_hash: u64, field_hash: u64) -> Option<Reference> {
-        if !self.table.insert_field(field) {
-            return None;
-        }
-        let serial = self.table.inserted() as u32;
-        self.index.insert(serial, self.table.len(), name_hash, field_hash);
-        Some(Reference::Dynamic(serial))
-    }
-
-    #[inline(always)]
-    fn compare(&self, reference: Reference, field: &Field<'_>) -> Likeness {
-        let Some(entry) = self.entry(reference) else { return Likeness::None };
-        if !same(entry.name, field.name) {
-            Likeness::None
-        } else if same(entry.value, field.value) {
-            Likeness::Field
-        } else {
-            Likeness::Name
+    fn insert(&mut self, place: u8, field: &Field<'_>) {
+        let Some(name) = self.names.get(place) else { return };
+        let (name_hash, field_hash) = (name.hash, self.field_hash(name, field));
+        if self.table.insert_field(Field { class: 0, ..*field }) {
+            self.index.insert(self.table.inserted() as u32, self.table.len(), name_hash, field_hash);
+            let entry = Entry::made(self.table.inserted());
+            if let Some(name) = self.names.get_mut(place) {
+                name.insert(entry);
+            }
         }
     }
 
     #[inline(always)]
-    fn entry(&self, reference: Reference) -> Option<Field<'_>> {
-        match reference {
-            Reference::Static(index) => static_table::get(usize::from(index)),
-            Reference::Dynamic(serial) => self.table.field(self.index.newer_than(serial)),
+    fn compare(&self, entry: Entry, field: &Field<'_>) -> Likeness {
+        match self.newer_than(entry) {
+            Some(newer) => self.compare_made(newer, field),
+            None => static_table::get(entry.0 as usize).map_or(Likeness::None, |entry| Likeness::of(&entry, field)),
         }
     }
 
-    fn find_field(&self, hash: u64, field: &Field<'_>) -> Option<Reference> {
-        let same = |serial| self.compare(Reference::Dynamic(serial), field) == Likeness::Field;
-        self.index.find_field(hash, self.table.len(), same).map(Reference::Dynamic)
+    #[inline(always)]
+    fn compare_made(&self, newer: usize, field: &Field<'_>) -> Likeness {
+        self.table.record(newer).map_or(Likeness::None, |record| compare_record(record, field))
     }
 
-    fn find_name(&self, hash: u64, name: &[u8]) -> Option<Reference> {
-        let same = |serial| self.entry(Reference::Dynamic(serial)).is_some_and(|entry| entry.name == name);
-        self.index.find_name(hash, self.table.len(), same).map(Reference::Dynamic)
+    /// How many entries came into the dynamic table after this one; `None` for one of the static table.
+    #[inline(always)]
+    fn newer_than(&self, entry: Entry) -> Option<usize> {
+        let serial = entry.0.checked_sub(Entry::LAST_FIXED + 1)?;
+        Some((self.table.inserted() - 1 - serial) as usize)
+    }
+
+    /// The entry of the dynamic table with so many newer ones.
+    fn made_before(&self, newer: usize) -> Entry {
+        Entry::made(self.table.inserted() - newer as u64)
     }
 
     #[inline]
-    fn wire_index(&self, reference: Reference) -> usize {
-        match reference {
-            Reference::Static(index) => usize::from(index),
-            Reference::Dynamic(serial) => static_table::LEN + 1 + self.index.newer_than(serial),
-        }
+    fn wire_index(&self, entry: Entry) -> usize {
+        self.newer_than(entry).map_or(entry.0 as usize, |newer| static_table::LEN + 1 + newer)
     }
 
-    /// RFC 7541 §6.1.
-    #[inline]
-    fn indexed(&self, entry: Reference, out: &mut Vec<u8>) {
-        integer::encode(self.wire_index(entry), 7, 0x80, out);
-    }
-
-    fn literal(&self, name: Option<Reference>, field: Field<'_>, prefix_bits: u32, pattern: u8, out: &mut Vec<u8>) {
-        integer::encode(name.map_or(0, |entry| self.wire_index(entry)), prefix_bits, pattern, out);
-        if name.is_none() {
+    /// A literal with the name of an entry, or with its own.
+    fn literal(&self, name: Entry, field: &Field<'_>, prefix_bits: u32, pattern: u8, out: &mut Vec<u8>) {
+        integer::encode(self.wire_index(name), prefix_bits, pattern, out);
+        if name == Entry::NONE {
             string(field.name, out);
         }
         string(field.value, out);
     }
 }
 
-/// How much of a field an entry has.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Likeness {
-    None,
-    Name,
-    Field,
-}
-
-/// Equality that spares the usual short string the call of a general comparison: up to 16 octets are two words, which
-/// may overlap.
-#[inline]
-fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    match a.len() {
-        8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
-        4..8 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
-        _ => a == b,
-    }
-}
-
 /// RFC 7541 §5.2; P-029: the Huffman code only where it pays.
 fn string(bytes: &[u8], out: &mut Vec<u8>) {
-    let (plain_len, huffman_len) = (bytes.len(), huffman::encoded_len(bytes));
-    let least_gain = if plain_len <= SHORT_STRING { plain_len.div_ceil(8) } else { 1 };
-    if huffman_len + least_gain.max(1) <= plain_len {
-        integer::encode(huffman_len, 7, 0x80, out);
-        huffman::encode(bytes, out);
-    } else {
-        integer::encode(plain_len, 7, 0, out);
-        out.extend_from_slice(bytes);
+    if bytes.len() > SHORT_STRING {
+        return long_string(bytes, out);
     }
+    let start = out.len();
+    // The longest code that pays; its length takes one octet.
+    let limit = bytes.len() - bytes.len().div_ceil(8);
+    // Of a fixed length, which is cheaper than the right one.
+    out.extend_from_slice(&[0; 1 + SHORT_STRING + huffman::SLACK]);
+    if let Some([first, room @ ..]) = out.get_mut(start..)
+        && let Some(len) = huffman::encode(bytes, room.get_mut(..limit + huffman::SLACK).unwrap_or_default())
+        && len <= limit
+        && len > 0
+    {
+        *first = 0x80 | len as u8;
+        return out.truncate(start + 1 + len);
+    }
+    out.truncate(start);
+    plain_string(bytes, out);
+}
+
+fn plain_string(bytes: &[u8], out: &mut Vec<u8>) {
+    integer::encode(bytes.len(), 7, 0, out);
+    out.extend_from_slice(bytes);
+}
+
+fn long_string(bytes: &[u8], out: &mut Vec<u8>) {
+    let (start, limit) = (out.len(), bytes.len() - 1);
+    // Room for the length of the longest code that pays.
+    integer::encode(limit, 7, 0x80, out);
+    let code_start = out.len();
+    out.resize(code_start + limit + huffman::SLACK, 0);
+    match huffman::encode(bytes, out.get_mut(code_start..).unwrap_or_default()).filter(|len| *len <= limit) {
+        Some(len) => {
+            out.truncate(code_start + len);
+            set_length(start, code_start, len, out);
+        }
+        None => {
+            out.truncate(start);
+            plain_string(bytes, out);
+        }
+    }
+}
+
+/// Writes the length `len` at `start`, of the code at `code_start`, before which there is room for a length as long.
+fn set_length(start: usize, code_start: usize, len: usize, out: &mut Vec<u8>) {
+    let end = out.len();
+    integer::encode(len, 7, 0x80, out);
+    let prefix_len = out.len() - end;
+    if let Some(code) = out.get_mut(code_start..) {
+        code.rotate_right(prefix_len);
+    }
+    out.drain(start..code_start);
 }
 
 #[cfg(test)]
@@ -407,8 +568,8 @@ mod tests {
             );
             assert!(call < 2 || block.len() <= 26, "{}", block.len());
         }
-        // Three names that no table had, five values at second sight; never an id but the first.
-        assert_eq!(encoder.insert_count(), 3 + 5);
+        // Seven values, and the ids of the first three calls.
+        assert_eq!(encoder.insert_count(), 7 + 3);
     }
 
     #[test]
@@ -445,19 +606,6 @@ mod tests {
             let mut out = Vec::new();
             string(bytes, &mut out);
             assert_eq!(out[0] & 0x80 != 0, huffman, "{}", bytes.escape_ascii());
-        }
-    }
-
-    #[test]
-    fn same_looks_at_every_octet() {
-        for len in 0..40 {
-            let a = vec![b'a'; len];
-            assert!(same(&a, &a.clone()) && !same(&a, &vec![b'a'; len + 1]));
-            for place in 0..len {
-                let mut b = a.clone();
-                b[place] = b'b';
-                assert!(!same(&a, &b));
-            }
         }
     }
 
@@ -514,7 +662,8 @@ mod tests {
             encoder.memo.recall(block.records(), encoder.table.inserted()).map(|run| run.count)
         };
         assert!((0..30).map(|_| encode(b"/a")).last() == Some(Some(2)));
-        // One other block in between does not make it forget.
+        // A new entry makes it forget, a block without one in between does not.
+        assert_eq!((encode(b"/b"), (0..30).map(|_| encode(b"/a")).last()), (None, Some(Some(2))));
         assert_eq!((encode(b"/b"), encode(b"/a")), (None, Some(2)));
     }
 }

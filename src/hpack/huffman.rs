@@ -5,43 +5,81 @@ mod table;
 use alloc::vec::Vec;
 
 use super::error::DecodeError;
-use table::{CODES, EOS, LENGTH_BITS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
+use table::{CODES, LENGTH_BITS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
 
-/// Octets that `bytes` take when encoded.
-#[expect(clippy::indexing_slicing, reason = "256 entries, one for each octet")]
-pub(super) fn encoded_len(bytes: &[u8]) -> usize {
-    let bits: u64 = bytes.iter().map(|&octet| CODES[usize::from(octet)] & LENGTH_MASK).sum();
-    bits.div_ceil(8) as usize
+/// Octets beyond the code that [`encode`] needs room for, as it writes whole words.
+pub(super) const SLACK: usize = size_of::<u64>();
+
+/// Writes the code of `bytes`, padded with ones (P-029), to the start of `out`; returns its length. `None`, with anything
+/// written, where the code leaves less than [`SLACK`] octets of `out`: whoever wants a code no longer than that asks for
+/// nothing more, and pays for nothing more.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "256 entries, one for each octet; four codes of 14 bits, or one of 30, and 7 bits fit into 64"
+)]
+pub(super) fn encode(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+    let mut packer = Packer { bits: 0, pending: 0, place: 0 };
+    let (fours, rest) = bytes.as_chunks::<4>();
+    for four in fours {
+        let [a, b, c, d] = four.map(|octet| CODES[usize::from(octet)]);
+        // The lower octets add up to the length of all four.
+        let length = (a + b + c + d) & LENGTH_MASK;
+        if length <= FOUR_CODES {
+            [a, b, c, d].into_iter().for_each(|code| packer.push(code));
+            packer.flush(length, out)?;
+        } else {
+            for code in [a, b, c, d] {
+                packer.push(code);
+                packer.flush(code & LENGTH_MASK, out)?;
+            }
+        }
+    }
+    for &octet in rest {
+        let code = CODES[usize::from(octet)];
+        packer.push(code);
+        packer.flush(code & LENGTH_MASK, out)?;
+    }
+    // RFC 7541 §5.2: the rest of the last octet is filled from EOS, which starts with ones.
+    let padding = packer.pending.wrapping_neg() % 8;
+    packer.push(((1 << padding) - 1) << LENGTH_BITS | padding);
+    packer.flush(padding, out)?;
+    Some(packer.place)
 }
 
 const LENGTH_MASK: u64 = (1 << LENGTH_BITS) - 1;
 
-/// Adds the code of `bytes` to `out`, padded with ones (P-029).
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "256 entries, one for each octet; 31 bits and 30 fit into 64"
-)]
-pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
-    // The lower `pending` bits of `bits` wait for their octets; bits above them are stale.
-    let (mut bits, mut pending) = (0u64, 0u32);
-    for &octet in bytes {
-        let code = CODES[usize::from(octet)];
-        let length = (code & LENGTH_MASK) as u32;
-        bits = bits << length | code >> LENGTH_BITS;
-        pending += length;
-        // 31 bits may stay and a code has 30 at most, so 64 always suffice.
-        if pending >= 32 {
-            pending -= 32;
-            out.extend_from_slice(&((bits >> pending) as u32).to_be_bytes());
-        }
+/// Bits of four codes that can be packed at once.
+const FOUR_CODES: u64 = 56;
+
+/// Packs codes into words.
+struct Packer {
+    /// The lower `pending` bits, and those of the codes that were added since, wait for their octets; bits above them are
+    /// stale.
+    bits: u64,
+    pending: u64,
+    place: usize,
+}
+
+impl Packer {
+    /// Adds a word of [`CODES`].
+    #[inline(always)]
+    fn push(&mut self, code: u64) {
+        self.bits = self.bits << (code & 63) | code >> LENGTH_BITS;
     }
-    // RFC 7541 §5.2: the rest of the last octet is filled from EOS, which starts with ones.
-    let padding = pending.wrapping_neg() % 8;
-    bits = bits << padding | ((1 << padding) - 1);
-    let octets = (pending + padding) / 8;
-    let rest = bits.checked_shl(64 - 8 * octets).unwrap_or(0).to_be_bytes();
-    out.extend_from_slice(rest.get(..octets as usize).unwrap_or_default());
+
+    /// Writes all whole octets, `length` bits having been added, which leaves 7 bits at most.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 63 bits are pending, and places lie in memory")]
+    fn flush(&mut self, length: u64, out: &mut [u8]) -> Option<()> {
+        let pending = self.pending + length;
+        // Twice, so that no bits at all are no shift by 64.
+        let word = self.bits << 1 << (63 - pending);
+        *out.get_mut(self.place..)?.first_chunk_mut()? = word.to_be_bytes();
+        self.place += (pending / 8) as usize;
+        self.pending = pending % 8;
+        Some(())
+    }
 }
 
 /// Octets that the decoder writes at a time.
@@ -57,118 +95,98 @@ pub(super) fn min_decoded_len(input: &[u8]) -> u64 {
 ///
 /// The work is linear: a look into the window takes at least 5 bits, a long code at least 13 (P-030). The output is at
 /// most 8/5 of the input, and room for it is taken from the input's true length. On an error `out` holds a part.
-#[expect(clippy::arithmetic_side_effects, reason = "at most eight symbols a round")]
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "places in the input, in bits of it, and in the output, all in memory"
+)]
 pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    out.reserve(input.len().saturating_mul(8) / 5 + STORE);
-    let mut bits = Bits { word: 0, len: 0 };
-    let mut rest = input;
-    while let Some(chunk) = rest.first_chunk::<8>() {
-        rest = rest.get(bits.refill(*chunk)..).unwrap_or_default();
-        // A refill leaves at least 56 bits, enough for four windows; a window that starts with a long code shows no
-        // symbol and takes no bits, so looking on is harmless.
-        let (mut symbols, mut count) = (0, 0);
+    let start = out.len();
+    out.resize(start + input.len() / 5 * 8 + 2 * STORE, 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    let (mut bit, mut count) = (0u64, 0);
+    let end = input.len() as u64 * 8;
+    loop {
+        let mut bits = load(input, bit);
+        let (mut symbols, mut sum) = (0, Window::NOTHING);
+        let mut window = Window::NOTHING;
         for _ in 0..4 {
-            let window = bits.window();
-            symbols |= window.symbols() << (8 * count);
-            count += window.count();
-            bits.skip(window.total_len());
+            window = look(bits);
+            symbols |= window.symbols() << (sum.octet_bits() & 63);
+            sum = sum.plus(window);
+            bits <<= window.length() & 63;
         }
         // One store of a fixed length, cut to what was found, is cheaper than a copy of a varying length.
-        let end = out.len() + count as usize;
-        out.extend_from_slice(&symbols.to_le_bytes());
-        out.truncate(end);
-        if bits.len >= LONGEST_CODE && bits.window().count() == 0 {
-            let (symbol, length) = bits.long_code().ok_or(DecodeError::HuffmanPadding)?;
-            out.push(u8::try_from(symbol).map_err(|_| DecodeError::HuffmanEos)?);
-            bits.skip(length);
-        }
-    }
-    decode_tail(bits, rest, out)
-}
-
-/// The end of a string, where the last code may be cut: at most seven octets after `bits`.
-fn decode_tail(mut bits: Bits, mut rest: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    loop {
-        while let (true, Some((&octet, tail))) = (bits.len <= 56, rest.split_first()) {
-            bits.push(octet);
-            rest = tail;
-        }
-        let window = bits.window();
-        let (symbols, count, length) = if window.count() == 0 {
-            let Some((symbol, length)) = bits.long_code() else { return Err(DecodeError::HuffmanPadding) };
-            if symbol == EOS && length <= bits.len {
-                return Err(DecodeError::HuffmanEos);
+        let Some(store) = room.get_mut(count..).and_then(|rest| rest.first_chunk_mut()) else { break };
+        *store = symbols.to_le_bytes();
+        count += sum.octet_bits() as usize / 8;
+        bit += u64::from(sum.length());
+        // A window that starts with a long code shows no symbol and takes no bits, so looking on was harmless.
+        if window.is_long() {
+            let (bits, left) = (load(input, bit), end.saturating_sub(bit));
+            // RFC 7541 §5.2: what is left, if anything, must be less than 8 bits (P-025), all ones (P-026).
+            if left < 8 && bits | u64::MAX >> left == u64::MAX {
+                break;
             }
-            (u64::from(symbol), 1, length)
-        } else if window.total_len() <= bits.len {
-            (window.symbols(), window.count(), window.total_len())
-        } else {
-            (window.symbols(), 1, window.first_len())
-        };
-        if length > bits.len {
-            return if bits.is_padding() { Ok(()) } else { Err(DecodeError::HuffmanPadding) };
+            let (symbol, length) = long_code((bits >> 32) as u32).ok_or(DecodeError::HuffmanPadding)?;
+            bit += u64::from(length);
+            if bit > end {
+                return Err(DecodeError::HuffmanPadding);
+            }
+            let octet = u8::try_from(symbol).map_err(|_| DecodeError::HuffmanEos)?;
+            let Some(store) = room.get_mut(count) else { break };
+            *store = octet;
+            count += 1;
         }
-        out.push(symbols as u8);
-        if count == 2 {
-            out.push((symbols >> 8) as u8);
-        }
-        bits.skip(length);
     }
+    // What follows the last octet reads as ones, with which no code ends but long ones.
+    if bit > end {
+        return Err(DecodeError::HuffmanPadding);
+    }
+    out.truncate(start + count);
+    Ok(())
 }
 
-/// Bits not decoded yet, from the top of a word.
-#[derive(Clone, Copy)]
-struct Bits {
-    /// Below the `len` upper bits come further bits of the input, or zeros where there are none.
-    word: u64,
-    /// The bits accounted for.
-    len: u32,
+/// The bits of `input` from a place on, at least 57 of them: four windows, or a long code. Ones follow the last octet.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "an eighth of the range of an integer, and seven bits at most")]
+fn load(input: &[u8], bit: u64) -> u64 {
+    let from = (bit / 8) as usize;
+    // One comparison, where `first_chunk` of what follows would take two.
+    let word = match input.get(from..from + 8).map(<[u8; 8]>::try_from) {
+        Some(Ok(chunk)) => u64::from_be_bytes(chunk),
+        _ => load_end(input, from),
+    };
+    word << (bit % 8)
 }
 
-impl Bits {
-    /// Fills up from the next octets of the input; returns how many of them are used up. At least 56 bits are there
-    /// afterwards. The octets in part below `len` are read again next time, to the same place.
-    #[expect(clippy::arithmetic_side_effects, reason = "fewer than 64 bits are there")]
-    fn refill(&mut self, chunk: [u8; 8]) -> usize {
-        self.word |= u64::from_be_bytes(chunk) >> self.len;
-        let octets = (63 - self.len) / 8;
-        self.len += octets * 8;
-        octets as usize
-    }
+/// The word of the last octets of `input`, fewer than eight.
+#[cold]
+#[inline(never)]
+#[expect(clippy::arithmetic_side_effects, reason = "fewer than eight octets")]
+fn load_end(input: &[u8], from: usize) -> u64 {
+    let rest = input.get(from..).unwrap_or_default();
+    let missing = 64 - 8 * rest.len() as u32;
+    let word = match input.last_chunk::<8>() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => rest.iter().fold(0, |word, &octet| word << 8 | u64::from(octet)),
+    };
+    !(!word).checked_shl(missing).unwrap_or(0)
+}
 
-    /// Adds one octet; at most 56 bits may be there.
-    #[expect(clippy::arithmetic_side_effects, reason = "at most 56 bits are there")]
-    fn push(&mut self, octet: u8) {
-        self.word |= u64::from(octet) << (56 - self.len);
-        self.len += 8;
-    }
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "an entry for each value of the window's bits")]
+fn look(bits: u64) -> Window {
+    WINDOWS[(bits >> (64 - WINDOW_BITS)) as usize]
+}
 
-    #[expect(clippy::indexing_slicing, reason = "an entry for each value of 12 bits")]
-    fn window(self) -> Window {
-        WINDOWS[(self.word >> (64 - WINDOW_BITS)) as usize]
-    }
-
-    /// The symbol of a code longer than the window, and its length. The length may be more than there is.
-    ///
-    /// Counting the lengths that come no later in code order takes no branch, so no input is slow (P-030, T-37).
-    #[expect(clippy::arithmetic_side_effects, reason = "the class is the last whose first code is not above")]
-    fn long_code(self) -> Option<(u16, u32)> {
-        let head = (self.word >> 32) as u32;
-        let class = LONG.get(LONG.iter().filter(|class| class.first <= head).count().checked_sub(1)?)?;
-        let offset = (head - class.first) >> (32 - class.length);
-        Some((*SORTED.get(class.place + offset as usize)?, class.length))
-    }
-
-    #[expect(clippy::arithmetic_side_effects, reason = "as many as were looked at")]
-    fn skip(&mut self, count: u32) {
-        self.word <<= count;
-        self.len -= count;
-    }
-
-    /// RFC 7541 §5.2: what is left must be less than 8 bits (P-025), all ones (P-026).
-    fn is_padding(self) -> bool {
-        self.len < 8 && (self.word | u64::MAX >> self.len) == u64::MAX
-    }
+/// The symbol of a code longer than the window, at the top of `head`, and its length, which may be more than there is.
+///
+/// Counting the lengths that come no later in code order takes no branch, so no input is slow (P-030, T-37).
+#[expect(clippy::arithmetic_side_effects, reason = "the class is the last whose first code is not above")]
+fn long_code(head: u32) -> Option<(u16, u32)> {
+    let class = LONG.get(LONG.iter().filter(|class| class.first <= head).count().checked_sub(1)?)?;
+    let offset = (head - class.first) >> (32 - class.length);
+    Some((*SORTED.get(class.place + offset as usize)?, class.length))
 }
 
 #[cfg(test)]
@@ -199,9 +217,13 @@ mod tests {
     }
 
     fn encoded(bytes: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        encode(bytes, &mut out);
-        assert_eq!(out.len(), encoded_len(bytes));
+        let bits: u64 = bytes.iter().map(|&octet| CODES[usize::from(octet)] & LENGTH_MASK).sum();
+        let len = bits.div_ceil(8) as usize;
+        let mut out = vec![0; len + SLACK];
+        assert_eq!(encode(bytes, &mut out), Some(len));
+        // Both sides of the room that it needs.
+        assert!(len == 0 || encode(bytes, &mut vec![0; len - 1]).is_none());
+        out.truncate(len);
         out
     }
 

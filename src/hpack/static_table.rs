@@ -1,5 +1,6 @@
 //! The static table (RFC 7541 Appendix A), with a perfect hash over its names.
 
+use super::block::{HEAD_LEN, Head};
 use super::field::Field;
 
 /// The number of entries; the dynamic table's indices start above it (P-003).
@@ -10,28 +11,55 @@ pub(super) fn get(index: usize) -> Option<Field<'static>> {
     ENTRIES.get(index.checked_sub(1)?).map(|(name, value)| Field::new(name, value))
 }
 
-/// Where a name is in the table, and whether the value is there with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Match {
-    /// The entry has this name and this value.
-    Field(usize),
-    /// The first entry with this name; none has this value.
-    Name(usize),
+/// The record of the entry at a wire index, as a dynamic table would have it, and more; nothing for 0 and above 61.
+#[inline]
+pub(super) fn record(index: usize) -> &'static [u8] {
+    RECORDS.get(index.wrapping_sub(1)).map_or(&[], |record| record)
 }
 
-/// Looks up a field, by wire index.
-#[expect(clippy::arithmetic_side_effects, reason = "a place in the table")]
-pub(super) fn find(name: &[u8], value: &[u8]) -> Option<Match> {
-    let first = usize::from(*SLOTS.get(slot(name))?);
-    let same_name = ENTRIES.get(first.checked_sub(1)?..)?.iter().take_while(|entry| entry.0 == name);
-    let mut found = None;
-    for (offset, entry) in same_name.enumerate() {
-        if entry.1 == value {
-            return Some(Match::Field(first + offset));
+/// Octets that are enough for each record.
+const RECORD_LEN: usize = 40;
+
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
+static RECORDS: [[u8; RECORD_LEN]; LEN] = {
+    let mut records = [[0; RECORD_LEN]; LEN];
+    let mut index = 0;
+    while index < LEN {
+        let (name, value) = ENTRIES[index];
+        let Some(head) = Head::of(Field::new(name, value)).pack() else { panic!() };
+        let (record, head) = (&mut records[index], head.to_le_bytes());
+        let mut at = 0;
+        while at < HEAD_LEN + name.len() + value.len() {
+            record[at] = match at.checked_sub(HEAD_LEN) {
+                None => head[at],
+                Some(at) if at < name.len() => name[at],
+                Some(at) => value[at - name.len()],
+            };
+            at += 1;
         }
-        found = Some(Match::Name(first));
+        index += 1;
     }
-    found
+    records
+};
+
+/// The first entry with a name, by wire index.
+pub(super) fn find_name(name: &[u8]) -> Option<usize> {
+    let first = usize::from(*SLOTS.get(slot(name))?);
+    (ENTRIES.get(first.checked_sub(1)?)?.0 == name).then_some(first)
+}
+
+/// The entry with a value among those that have the name of the entry `first`, by wire index.
+#[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "a place in the table")]
+pub(super) fn find_value(first: usize, value: &[u8]) -> Option<usize> {
+    let mut entries = ENTRIES.get(first.checked_sub(1)?..)?.iter();
+    let (name, fixed) = entries.next()?;
+    if *fixed == value {
+        return Some(first);
+    }
+    // Most names have one entry.
+    let others = entries.take_while(|entry| entry.0 == *name);
+    others.zip(first + 1..).find(|(entry, _)| entry.1 == value).map(|(_, index)| index)
 }
 
 /// A hash without collisions among the 52 names. The keys are fixed, so it needs no seed: whatever a peer asks for,
@@ -130,22 +158,25 @@ static ENTRIES: [(&[u8], &[u8]); LEN] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hpack::block::split_record;
 
     #[test]
     fn every_entry_is_found() {
         for index in 1..=LEN {
             let Field { name, value, .. } = get(index).unwrap();
-            assert_eq!(find(name, value), Some(Match::Field(index)));
+            assert_eq!(split_record(record(index)).map(|(field, _)| field), get(index));
             let first = ENTRIES.iter().position(|entry| entry.0 == name).unwrap() + 1;
-            assert_eq!(find(name, b"no such value"), Some(Match::Name(first)));
+            assert_eq!(find_name(name), Some(first));
+            assert_eq!((find_value(first, value), find_value(first, b"no such value")), (Some(index), None));
         }
     }
 
     #[test]
     fn nothing_else_is_found() {
         for name in [&b""[..], b"x", b"te", b":statux", b"grpc-timeout", &[0xff; 300]] {
-            assert_eq!(find(name, b""), None);
+            assert_eq!(find_name(name), None);
         }
-        assert_eq!((get(0), get(LEN + 1)), (None, None));
+        assert_eq!((record(0), record(LEN + 1)), (&[][..], &[][..]));
+        assert_eq!((get(0), get(LEN + 1), find_value(0, b""), find_value(LEN + 1, b"")), (None, None, None, None));
     }
 }

@@ -1,9 +1,10 @@
 //! A recount by brute force of what a connection counts as it goes. Walks over everything, so it is for tests only.
 
 use super::connection::Connection;
+use super::lines::Place;
 use super::reader::Phase;
 use super::slots::StreamKey;
-use super::stream::{Ending, Receive, Send, Stream};
+use super::stream::{Ending, Receive, Send, Stream, UNWATCHED};
 use crate::frame::{MAX_WINDOW, StreamId};
 use alloc::format;
 use alloc::string::String;
@@ -38,7 +39,7 @@ pub(crate) fn must(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), St
     if holds { Ok(()) } else { Err(wrong()) }
 }
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// Recounts what this connection counts as it goes, and checks that each stream with something to say is in the list
     /// that gives it a turn (L-04, L-05, L-17, L-40).
     ///
@@ -53,28 +54,30 @@ impl<T> Connection<T> {
             must(kept == counted, || format!("{name}: {kept} kept, {counted} counted"))
         };
         equal("slots", self.slots.len(), keys.len())?;
-        equal("active streams", self.active as usize, count(|s| !s.is_closed() && s.send() != Send::Waiting))?;
-        equal("waiting streams", self.waiting_len as usize, count(|s| !s.is_closed() && s.send() == Send::Waiting))?;
-        equal("queued octets", self.queued, all().map(|stream| stream.outbox.recount(&self.pool)).sum())?;
+        equal("active streams", self.active as usize, count(|s| !s.is_closed() && s.send != Send::Waiting))?;
+        equal("waiting streams", self.waiting_streams(), count(|s| !s.is_closed() && s.send == Send::Waiting))?;
+        equal("queued octets", self.common.queued, all().map(|stream| stream.outbox.recount(&self.common.pool)).sum())?;
         equal("stream ids", self.ids.len(), count(|s| !s.is_closed() && !s.id.is_zero()))?;
         must(self.send_window.signed() <= i64::from(MAX_WINDOW), || format!("{:?}", self.send_window))?;
         for (at, (stream, _)) in self.control.resets.iter().enumerate() {
             let again = self.control.resets.iter().skip(at + 1).any(|other| other.0 == *stream);
             must(!again, || format!("two RST_STREAMs wait for {stream:?} (L-40)"))?;
         }
-        let lists = [&self.waiting, &self.ready, &self.blocked, &self.credits, &self.notices];
-        let mut members = Vec::new();
-        for list in lists {
-            members.push(list.walk(&self.slots).ok_or_else(|| format!("a broken list: {list:?}"))?);
-        }
-        let [waiting, ready, blocked, credits, notices] = &members[..] else { return Ok(()) };
+        let walk = |place: Place| {
+            let lines = &self.common.lines;
+            lines.walk(place, &self.slots).ok_or_else(|| format!("a line is not as long as it was counted: {lines:?}"))
+        };
+        let [waiting, ready, blocked, held] = [Place::Waiting, Place::Ready, Place::Blocked, Place::Held].map(walk);
+        let (waiting, ready, blocked, held) = (waiting?, ready?, blocked?, held?);
+        let flags = self.common.lines.walk_flags(&self.slots);
+        let [credits, _] =
+            &flags.ok_or_else(|| format!("credits or notices are miscounted: {:?}", self.common.lines))?;
         for key in keys {
             let Some(stream) = self.slots.get(key) else { continue };
-            let places = [waiting, ready, blocked].iter().filter(|list| list.contains(&key)).count();
-            let linked = [places == 1, credits.contains(&key), notices.contains(&key)];
-            must(places <= 1 && linked == stream.links.map(|link| link.linked), || format!("lists of {key:?}"))?;
-            self.audit_stream(key, stream, waiting, [ready, blocked], credits)
-                .map_err(|wrong| format!("stream {:?} in {:?}: {wrong}", stream.id, stream.state))?;
+            let places = [&waiting, &ready, &blocked, &held].iter().filter(|line| line.contains(&key)).count();
+            must(places == usize::from(stream.place != Place::Out), || format!("lines of {key:?}"))?;
+            self.audit_stream(key, stream, &waiting, [&ready, &blocked], credits)
+                .map_err(|wrong| format!("stream {:?} in {:?}: {wrong}", stream.id, (stream.send, stream.receive)))?;
         }
         Ok(())
     }
@@ -96,17 +99,17 @@ impl<T> Connection<T> {
         }
         let id = Some(key.index() as u32).filter(|_| !stream.id.is_zero());
         fact(self.ids.get(stream.id.get()) == id, "its id leads elsewhere")?;
-        fact(waiting.contains(&key) == (stream.send() == Send::Waiting), "the list of those that wait")?;
+        fact(waiting.contains(&key) == (stream.send == Send::Waiting), "the list of those that wait")?;
         fact(!blocked.contains(&key) || queued > 0, "blocked by a window with nothing to send (L-05)")?;
-        let may_speak = match stream.send() {
+        let may_speak = match stream.send {
             Send::Waiting | Send::Ended => false,
-            Send::Head => stream.head_wanted || self.side == super::Side::Client,
+            Send::Head => stream.head_wanted || self.common.side == super::Side::Client,
             Send::Body if queued > 0 => stream.send_window.available() > 0,
             Send::Body => stream.head_wanted || stream.ending != Ending::Open,
         };
         fact(!may_speak || ready.contains(&key) || blocked.contains(&key), "may speak, and has no turn (L-07)")?;
         let window = stream.receive_window;
-        let listens = stream.receive() != Receive::Ended;
+        let listens = stream.receive != Receive::Ended;
         let owes = window.owed() >= i64::from((self.config.stream_window / 2).max(1)) && window.announceable() > 0;
         fact(!(listens && owes) || credits.contains(&key), "owes a WINDOW_UPDATE, and will not send it")
     }
@@ -120,33 +123,33 @@ impl<T> Connection<T> {
         let streams = keys.iter().filter_map(|key| self.slots.get(*key)).filter(|s| !s.is_closed() && !s.id.is_zero());
         let windows = |stream: &Stream<T>| StreamWindows {
             stream: stream.id.get(),
-            send: Some(stream.send_window.signed()).filter(|_| stream.send() != Send::Ended),
-            receive: Some(stream.receive_window.available()).filter(|_| stream.receive() != Receive::Ended),
+            send: Some(stream.send_window.signed()).filter(|_| stream.send != Send::Ended),
+            receive: Some(stream.receive_window.available()).filter(|_| stream.receive != Receive::Ended),
         };
         Some(Windows {
             send: self.send_window.signed(),
-            receive: self.receive_window.available(),
-            owed: self.receive_window.owed(),
+            receive: self.common.receive_window.available(),
+            owed: self.common.receive_window.owed(),
             streams: streams.map(windows).collect(),
         })
     }
 
     /// Goes on with this id, as if all those before it had been used; for a client that has opened nothing.
     pub fn skip_to(&mut self, stream: StreamId) {
-        if self.side == super::Side::Client && self.next_id < stream && stream.is_client() {
+        if self.common.side == super::Side::Client && self.next_id < stream && stream.is_client() {
             self.next_id = stream;
         }
     }
 
     /// What of the window of a stream is with the peer or owed to it; `None` once the peer's half has ended.
     pub(crate) fn window_at_large(&self, key: StreamKey) -> Option<i64> {
-        let stream = self.slots.get(key).filter(|stream| stream.receive() != Receive::Ended)?;
+        let stream = self.slots.get(key).filter(|stream| stream.receive != Receive::Ended)?;
         Some(stream.receive_window.available() + stream.receive_window.owed() + self.in_hand(Some(key)))
     }
 
     /// As [`Connection::window_at_large`], for the connection.
     pub(crate) fn connection_window_at_large(&self) -> i64 {
-        self.receive_window.available() + self.receive_window.owed() + self.in_hand(None)
+        self.common.receive_window.available() + self.common.receive_window.owed() + self.in_hand(None)
     }
 
     /// Octets of the DATA frame at hand that have left the window, and did not arrive yet; of any stream for `None`.
@@ -166,7 +169,7 @@ impl<T> Connection<T> {
 
     /// Whether the layer above is to be told when the stream's queue has drained.
     pub(crate) fn is_watched(&self, key: StreamKey) -> bool {
-        self.slots.get(key).is_some_and(|stream| stream.watch.is_some())
+        self.slots.get(key).is_some_and(|stream| stream.watch != UNWATCHED)
     }
 
     fn keys(&self) -> Vec<StreamKey> {

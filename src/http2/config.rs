@@ -1,6 +1,7 @@
 //! Limits of one HTTP/2 connection.
 
 use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW};
+use crate::hpack::BlockLimits;
 use core::time::Duration;
 
 /// Which end of the connection this is.
@@ -93,6 +94,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// What a header block may amount to.
+    pub(super) fn block_limits(&self) -> BlockLimits {
+        BlockLimits {
+            max_list_size: self.max_header_list_size,
+            max_fields: self.max_header_fields,
+            abuse_list_size: self.max_header_list_size.saturating_mul(self.header_abuse),
+            abuse_fields: self.max_header_fields.saturating_mul(self.header_abuse),
+        }
+    }
+
     /// The defaults for `side`.
     pub const fn new(side: Side) -> Self {
         let server = matches!(side, Side::Server);

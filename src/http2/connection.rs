@@ -1,23 +1,27 @@
 //! One HTTP/2 connection: its parts, and the verbs of the layer above.
 
 use super::closed::{Closed, ClosedStreams};
+use super::common::Common;
 use super::config::{Config, Side};
 use super::counters::Counters;
 use super::error::{ConnectionError, OpenError};
 use super::fields::{CLASSIFIER, Summary};
-use super::flow::{ReceiveWindow, SendWindow};
+use super::flow::SendWindow;
 use super::guard::Bucket;
 use super::id_map::IdMap;
-use super::links::Lane;
+use super::known::{Received, Sent};
+use super::lines::Place;
 use super::outgoing::Control;
-use super::reader::{Phase, Reader};
-use super::slots::{List, Slots, StreamKey};
+use super::reader::Reader;
+use super::slots::{Slots, StreamKey};
 use super::stall::Stalls;
-use super::stream::{Ending, Receive, Send, State, Stream};
+use super::stream::{Receive, Send, Stream};
 use crate::buffer::chunks::Pool;
 use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, StreamId};
 use crate::hpack::{Decoder, Encoder, FieldBlock, Start};
 use crate::time::Instant;
+use alloc::boxed::Box;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 /// RST_STREAM and WINDOW_UPDATE that are free for each stream that has closed, since they may have been under way (L-41).
@@ -56,6 +60,15 @@ pub(super) enum Shutdown {
     },
 }
 
+/// Where the fields of the last header block are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CurrentBlock {
+    Decoded,
+    /// They are those of `known_response`, or of `known_trailers`.
+    Response,
+    Trailers,
+}
+
 /// Whether unread DATA holds the whole connection window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exhaustion {
@@ -77,38 +90,30 @@ pub(super) enum Exhaustion {
 /// See [the module](crate::http2) for a complete loop.
 #[derive(Clone, Debug)]
 pub struct Connection<T> {
-    pub(super) side: Side,
+    pub(super) common: Common,
     pub(super) config: Config,
     pub(super) reader: Reader,
     pub(super) decoder: Decoder,
     pub(super) encoder: Encoder,
-    pub(super) fields: FieldBlock,
+    pub(super) fields: Box<FieldBlock>,
+    pub(super) current_block: CurrentBlock,
+    pub(super) known_response: Received,
+    pub(super) known_trailers: Received,
+    pub(super) next_known: u32,
+    pub(super) sent_response: Sent,
+    pub(super) sent_trailers: Sent,
     /// How a request started that was sound and went on with regular fields, and what it said.
     pub(super) sound_request: Option<(Start, Summary)>,
     pub(super) slots: Slots<T>,
     pub(super) ids: IdMap,
     pub(super) closed: ClosedStreams,
-    pub(super) pool: Pool,
-    /// A client's streams without an id, in order.
-    pub(super) waiting: List,
-    pub(super) waiting_len: u32,
-    /// Streams whose turn to send will come.
-    pub(super) ready: List,
-    /// Streams whose DATA waits for the connection window.
-    pub(super) blocked: List,
-    /// Streams whose DATA waits a moment for a larger window of their own.
-    pub(super) held: List,
     pub(super) stalls: Stalls,
-    pub(super) credits: List,
-    pub(super) notices: List,
     /// Streams that count for SETTINGS_MAX_CONCURRENT_STREAMS.
     pub(super) active: u32,
     pub(super) next_id: StreamId,
     pub(super) highest_remote: StreamId,
     pub(super) send_window: SendWindow,
-    pub(super) receive_window: ReceiveWindow,
     pub(super) exhaustion: Exhaustion,
-    pub(super) queued: usize,
     pub(super) peer: PeerSettings,
     pub(super) control: Control,
     pub(super) resets: Bucket,
@@ -137,7 +142,7 @@ pub struct Connection<T> {
     pub(super) counters: Counters,
 }
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// A connection whose transport was opened at `now`. The first [`transmit_step`](Self::transmit_step) writes the
     /// preface (RFC 9113 §3.4); nothing is allocated before it is needed.
     pub fn new(side: Side, config: Config, now: Instant) -> Self {
@@ -147,32 +152,28 @@ impl<T> Connection<T> {
         let beyond_limit = config.max_streams_beyond_limit.saturating_add(config.max_concurrent_streams);
         let drain_at = config.drain_at_percent;
         Self {
-            side,
+            common: Common::new(side, &config),
             reader: Reader::new(side),
             // H-081: until our SETTINGS are acknowledged the peer may use the protocol's default.
             decoder: Decoder::new(config.decoder_table_size.max(DEFAULT_HEADER_TABLE_SIZE), CLASSIFIER),
             encoder: Encoder::new(config.encoder_table_size, config.seed),
-            fields: FieldBlock::new(),
+            fields: Box::default(),
+            current_block: CurrentBlock::Decoded,
+            known_response: Received::default(),
+            known_trailers: Received::default(),
+            next_known: 1,
+            sent_response: Sent::default(),
+            sent_trailers: Sent::default(),
             sound_request: None,
             slots: Slots::new(),
             ids: IdMap::new(config.seed),
             closed: ClosedStreams::new(),
-            pool: Pool::new(),
-            waiting: List::new(Lane::Send),
-            waiting_len: 0,
-            ready: List::new(Lane::Send),
-            blocked: List::new(Lane::Send),
-            held: List::new(Lane::Send),
             stalls: Stalls::NONE,
-            credits: List::new(Lane::Credit),
-            notices: List::new(Lane::Notice),
             active: 0,
             next_id: first_id,
             highest_remote: StreamId::ZERO,
             send_window: SendWindow::new(DEFAULT_WINDOW),
-            receive_window: ReceiveWindow::new(config.connection_window),
             exhaustion: Exhaustion::No,
-            queued: 0,
             peer: PeerSettings {
                 received: false,
                 max_concurrent_streams: STREAMS_BEFORE_SETTINGS,
@@ -208,7 +209,14 @@ impl<T> Connection<T> {
     /// [`Transmit::Head`](super::Transmit::Head) then. Queue octets with [`send`](Self::send) and
     /// [`send_shared`](Self::send_shared) at any time, and end with [`end`](Self::end).
     pub fn open(&mut self, upper: T) -> Result<StreamKey, OpenError> {
-        if self.side == Side::Server {
+        let (stream, _) = self.open_in_place()?;
+        stream.upper = upper;
+        Ok(stream.key)
+    }
+
+    /// As [`open`](Self::open), for a state that the layer above puts down where it will stay.
+    pub(crate) fn open_in_place(&mut self) -> Result<(&mut Stream<T>, &mut Common), OpenError> {
+        if self.common.side == Side::Server {
             return Err(OpenError::NotAClient);
         }
         if self.is_draining() {
@@ -217,17 +225,18 @@ impl<T> Connection<T> {
         if !self.has_room_to_wait() {
             return Err(OpenError::Full);
         }
-        let state = State::Live { send: Send::Waiting, receive: Receive::Head { informational: 0 } };
-        let stream = Stream::new(StreamId::ZERO, state, self.peer.initial_window, self.starting_window(), upper);
-        let key = self.slots.insert(stream).ok_or(OpenError::Full)?;
-        self.waiting.push(&mut self.slots, key);
-        self.waiting_len += 1;
-        Ok(key)
+        self.common.lines.tidy(&self.slots);
+        let window = self.starting_window();
+        let stream = self.slots.insert().ok_or(OpenError::Full)?;
+        let state = (Send::Waiting, Receive::Head { informational: 0 });
+        stream.start(StreamId::ZERO, state, self.peer.initial_window, window);
+        self.common.lines.join(Place::Waiting, stream);
+        Ok((stream, &mut self.common))
     }
 
     /// Whether [`open`](Self::open) has room for one more.
     pub(crate) fn has_room_to_wait(&self) -> bool {
-        self.waiting_len < self.config.max_waiting_streams.saturating_add(self.free_places())
+        self.waiting_streams() < self.config.max_waiting_streams.saturating_add(self.free_places()) as usize
     }
 
     /// Streams that could start now under the peer's limit.
@@ -246,37 +255,37 @@ impl<T> Connection<T> {
 
     /// Streams opened here that still wait for an id.
     pub fn waiting_streams(&self) -> usize {
-        self.waiting_len as usize
+        self.common.lines.len(Place::Waiting)
     }
 
     /// Lets a server's response (or, after an informational one, its next HEADERS) begin:
     /// [`Transmit::Head`](super::Transmit::Head) follows. A client's request begins by itself.
     pub fn begin(&mut self, key: StreamKey) {
-        if let Some(stream) = self.slots.get_mut(key)
-            && self.side == Side::Server
-            && stream.send() != Send::Ended
-        {
-            stream.head_wanted = true;
-            self.ready.push(&mut self.slots, key);
+        if let Some((stream, common)) = self.at(key) {
+            common.begin(stream);
         }
     }
 
     /// Ends our half once all that is queued has left: with END_STREAM on the last DATA, or with trailers, which
     /// [`Transmit::Trailers`](super::Transmit::Trailers) then asks for.
     pub fn end(&mut self, key: StreamKey, with_trailers: bool) {
-        if let Some(stream) = self.slots.get_mut(key)
-            && stream.ending == Ending::Open
-        {
-            stream.ending = if with_trailers { Ending::Trailers } else { Ending::Data };
-            self.schedule(key);
+        if let Some((stream, common)) = self.at(key) {
+            common.end(stream, with_trailers);
         }
     }
 
-    /// Gives the stream a turn if it has an id and may have something to say.
-    pub(super) fn schedule(&mut self, key: StreamKey) {
-        if self.slots.get(key).is_some_and(|stream| stream.send() == Send::Body) {
-            self.ready.push(&mut self.slots, key);
-        }
+    pub(crate) fn stream(&self, key: StreamKey) -> Option<&Stream<T>> {
+        self.slots.get(key)
+    }
+
+    pub(crate) fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
+    }
+
+    /// The stream, and what all of them share.
+    #[inline]
+    pub(crate) fn at(&mut self, key: StreamKey) -> Option<(&mut Stream<T>, &mut Common)> {
+        self.slots.get_mut(key).map(|stream| (stream, &mut self.common))
     }
 
     /// Resets the stream: what is queued is dropped, and RST_STREAM is sent if the peer knows of the stream. The key
@@ -297,141 +306,44 @@ impl<T> Connection<T> {
     /// has sent its whole response, which the client shall keep (RFC 9113 §8.1), and with CANCEL otherwise.
     pub fn release(&mut self, key: StreamKey) -> Option<T> {
         self.leave_all(key);
-        let stream = self.slots.remove(key)?;
+        let upper = self.slots.remove(key)?;
         self.end_if_drained();
-        Some(stream.upper)
+        Some(upper)
     }
 
     /// As [`release`](Self::release), for who has no more use for the upper state: that is dropped where it lies.
     pub(crate) fn forget(&mut self, key: StreamKey) {
-        self.leave_all(key);
+        match self.slots.get_mut(key) {
+            Some(stream) if stream.is_closed() => self.common.lines.clear_notice(stream),
+            _ => self.leave_all(key),
+        }
         self.slots.discard(key);
         self.end_if_drained();
     }
 
-    /// Takes the stream off the wire and out of all lists.
+    /// Takes the stream off the wire and out of all lines.
     fn leave_all(&mut self, key: StreamKey) {
-        let responded = self.side == Side::Server && self.is_send_ended(key);
+        let responded = self.common.side == Side::Server && self.is_send_ended(key);
         self.reset(key, if responded { ErrorCode::NO_ERROR } else { ErrorCode::CANCEL });
-        self.notices.remove(&mut self.slots, key);
+        self.clear_notice(key);
     }
 
     /// The stream leaves the wire; its slot stays for the layer above.
     pub(super) fn close(&mut self, key: StreamKey, how: Closed) {
         let Some(stream) = self.slots.get_mut(key).filter(|stream| !stream.is_closed()) else { return };
-        let (id, send) = (stream.id, stream.send());
-        stream.state = State::Closed;
-        self.queued -= stream.outbox.len();
-        stream.outbox.clear(&mut self.pool);
-        self.credits.remove(&mut self.slots, key);
+        let (id, send) = (stream.id, stream.send);
+        stream.close();
+        self.common.drop_queue(stream);
+        self.common.lines.forgive(stream);
+        self.common.lines.leave(stream);
         if send == Send::Waiting {
-            self.waiting.remove(&mut self.slots, key);
-            self.waiting_len -= 1;
             return;
         }
-        self.leave_send_lane(key);
         self.active -= 1;
         if !id.is_zero() {
             self.ids.remove(id.get());
             self.closed.remember(id, how);
             self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
-        }
-    }
-
-    pub(super) fn leave_send_lane(&mut self, key: StreamKey) {
-        let list = if self.blocked.has_at_an_end(key) {
-            &mut self.blocked
-        } else if self.held.has_at_an_end(key) {
-            &mut self.held
-        } else {
-            &mut self.ready
-        };
-        list.remove(&mut self.slots, key);
-    }
-
-    /// Octets of DATA payload that were taken from the stream: they go back to the peer's windows.
-    pub fn consumed(&mut self, key: StreamKey, octets: u32) {
-        self.receive_window.owe(octets);
-        let Some(stream) = self.slots.get_mut(key) else { return };
-        // H-113: no credit for a stream that will carry no more DATA.
-        if stream.receive() == Receive::Ended {
-            return;
-        }
-        stream.receive_window.owe(octets);
-        if stream.receive_window.owed() >= i64::from((self.config.stream_window / 2).max(1)) {
-            self.credits.push(&mut self.slots, key);
-        }
-    }
-
-    /// Octets of DATA payload of a stream that was released before they were taken.
-    pub fn consumed_late(&mut self, octets: u32) {
-        self.receive_window.owe(octets);
-    }
-
-    /// Octets that were given back before they were consumed, and are held after all: so many of those consumed next are
-    /// not announced.
-    pub fn withhold(&mut self, octets: u32) {
-        self.receive_window.withhold(octets);
-    }
-
-    /// Lets the peer send `octets` more on this stream from now on, beyond the window it began with; `false` where it will
-    /// send no more, or does not know of the stream yet (H-113).
-    pub fn widen(&mut self, key: StreamKey, octets: u32) -> bool {
-        let Some(stream) = self.slots.get_mut(key) else { return false };
-        if stream.receive() == Receive::Ended || stream.id.is_zero() {
-            return false;
-        }
-        stream.receive_window.owe(octets);
-        self.credits.push(&mut self.slots, key);
-        true
-    }
-
-    /// Lets the peer send `octets` beyond the stream's window at once, for a message larger than that. They are not to be
-    /// given back to the stream when they are consumed; what is owed to the connection is announced too.
-    pub fn lend(&mut self, key: StreamKey, octets: u32) {
-        if self.widen(key, octets) {
-            self.control.awaits(self.receive_window(key));
-        }
-    }
-
-    /// How long the way to the peer and back took when the connection began: the time between our SETTINGS and their
-    /// acknowledgement, which a peer owes at once (RFC 9113 §6.5.3). Zero before that.
-    pub(crate) fn round_trip(&self) -> Duration {
-        self.round_trip
-    }
-
-    /// What the peer has been told that it may still send on this stream, in octets.
-    pub(crate) fn announced_window(&self, key: StreamKey) -> i64 {
-        self.slots.get(key).map_or(0, |stream| stream.receive_window.available())
-    }
-
-    /// What the peer may still send on this stream, in octets.
-    pub fn receive_window(&self, key: StreamKey) -> i64 {
-        let window = |stream: &Stream<T>| stream.receive_window.available() + stream.receive_window.owed();
-        self.slots.get(key).map_or(0, window)
-    }
-
-    /// The peer is to send `octets` more on this stream: what is owed is announced now where the windows are too small.
-    pub(crate) fn announce_for(&mut self, key: StreamKey, octets: i64) {
-        if self.receive_window.available() < octets {
-            self.control.awaits(octets);
-        }
-        if self.slots.get(key).is_some_and(|stream| stream.receive_window.available() < octets) {
-            self.credits.push(&mut self.slots, key);
-        }
-    }
-
-    /// Octets of data still to come of the DATA frame that the last step was about; so nobody need decide anything by
-    /// how the transport cut it.
-    pub(crate) fn frame_left(&self) -> u32 {
-        if let Phase::Data(frame) = &self.reader.phase { frame.data } else { 0 }
-    }
-
-    /// Octets of the DATA frame at hand that this stream is still to be given.
-    pub(crate) fn undelivered(&self, key: StreamKey) -> u32 {
-        match self.reader.phase {
-            Phase::Data(frame) if frame.stream == Some(key) => frame.data,
-            _ => 0,
         }
     }
 
@@ -446,20 +358,34 @@ impl<T> Connection<T> {
     }
 
     pub(crate) fn parts(&mut self, key: StreamKey) -> Option<(&mut T, &mut Pool)> {
-        self.slots.get_mut(key).map(|stream| (&mut stream.upper, &mut self.pool))
+        self.slots.get_mut(key).map(|stream| (&mut stream.upper, &mut self.common.pool))
     }
 
+    #[cfg(feature = "testing")]
     pub(crate) fn pool(&self) -> &Pool {
-        &self.pool
+        &self.common.pool
     }
 
     pub(crate) fn pool_mut(&mut self) -> &mut Pool {
-        &mut self.pool
+        &mut self.common.pool
     }
 
     /// The fields of the header block that the last step named.
     pub fn fields(&self) -> &FieldBlock {
-        &self.fields
+        match self.current_block {
+            CurrentBlock::Decoded => &self.fields,
+            CurrentBlock::Response => &self.known_response.fields,
+            CurrentBlock::Trailers => &self.known_trailers.fields,
+        }
+    }
+
+    /// A number that stands for those fields as long as the connection lives; `None` where they have none.
+    pub(crate) fn block_number(&self) -> Option<NonZeroU32> {
+        NonZeroU32::new(match self.current_block {
+            CurrentBlock::Decoded => 0,
+            CurrentBlock::Response => self.known_response.number,
+            CurrentBlock::Trailers => self.known_trailers.number,
+        })
     }
 
     /// How that block started, if it did as usual.
@@ -467,9 +393,15 @@ impl<T> Connection<T> {
         self.decoder.start()
     }
 
-    /// Takes those fields without a copy, leaving `empty` in their place.
-    pub(crate) fn swap_fields(&mut self, empty: FieldBlock) -> FieldBlock {
-        core::mem::replace(&mut self.fields, empty)
+    /// Takes those fields, if it can without a copy.
+    pub(crate) fn take_fields(&mut self) -> Box<FieldBlock> {
+        let mut block = self.common.pool.take_block();
+        match self.current_block {
+            CurrentBlock::Decoded => return core::mem::replace(&mut self.fields, block),
+            CurrentBlock::Response => block.extend_from(&self.known_response.fields),
+            CurrentBlock::Trailers => block.extend_from(&self.known_trailers.fields),
+        }
+        block
     }
 
     /// The stream's id; `None` before its HEADERS left, and once it was released.
@@ -484,17 +416,17 @@ impl<T> Connection<T> {
 
     /// Whether END_STREAM arrived, or the stream closed.
     pub fn is_receive_ended(&self, key: StreamKey) -> bool {
-        self.slots.get(key).is_none_or(|stream| stream.receive() == Receive::Ended)
+        self.slots.get(key).is_none_or(|stream| stream.receive == Receive::Ended)
     }
 
     /// Whether our HEADERS have left, or the stream closed.
     pub fn is_head_sent(&self, key: StreamKey) -> bool {
-        self.slots.get(key).is_some_and(|stream| matches!(stream.send(), Send::Body | Send::Ended))
+        self.slots.get(key).is_some_and(|stream| matches!(stream.send, Send::Body | Send::Ended))
     }
 
     /// Whether END_STREAM left, or the stream closed.
     pub fn is_send_ended(&self, key: StreamKey) -> bool {
-        self.slots.get(key).is_none_or(|stream| stream.send() == Send::Ended)
+        self.slots.get(key).is_none_or(|stream| stream.send == Send::Ended)
     }
 
     /// Streams that have not been released.
@@ -509,7 +441,7 @@ impl<T> Connection<T> {
 
     /// Streams that are closed on the wire but not released.
     pub fn zombie_streams(&self) -> usize {
-        self.slots.len().saturating_sub((self.active + self.waiting_len) as usize)
+        self.slots.len().saturating_sub(self.active as usize + self.waiting_streams())
     }
 
     /// The stream in the first used slot at or after `index`: for a walk over all, at GOAWAY and at the end.
@@ -524,17 +456,28 @@ impl<T> Connection<T> {
 
     /// Asks to be reminded of the stream: it joins the end of the list that [`next_notice`](Self::next_notice) reads.
     pub fn notice(&mut self, key: StreamKey) {
-        self.notices.push(&mut self.slots, key);
+        if let Some((stream, common)) = self.at(key) {
+            common.lines.notice(stream);
+        }
     }
 
     /// The first stream in that list.
-    pub fn next_notice(&self) -> Option<StreamKey> {
-        self.notices.front(&self.slots)
+    pub fn next_notice(&mut self) -> Option<StreamKey> {
+        self.common.lines.first_noticed(&self.slots)
+    }
+
+    /// As [`next_notice`](Self::next_notice), with what goes with it.
+    #[inline]
+    pub(crate) fn next_noticed(&mut self) -> Option<(&mut Stream<T>, &mut Common)> {
+        let key = self.common.lines.first_noticed(&self.slots)?;
+        self.at(key)
     }
 
     /// Takes the stream off that list.
     pub fn clear_notice(&mut self, key: StreamKey) {
-        self.notices.remove(&mut self.slots, key);
+        if let Some((stream, common)) = self.at(key) {
+            common.lines.clear_notice(stream);
+        }
     }
 
     /// Whether unread DATA came to hold the whole connection window; `true` once per episode.
@@ -552,10 +495,11 @@ impl<T> Connection<T> {
             self.slots.trim();
             self.ids.trim();
             self.closed.trim();
-            self.pool.trim();
+            self.common.pool.trim();
+            self.common.lines.trim();
             self.reader.trim(self.ended);
             self.control.trim();
-            self.fields = FieldBlock::new();
+            *self.fields = FieldBlock::new();
         }
     }
 
@@ -569,7 +513,8 @@ impl<T> Connection<T> {
         self.slots.heap_size()
             + self.ids.heap_size()
             + self.closed.heap_size()
-            + self.pool.heap_size()
+            + self.common.pool.heap_size()
+            + self.common.lines.heap_size()
             + self.reader.heap_size()
             + self.control.heap_size()
             + self.fields.capacity()

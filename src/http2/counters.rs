@@ -82,7 +82,7 @@ impl Guards {
     }
 }
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// Counts of what happened so far.
     pub fn counters(&self) -> Counters {
         self.counters

@@ -6,7 +6,7 @@ use super::error::{ConnectionError, Origin};
 use crate::frame::{ErrorCode, StreamId};
 use crate::time::Instant;
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// Begins a graceful shutdown: a server announces it with GOAWAY and goes on until the streams in flight have
     /// arrived and ended (RFC 9113 §6.8); a client opens no more streams.
     pub fn shut_down(&mut self, now: Instant) {
@@ -19,7 +19,7 @@ impl<T> Connection<T> {
             return;
         }
         self.shutdown_reason = reason;
-        self.shutdown = match self.side {
+        self.shutdown = match self.common.side {
             Side::Server => {
                 self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, reason);
                 self.control.own_ping = true;
@@ -48,7 +48,7 @@ impl<T> Connection<T> {
     pub fn receive_eof(&mut self) {
         if self.error.is_none() && !self.ended {
             let between_frames = self.reader.is_between_frames();
-            let spoken = self.side == Side::Server || self.reader.got_settings();
+            let spoken = self.common.side == Side::Server || self.reader.got_settings();
             let reason = if between_frames { "end of input" } else { "end of input inside a frame" };
             let broken = (!between_frames || self.slots.len() > 0 || !spoken)
                 .then(|| ConnectionError::new(ErrorCode::NO_ERROR, Origin::Transport, reason));
@@ -61,12 +61,12 @@ impl<T> Connection<T> {
     /// A graceful end: nothing is open any more, after a GOAWAY either way. [`release`](Self::release) does this too.
     pub fn end_if_drained(&mut self) {
         let final_here = matches!(self.shutdown, Shutdown::Final { .. });
-        let told_to_go = self.side == Side::Client && self.peer_last.is_some();
+        let told_to_go = self.common.side == Side::Client && self.peer_last.is_some();
         if self.error.is_none() && !self.ended && (final_here || told_to_go) && self.slots.len() == 0 {
             self.ended = true;
             // Told to go because of an error: that is the reason, and no graceful end.
             self.error = self.peer_error.take();
-            if self.side == Side::Client {
+            if self.common.side == Side::Client {
                 // H-107: GOAWAY before closing.
                 self.control.say_goaway(StreamId::ZERO, ErrorCode::NO_ERROR, self.shutdown_reason);
             }

@@ -101,7 +101,7 @@ impl Bucket {
     }
 }
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// A stream that ends by reset, whoever sent it.
     pub(super) fn charge_reset(&mut self, now: Instant) -> Result<(), Fault> {
         match self.resets.take(now, EIGHTHS) {

@@ -59,9 +59,11 @@
 #[cfg(feature = "testing")]
 pub(crate) mod audit;
 mod closed;
+mod common;
 mod config;
 mod connection;
 mod counters;
+mod credit;
 mod ending;
 mod error;
 mod fields;
@@ -69,7 +71,8 @@ mod flow;
 mod guard;
 mod id_map;
 mod input;
-mod links;
+mod known;
+mod lines;
 mod outgoing;
 mod queue;
 mod reader;
@@ -84,6 +87,7 @@ mod transmit;
 
 #[cfg(feature = "testing")]
 pub use audit::{StreamWindows, Windows};
+pub(crate) use common::Common;
 pub use config::{Config, Side};
 pub use connection::Connection;
 pub use counters::{Counters, Guard, Guards};
@@ -91,3 +95,4 @@ pub use error::{ConnectionError, OpenError, Origin};
 pub use input::Input;
 pub use slots::StreamKey;
 pub use step::{Part, Step, Transmit};
+pub(crate) use stream::Stream;

@@ -95,12 +95,14 @@ impl Reader {
         at_a_start && self.head_len == 0 && self.block.is_none()
     }
 
-    pub(super) fn block_until(&self, timeout: Option<Duration>) -> Option<Instant> {
-        self.block_since?.checked_add(timeout?)
+    /// Whether any frame may come next, and nothing of it has arrived.
+    #[inline]
+    pub(super) fn is_at_ease(&self) -> bool {
+        matches!(self.phase, Phase::Head) && self.head_len == 0 && self.got_settings && self.block.is_none()
     }
 
-    pub(super) fn open_block(&mut self, stream: StreamId, end_stream: bool) {
-        self.block = Some(OpenBlock { stream, end_stream, continuations: 0 });
+    pub(super) fn block_until(&self, timeout: Option<Duration>) -> Option<Instant> {
+        self.block_since?.checked_add(timeout?)
     }
 
     /// H-005: compares octet by octet, so that a wrong one is found as soon as it arrives. `Ok(true)` once complete.

@@ -5,14 +5,15 @@ use super::config::Side;
 use super::connection::{Connection, LATE_FRAMES, Shutdown};
 use super::error::{ConnectionError, DEBUG_DATA_KEPT, Fault, Origin};
 use super::input::Input;
+use super::lines::Place;
 use super::outgoing::{OurSettings, SHUTDOWN_PING};
-use super::reader::{Payload, Phase, gathered_len, glitch_cost};
+use super::reader::{OpenBlock, Payload, Phase, gathered_len, glitch_cost};
 use super::slots::StreamKey;
 use super::step::Step;
 use super::stream::Send;
 use crate::frame::{
-    DEFAULT_WINDOW, ErrorCode, GoAway, Head, Kind, Ping, Priority, RstStream, SettingId, Settings, StreamId,
-    WindowUpdate,
+    DEFAULT_WINDOW, ErrorCode, Flags, GoAway, HEAD_LEN, Head, Kind, Ping, Priority, RstStream, SettingId, Settings,
+    StreamId, WindowUpdate,
 };
 use crate::time::Instant;
 
@@ -52,6 +53,9 @@ impl<T: Default> Connection<T> {
                     }
                 }
                 Phase::Head => {
+                    if let Some((block, fragment)) = self.ordinary_headers(input) {
+                        return self.end_block(now, block, Some(fragment));
+                    }
                     let Some(head) = self.reader.read_head(input) else { return Ok(Step::Idle) };
                     self.counters.frames_received += 1;
                     if let Some(step) = self.begin_frame(now, head)? {
@@ -79,6 +83,25 @@ impl<T: Default> Connection<T> {
                 Phase::Data(frame) => return self.continue_data(now, frame, input),
             }
         }
+    }
+
+    /// The frame at the front of the input, taken, if it is HEADERS that lie there whole, are a whole block and say nothing of
+    /// padding or priority. Most do, and are spared the stations of those that come in pieces.
+    #[inline]
+    fn ordinary_headers<'i>(&mut self, input: &mut Input<'i>) -> Option<(OpenBlock, &'i [u8])> {
+        const NEEDED: u8 = Flags::END_HEADERS.0;
+        const OTHERS: u8 = Flags::PADDED.0 | Flags::PRIORITY.0;
+        let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
+        let Head { length, kind: Kind::HEADERS, flags, stream } = Head::parse(octets) else { return None };
+        let whole =
+            rest.len() >= length as usize && length <= self.config.max_frame_size.min(self.config.max_header_block);
+        if !whole || flags.0 & (NEEDED | OTHERS) != NEEDED || stream.is_zero() || !self.reader.is_at_ease() {
+            return None;
+        }
+        self.counters.frames_received += 1;
+        input.take(HEAD_LEN);
+        let end_stream = flags.contains(Flags::END_STREAM);
+        Some((OpenBlock { stream, end_stream, continuations: 0 }, input.take(length as usize)))
     }
 
     /// Judges a frame from its head and picks how to read the rest.
@@ -147,7 +170,7 @@ impl<T: Default> Connection<T> {
     }
 }
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     fn settings(&mut self, now: Instant, settings: Settings<'_>) -> Result<Step, Fault> {
         if settings.is_ack() {
             return self.settings_acknowledged(now);
@@ -170,7 +193,7 @@ impl<T> Connection<T> {
             setting.validate()?;
             match setting.id {
                 SettingId::HEADER_TABLE_SIZE => self.encoder.set_peer_max_table_size(setting.value),
-                SettingId::ENABLE_PUSH if setting.value != 0 && self.side == Side::Client => {
+                SettingId::ENABLE_PUSH if setting.value != 0 && self.common.side == Side::Client => {
                     return Err(Fault::protocol("a server announced ENABLE_PUSH (RFC 9113 section 6.5.2)"));
                 }
                 SettingId::MAX_CONCURRENT_STREAMS => self.peer.max_concurrent_streams = setting.value,
@@ -183,7 +206,7 @@ impl<T> Connection<T> {
         if window != self.peer.initial_window {
             self.change_initial_window(now, window)?;
         }
-        if self.side == Side::Client && self.active > self.peer.max_concurrent_streams {
+        if self.common.side == Side::Client && self.active > self.peer.max_concurrent_streams {
             self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
             self.stop_starting();
         }
@@ -197,16 +220,16 @@ impl<T> Connection<T> {
         let difference = i64::from(window) - i64::from(self.peer.initial_window);
         self.peer.initial_window = window;
         for index in 0..self.slots.bound() {
-            let Some((key, stream)) = self.slots.at_mut(index) else { continue };
+            let Some(stream) = self.slots.at_mut(index) else { continue };
             // L-20: what has nothing more to send has no window to speak of.
-            if stream.send() == Send::Ended {
+            if stream.send == Send::Ended {
                 continue;
             }
             stream.send_window.change(difference).map_err(|_| {
                 Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, "INITIAL_WINDOW_SIZE takes a window past 2^31 - 1")
             })?;
             if stream.may_send() {
-                self.widened(key);
+                self.common.widened(stream);
             }
         }
         Ok(())
@@ -214,14 +237,14 @@ impl<T> Connection<T> {
 
     /// H-044, L-18: streams whose HEADERS have not left wait again where the limit fell below them, in their old order.
     fn stop_starting(&mut self) {
-        let mut next = self.ready.back(&self.slots);
-        while let Some(key) = next.filter(|_| self.active > self.peer.max_concurrent_streams) {
-            next = self.ready.before(&self.slots, key);
-            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send() == Send::Head) else { continue };
-            stream.sent(Send::Waiting);
-            self.ready.remove(&mut self.slots, key);
-            self.waiting.push_front(&mut self.slots, key);
-            self.waiting_len += 1;
+        let mut end = usize::MAX;
+        while self.active > self.peer.max_concurrent_streams {
+            let Some((at, key)) = self.common.lines.before(Place::Ready, &self.slots, end) else { return };
+            end = at;
+            let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.send == Send::Head) else { continue };
+            stream.send = Send::Waiting;
+            self.common.lines.leave(stream);
+            self.common.lines.join_first(Place::Waiting, stream);
             self.active -= 1;
         }
     }
@@ -238,7 +261,7 @@ impl<T> Connection<T> {
         let difference = i64::from(self.config.stream_window) - i64::from(self.config.early_stream_window());
         if difference < 0 {
             for index in 0..self.slots.bound() {
-                if let Some((_, stream)) = self.slots.at_mut(index) {
+                if let Some(stream) = self.slots.at_mut(index) {
                     stream.receive_window.adjust(difference);
                 }
             }
@@ -276,7 +299,7 @@ impl<T> Connection<T> {
         };
         self.counters.resets_received += 1;
         // NO_ERROR, and a reset after our END_STREAM, is how an honest peer says that it has seen enough.
-        let finished = self.slots.get(key).is_some_and(|stream| stream.send() == Send::Ended);
+        let finished = self.slots.get(key).is_some_and(|stream| stream.send == Send::Ended);
         if frame.code != ErrorCode::NO_ERROR && !finished {
             self.charge_reset(now)?;
         }
@@ -306,7 +329,7 @@ impl<T> Connection<T> {
             return self.reset_by_fault(now, key, ErrorCode::FLOW_CONTROL_ERROR, reason);
         }
         if stream.may_send() {
-            self.widened(key);
+            self.common.widened(stream);
         }
         self.judge_increment(now, frame.increment, before)?;
         Ok(Step::Nothing)
@@ -345,7 +368,7 @@ impl<T> Connection<T> {
         if self.peer_last.is_some_and(|last| frame.last_stream > last) {
             return Err(Fault::protocol("the last stream id of GOAWAY rose (RFC 9113 section 6.8)"));
         }
-        if self.side == Side::Client && frame.last_stream.is_server() {
+        if self.common.side == Side::Client && frame.last_stream.is_server() {
             return Err(Fault::protocol("GOAWAY names a stream that only a server opens (RFC 9113 section 6.8)"));
         }
         self.peer_last = Some(frame.last_stream);
@@ -354,7 +377,7 @@ impl<T> Connection<T> {
             error.debug_data = frame.debug_data.into();
             self.peer_error = Some(error);
         }
-        if self.side == Side::Client {
+        if self.common.side == Side::Client {
             self.close_unprocessed(frame.last_stream);
             self.end_if_drained();
         }
@@ -374,12 +397,12 @@ impl<T> Connection<T> {
     }
 
     pub(super) fn find(&self, stream: StreamId) -> Option<StreamKey> {
-        self.slots.key_at(self.ids.get(stream.get())?)
+        self.slots.at(self.ids.get(stream.get())?).map(|stream| stream.key)
     }
 
     /// H-029: on a stream that nobody opened only HEADERS and PRIORITY make sense.
     pub(super) fn check_not_idle(&self, stream: StreamId, reason: &'static str) -> Result<(), Fault> {
-        let opened = match self.side {
+        let opened = match self.common.side {
             Side::Client => stream.is_client() && stream < self.next_id,
             Side::Server => stream.is_client() && stream <= self.highest_remote,
         };
@@ -389,7 +412,7 @@ impl<T> Connection<T> {
     /// Whether the peer's fault on one stream ends the connection. T-03: on a server it does, so that a client cannot make it
     /// open and drop work for ever. A client spares its other calls (H-032, H-034, G-055), if there are any.
     pub(super) fn ends_for_fault(&self) -> bool {
-        self.side == Side::Server || self.active == 0
+        self.common.side == Side::Server || self.active == 0
     }
 
     /// A stream error, or an error of the connection where that [spares nobody](Self::ends_for_fault).

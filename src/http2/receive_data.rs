@@ -7,23 +7,57 @@ use super::input::Input;
 use super::reader::{DataFrame, Phase};
 use super::slots::StreamKey;
 use super::step::Step;
-use super::stream::Receive;
-use crate::frame::{ErrorCode, Flags, Head, data_padding};
+use super::stream::{ContentLeft, Receive, Send};
+use crate::frame::{ErrorCode, Flags, HEAD_LEN, Head, Kind, data_padding};
 use crate::time::Instant;
 
 /// Octets of real DATA that give one token for empty frames back.
 const REFUND_EVERY: u32 = 16 * 1024;
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
+    /// The frame at the front of the input, if it is DATA that lies there whole, has no padding, is for a stream that expects it
+    /// and well within its windows. Most DATA is, and is spared the stations of what comes in pieces. Its stream, the length of
+    /// the payload, which is to be taken from the input now, and whether the peer's half ended with it: no
+    /// [`Step::End`] follows then. `None`, with nothing done, for any other frame.
+    #[inline]
+    pub(crate) fn ordinary_data(&mut self, input: &mut Input<'_>) -> Option<(StreamKey, usize, bool)> {
+        let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
+        let Head { length, kind: Kind::DATA, flags, stream } = Head::parse(octets) else { return None };
+        let whole = length > 0 && rest.len() >= length as usize && length <= self.config.max_frame_size;
+        if !whole || flags.contains(Flags::PADDED) || !self.reader.is_at_ease() {
+            return None;
+        }
+        let stream = self.slots.at_mut(self.ids.get(stream.get())?)?;
+        let window = stream.receive_window.available().min(self.common.receive_window.available() - 1);
+        if window < i64::from(length) || stream.receive != Receive::Body || stream.content_left.is_some() {
+            return None;
+        }
+        let end = flags.contains(Flags::END_STREAM);
+        if end {
+            if stream.send == Send::Ended {
+                return None;
+            }
+            stream.receive = Receive::Ended;
+            self.common.lines.forgive(stream);
+        }
+        stream.receive_window.spend(length);
+        self.common.receive_window.spend(length);
+        let key = stream.key;
+        self.counters.frames_received += 1;
+        self.data_arrived(length);
+        input.take(HEAD_LEN);
+        Some((key, length as usize, end))
+    }
+
     /// Judges a DATA frame by its head: windows first, since they count whatever becomes of the payload (H-120).
     pub(super) fn begin_data(&mut self, now: Instant, head: Head) -> Result<Option<Step>, Fault> {
-        if !self.receive_window.spend(head.length) {
+        if !self.common.receive_window.spend(head.length) {
             let reason = "DATA beyond the connection's window (RFC 9113 section 6.9)";
             return Err(Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, reason));
         }
-        if self.receive_window.available() == 0
+        if self.common.receive_window.available() == 0
             && self.exhaustion == Exhaustion::No
-            && self.receive_window.owed() < i64::from(self.credit_threshold())
+            && self.common.receive_window.owed() < i64::from(self.credit_threshold())
         {
             self.exhaustion = Exhaustion::New;
         }
@@ -56,7 +90,7 @@ impl<T> Connection<T> {
 
     fn admit_data(&mut self, now: Instant, key: StreamKey, head: &Head) -> Result<Admission, Fault> {
         let Some(stream) = self.slots.get_mut(key) else { return Ok(Admission::Drop) };
-        match stream.receive() {
+        match stream.receive {
             Receive::Body => {
                 if !stream.receive_window.spend(head.length) {
                     let reason = "DATA beyond the stream's window (RFC 9113 section 6.9)";
@@ -83,8 +117,8 @@ impl<T> Connection<T> {
         let Some(left) = self.slots.get_mut(key).and_then(|stream| stream.content_left.as_mut()) else {
             return Ok(None);
         };
-        if let Some(rest) = left.checked_sub(u64::from(data)) {
-            *left = rest;
+        if let Some(rest) = left.get().checked_sub(u64::from(data)) {
+            *left = ContentLeft::new(rest);
             return Ok(None);
         }
         let reason = "more DATA than content-length says (RFC 9113 section 8.1.1)";
@@ -128,12 +162,16 @@ impl<T> Connection<T> {
         if data == 0 && !head.flags.contains(Flags::END_STREAM) {
             self.charge_empty_data(now)?;
         }
-        self.data_since_refund += data;
+        self.data_arrived(data);
+        Ok(())
+    }
+
+    fn data_arrived(&mut self, octets: u32) {
+        self.data_since_refund += octets;
         while self.data_since_refund >= REFUND_EVERY {
             self.data_since_refund -= REFUND_EVERY;
             self.empty_data.refund();
         }
-        Ok(())
     }
 
     /// Goes on with a DATA frame: the pad length, then data piece by piece, then padding, then the end.
@@ -188,7 +226,7 @@ impl<T> Connection<T> {
             None => {
                 // H-035, G-193: discarded octets are credited to the connection.
                 input.take(len);
-                self.receive_window.owe(len as u32);
+                self.common.receive_window.owe(len as u32);
                 Step::Nothing
             }
         }
@@ -197,17 +235,14 @@ impl<T> Connection<T> {
     fn discard(&mut self, stream: Option<StreamKey>, octets: u32) {
         match stream {
             Some(key) => self.consumed(key, octets),
-            None => self.receive_window.owe(octets),
+            None => self.common.receive_window.owe(octets),
         }
     }
 
     /// END_STREAM on DATA.
     fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
-        let Some(stream) = self.slots.get(key) else { return Ok(Step::Nothing) };
-        if stream.is_closed() {
-            return Ok(Step::Nothing);
-        }
-        if stream.content_left.is_some_and(|left| left > 0) {
+        let Some(stream) = self.slots.get(key).filter(|stream| !stream.is_closed()) else { return Ok(Step::Nothing) };
+        if stream.content_left.is_some_and(|left| left.get() > 0) {
             let reason = "less DATA than content-length says (RFC 9113 section 8.1.1)";
             return self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, reason);
         }
@@ -218,12 +253,12 @@ impl<T> Connection<T> {
     /// The peer's half ended; the stream closes if ours had.
     pub(super) fn receive_ended(&mut self, key: StreamKey) {
         let Some(stream) = self.slots.get_mut(key) else { return };
-        let sent = stream.send() == super::stream::Send::Ended;
+        let sent = stream.send == Send::Ended;
         if sent {
             self.close_cleanly(key);
         } else {
-            stream.received(Receive::Ended);
-            self.credits.remove(&mut self.slots, key);
+            stream.receive = Receive::Ended;
+            self.common.lines.forgive(stream);
         }
     }
 

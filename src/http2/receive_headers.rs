@@ -2,16 +2,16 @@
 
 use super::closed::Closed;
 use super::config::Side;
-use super::connection::{Connection, Shutdown};
+use super::connection::{Connection, CurrentBlock, Shutdown};
 use super::error::{Fault, Origin};
 use super::fields::{Malformed, Summary, check_request, check_response, check_trailers, class};
 use super::outgoing::OurSettings;
 use super::reader::OpenBlock;
 use super::slots::StreamKey;
 use super::step::{Part, Step};
-use super::stream::{Receive, Send, State, Stream};
+use super::stream::{ContentLeft, Receive, Send};
 use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
-use crate::hpack::{BlockLimits, DecodeError, Decoded, Start};
+use crate::hpack::{DecodeError, Decoded, Start};
 use crate::time::Instant;
 
 impl<T: Default> Connection<T> {
@@ -36,10 +36,12 @@ impl<T: Default> Connection<T> {
 
     pub(super) fn headers(&mut self, now: Instant, head: Head, payload: &[u8]) -> Result<Step, Fault> {
         let frame = Headers::parse(head, payload)?;
-        self.reader.open_block(frame.stream, frame.end_stream);
+        let block = OpenBlock { stream: frame.stream, end_stream: frame.end_stream, continuations: 0 };
         if frame.end_headers {
-            return self.end_block(now, Some(frame.fragment));
+            self.reader.block_since = None;
+            return self.end_block(now, block, Some(frame.fragment));
         }
+        self.reader.block = Some(block);
         self.reader.fragments.extend_from_slice(frame.fragment);
         Ok(Step::Nothing)
     }
@@ -47,51 +49,103 @@ impl<T: Default> Connection<T> {
     pub(super) fn continuation(&mut self, now: Instant, head: Head, payload: &[u8]) -> Result<Step, Fault> {
         let frame = Continuation::parse(head, payload)?;
         self.reader.fragments.extend_from_slice(frame.fragment);
-        if frame.end_headers { self.end_block(now, None) } else { Ok(Step::Nothing) }
-    }
-
-    /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
-    fn end_block(&mut self, now: Instant, whole: Option<&[u8]>) -> Result<Step, Fault> {
-        let Some(block) = self.reader.block.take() else { return Ok(Step::Nothing) };
-        self.reader.block_since = None;
-        let limits = BlockLimits {
-            max_list_size: self.config.max_header_list_size,
-            max_fields: self.config.max_header_fields,
-            abuse_list_size: self.config.max_header_list_size.saturating_mul(self.config.header_abuse),
-            abuse_fields: self.config.max_header_fields.saturating_mul(self.config.header_abuse),
-        };
-        self.fields.clear();
-        let octets = whole.unwrap_or(&self.reader.fragments);
-        let decoded = self.decoder.decode(octets, &limits, &mut self.fields).map_err(|error| match error {
-            DecodeError::ListAbuse => Fault::calm("header_abuse: a header list is far beyond max_header_list_size"),
-            DecodeError::FieldAbuse => Fault::calm("header_abuse: far more fields than max_header_fields"),
-            _ => Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason()),
-        })?;
-        self.reader.fragments.clear();
-        let oversized = decoded != Decoded::Complete;
-        self.counters.header_lists_oversized += u64::from(oversized);
-        match self.find(block.stream) {
-            Some(key) => self.block_on_stream(now, key, block, oversized),
-            None => self.block_without_stream(now, block, oversized),
+        match self.reader.block.filter(|_| frame.end_headers) {
+            Some(block) => {
+                (self.reader.block, self.reader.block_since) = (None, None);
+                self.end_block(now, block, None)
+            }
+            None => Ok(Step::Nothing),
         }
     }
 
-    fn block_on_stream(
-        &mut self,
-        now: Instant,
-        key: StreamKey,
-        block: OpenBlock,
-        oversized: bool,
-    ) -> Result<Step, Fault> {
-        let Some(stream) = self.slots.get(key) else { return Ok(Step::Nothing) };
-        match stream.receive() {
-            Receive::Head { informational } => self.response(now, key, block, informational, oversized),
-            Receive::Body => self.trailers(now, key, block, oversized),
+    /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
+    pub(super) fn end_block(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
+        // A client's new stream is in no map yet.
+        let new = self.common.side == Side::Server && block.stream > self.highest_remote;
+        let found = if new { None } else { self.find(block.stream) };
+        let part = found.and_then(|key| self.slots.get(key)).map(|stream| stream.receive);
+        if let (Some(key), Some(octets), Side::Client) = (found, whole, self.common.side)
+            && let Some(step) = self.known_block(key, part, &block, octets)
+        {
+            return Ok(step);
+        }
+        self.current_block = CurrentBlock::Decoded;
+        self.fields.clear();
+        let before = self.decoder.generation();
+        let octets = whole.unwrap_or(&self.reader.fragments);
+        let decoded =
+            self.decoder.decode(octets, &self.config.block_limits(), &mut self.fields).map_err(
+                |error| match error {
+                    DecodeError::ListAbuse => {
+                        Fault::calm("header_abuse: a header list is far beyond max_header_list_size")
+                    }
+                    DecodeError::FieldAbuse => Fault::calm("header_abuse: far more fields than max_header_fields"),
+                    _ => Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason()),
+                },
+            )?;
+        let oversized = decoded != Decoded::Complete;
+        self.counters.header_lists_oversized += u64::from(oversized);
+        let step = match (found, part) {
+            (Some(key), Some(Receive::Head { informational })) => {
+                self.response(now, key, block, informational, oversized)
+            }
+            (Some(key), Some(Receive::Body)) => self.trailers(now, key, block, oversized),
             // H-032
-            Receive::Ended => {
+            (Some(_), Some(Receive::Ended)) => {
                 let reason = "HEADERS after END_STREAM (RFC 9113 section 5.1)";
                 self.fault_on(now, block.stream, ErrorCode::STREAM_CLOSED, reason)
             }
+            _ => self.block_without_stream(now, block, oversized),
+        }?;
+        if let (Some(octets), Side::Client) = (whole, self.common.side) {
+            self.learn_block(before, octets, &step);
+        }
+        self.reader.fragments.clear();
+        Ok(step)
+    }
+
+    /// Response or trailers that came before as the same octets, to the same tables.
+    #[inline]
+    fn known_block(&mut self, key: StreamKey, part: Option<Receive>, block: &OpenBlock, octets: &[u8]) -> Option<Step> {
+        let generation = self.decoder.generation()?;
+        let (known, part, current) = match part? {
+            Receive::Head { .. } => (&mut self.known_response, Part::Response, CurrentBlock::Response),
+            Receive::Body if block.end_stream => (&mut self.known_trailers, Part::Trailers, CurrentBlock::Trailers),
+            _ => return None,
+        };
+        if !known.recall(octets, generation) {
+            return None;
+        }
+        let stream = self.slots.get_mut(key)?;
+        if part == Part::Trailers && stream.content_left.is_some_and(|left| left.get() > 0) {
+            return None;
+        }
+        let status = known.summary.status;
+        self.current_block = current;
+        if part == Part::Response {
+            stream.receive = Receive::Body;
+        }
+        Some(self.block_done(key, *block, part, status, false))
+    }
+
+    /// Remembers a block that was sound and left the table as it was.
+    fn learn_block(&mut self, before: Option<u64>, octets: &[u8], step: &Step) {
+        let Step::Headers { part, status, oversized: false, .. } = *step else { return };
+        let (Some(generation), false) = (before, before != self.decoder.generation()) else { return };
+        let (known, current) = match part {
+            Part::Request => return,
+            Part::Response => (&mut self.known_response, CurrentBlock::Response),
+            Part::Trailers => (&mut self.known_trailers, CurrentBlock::Trailers),
+        };
+        // A response whose content has a length says more than its fields.
+        if self.fields.fields().any(|field| field.class == class::CONTENT_LENGTH) {
+            return;
+        }
+        let number = self.next_known;
+        let summary = Summary { status, content_length: None };
+        if known.learn(octets, generation, number, summary, &self.fields) {
+            self.next_known = number.wrapping_add(1).max(1);
+            self.current_block = current;
         }
     }
 
@@ -118,7 +172,7 @@ impl<T: Default> Connection<T> {
                 return self.malformed(now, key, Malformed("max_informational: too many 1xx responses"));
             }
             if let Some(stream) = self.slots.get_mut(key) {
-                stream.received(Receive::Head { informational: informational + 1 });
+                stream.receive = Receive::Head { informational: informational + 1 };
             }
             return Ok(Step::Nothing);
         }
@@ -128,8 +182,8 @@ impl<T: Default> Connection<T> {
             return self.malformed(now, key, Malformed("content-length without content (RFC 9113 section 8.1.1)"));
         }
         if let Some(stream) = self.slots.get_mut(key) {
-            stream.content_left = content_length;
-            stream.received(Receive::Body);
+            stream.content_left = content_length.map(ContentLeft::new);
+            stream.receive = Receive::Body;
         }
         Ok(self.block_done(key, block, Part::Response, summary.status, oversized))
     }
@@ -142,7 +196,7 @@ impl<T: Default> Connection<T> {
         if !oversized && let Err(malformed) = check_trailers(&self.fields) {
             return self.malformed(now, key, malformed);
         }
-        if self.slots.get(key).and_then(|stream| stream.content_left).is_some_and(|left| left > 0) {
+        if self.slots.get(key).and_then(|stream| stream.content_left).is_some_and(|left| left.get() > 0) {
             return self.malformed(now, key, Malformed("less DATA than content-length says (RFC 9113 section 8.1.1)"));
         }
         Ok(self.block_done(key, block, Part::Trailers, 0, oversized))
@@ -162,7 +216,7 @@ impl<T: Default> Connection<T> {
 
     fn block_without_stream(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
         let stream = block.stream;
-        if self.side == Side::Server && stream.is_client() && stream > self.highest_remote {
+        if self.common.side == Side::Server && stream.is_client() && stream > self.highest_remote {
             return self.request(now, block, oversized);
         }
         // H-030, H-040
@@ -232,10 +286,13 @@ impl<T: Default> Connection<T> {
             return self.refuse(now, id);
         }
         let receive = if block.end_stream { Receive::Ended } else { Receive::Body };
-        let state = State::Live { send: Send::Head, receive };
-        let mut stream = Stream::new(id, state, self.peer.initial_window, self.starting_window(), T::default());
-        stream.content_left = summary.content_length;
-        let Some(key) = self.slots.insert(stream) else { return self.refuse(now, id) };
+        let state = (Send::Head, receive);
+        let window = self.starting_window();
+        self.common.lines.tidy(&self.slots);
+        let Some(stream) = self.slots.insert() else { return self.refuse(now, id) };
+        stream.start(id, state, self.peer.initial_window, window);
+        stream.content_left = summary.content_length.map(ContentLeft::new);
+        let key = stream.key;
         self.ids.insert(id.get(), key.index() as u32);
         self.active += 1;
         Ok(Step::Headers { stream: key, part: Part::Request, status: 0, end_stream: block.end_stream, oversized })

@@ -1,11 +1,11 @@
-//! The one slab of a connection, and the lists that run through it.
+//! The one slab of a connection.
 
-use super::links::{Lane, Link};
 use super::stream::Stream;
-use crate::buffer::pages::Pages;
-#[cfg(feature = "testing")]
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+/// Streams in one allocation: growth neither copies what is there nor doubles it.
+const PAGE: usize = 8;
 const NONE: u32 = u32::MAX;
 
 /// Names one stream of a connection for as long as its owner keeps it; a key that was let go never names another.
@@ -14,6 +14,7 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamKey {
     index: u32,
+    /// Never 0 in a key that was handed out.
     generation: u32,
 }
 
@@ -22,195 +23,167 @@ impl StreamKey {
     pub const fn index(self) -> usize {
         self.index as usize
     }
+
+    /// Of a slot that no stream is in; `next` is the free slot after it.
+    const fn free(next: u32) -> Self {
+        Self { index: next, generation: 0 }
+    }
 }
 
-#[derive(Clone, Debug)]
-struct Slot<T> {
-    generation: u32,
-    stream: Stream<T>,
-}
-
-/// Streams by key. Generations come from one counter, so pages can be freed and made anew.
+/// Streams by key. They are worked on where they lie: a slot always holds one, with the generation 0 while it is free, and
+/// free slots are reused last in, first out, so that a warm connection works on warm memory. Generations come from one
+/// counter, so pages can be freed and made anew.
 #[derive(Clone, Debug)]
 pub(super) struct Slots<T> {
-    pages: Pages<Slot<T>>,
+    /// Arrays, so that the place in a page needs no check of its bounds.
+    pages: Vec<Box<[Stream<T>; PAGE]>>,
+    free: u32,
+    len: usize,
     generation: u32,
 }
 
 impl<T> Slots<T> {
     pub(super) const fn new() -> Self {
-        Self { pages: Pages::new(), generation: 0 }
+        Self { pages: Vec::new(), free: NONE, len: 0, generation: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.pages.len()
+        self.len
     }
 
-    pub(super) fn insert(&mut self, stream: Stream<T>) -> Option<StreamKey> {
-        self.generation = self.generation.wrapping_add(1);
-        let generation = self.generation;
-        let index = self.pages.insert(Slot { generation, stream })?;
-        Some(StreamKey { index, generation })
+    #[inline]
+    fn slot(&self, index: u32) -> Option<&Stream<T>> {
+        self.pages.get(index as usize / PAGE)?.get(index as usize % PAGE)
     }
 
+    #[inline]
+    fn slot_mut(&mut self, index: u32) -> Option<&mut Stream<T>> {
+        self.pages.get_mut(index as usize / PAGE)?.get_mut(index as usize % PAGE)
+    }
+
+    #[inline]
     pub(super) fn get(&self, key: StreamKey) -> Option<&Stream<T>> {
-        self.pages.get(key.index).filter(|slot| slot.generation == key.generation).map(|slot| &slot.stream)
+        self.slot(key.index).filter(|stream| stream.key.generation == key.generation)
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, key: StreamKey) -> Option<&mut Stream<T>> {
-        self.pages.get_mut(key.index).filter(|slot| slot.generation == key.generation).map(|slot| &mut slot.stream)
+        self.slot_mut(key.index).filter(|stream| stream.key.generation == key.generation)
     }
 
-    /// The stream in a slot that the caller knows to be in use, such as one found by its id.
-    pub(super) fn key_at(&self, index: u32) -> Option<StreamKey> {
-        self.pages.get(index).map(|slot| StreamKey { index, generation: slot.generation })
+    /// The stream in a slot that is in use.
+    #[inline]
+    pub(super) fn at(&self, index: u32) -> Option<&Stream<T>> {
+        self.slot(index).filter(|stream| stream.key.generation != 0)
     }
 
-    pub(super) fn remove(&mut self, key: StreamKey) -> Option<Stream<T>> {
-        self.get(key)?;
-        self.pages.remove(key.index).map(|slot| slot.stream)
-    }
-
-    /// As [`Slots::remove`], dropping the stream where it lies.
-    pub(super) fn discard(&mut self, key: StreamKey) {
-        if self.get(key).is_some() {
-            self.pages.discard(key.index);
-        }
+    #[inline]
+    pub(super) fn at_mut(&mut self, index: u32) -> Option<&mut Stream<T>> {
+        self.slot_mut(index).filter(|stream| stream.key.generation != 0)
     }
 
     /// The first key in use at or after `index`: a walk, for SETTINGS, GOAWAY and the end of the connection only.
     pub(super) fn key_from(&self, index: usize) -> Option<StreamKey> {
-        (u32::try_from(index).ok()?..self.pages.bound()).find_map(|index| self.key_at(index))
+        (u32::try_from(index).ok()?..self.bound()).find_map(|index| self.at(index)).map(|stream| stream.key)
     }
 
     /// What a walk over all streams has to cover: one past the highest index in use.
     pub(super) fn bound(&self) -> u32 {
-        self.pages.bound()
-    }
-
-    /// The stream in a slot, if that is in use, for such a walk.
-    pub(super) fn at_mut(&mut self, index: u32) -> Option<(StreamKey, &mut Stream<T>)> {
-        self.pages.get_mut(index).map(|slot| (StreamKey { index, generation: slot.generation }, &mut slot.stream))
+        (self.pages.len() * PAGE) as u32
     }
 
     pub(super) fn trim(&mut self) {
-        self.pages.trim();
+        if self.len == 0 {
+            (self.pages, self.free) = (Vec::new(), NONE);
+        }
     }
 
+    /// Bytes of heap in use for slots, and by what the streams in them hold.
     pub(super) fn heap_size(&self) -> usize {
-        self.pages.heap_size()
-    }
-
-    /// The link of a stream that the layer above named, maybe after it was let go.
-    #[expect(clippy::indexing_slicing, reason = "a lane is one of `LANES`")]
-    fn link_of(&mut self, key: StreamKey, lane: Lane) -> Option<&mut Link> {
-        self.get_mut(key).map(|stream| &mut stream.links[lane as usize])
-    }
-
-    /// The link of a neighbour in a list.
-    #[expect(clippy::indexing_slicing, reason = "a lane is one of `LANES`")]
-    fn link(&mut self, index: u32, lane: Lane) -> Option<&mut Link> {
-        self.pages.get_mut(index).map(|slot| &mut slot.stream.links[lane as usize])
+        let held = (0..self.bound()).filter_map(|index| self.at(index)).map(|stream| stream.outbox.heap_size());
+        self.pages.len() * PAGE * size_of::<Stream<T>>()
+            + self.pages.capacity() * size_of::<Box<[Stream<T>; PAGE]>>()
+            + held.sum::<usize>()
     }
 }
 
-/// A doubly linked list through the slots: joining and leaving take constant time, and a
-/// list is never longer than the number of streams.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct List {
-    lane: Lane,
-    head: u32,
-    tail: u32,
-}
-
-impl List {
-    pub(super) const fn new(lane: Lane) -> Self {
-        Self { lane, head: NONE, tail: NONE }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.head == NONE
-    }
-
-    pub(super) fn front<T>(&self, slots: &Slots<T>) -> Option<StreamKey> {
-        slots.key_at(self.head)
-    }
-
-    pub(super) fn back<T>(&self, slots: &Slots<T>) -> Option<StreamKey> {
-        slots.key_at(self.tail)
-    }
-
-    /// The stream before this one, which must be in this list.
-    pub(super) fn before<T>(&self, slots: &Slots<T>, key: StreamKey) -> Option<StreamKey> {
-        slots.key_at(slots.get(key)?.links.get(self.lane as usize)?.prev)
-    }
-
-    pub(super) fn has_at_an_end(&self, key: StreamKey) -> bool {
-        self.head == key.index || self.tail == key.index
-    }
-
-    /// Appends the stream; nothing changes when a list of this lane already holds it.
-    pub(super) fn push<T>(&mut self, slots: &mut Slots<T>, key: StreamKey) {
-        let tail = self.tail;
-        let Some(link) = slots.link_of(key, self.lane) else { return };
-        if link.linked {
-            return;
+impl<T: Default> Slots<T> {
+    /// A slot for a new stream, which is as [`Stream::vacant`] made it, but for its key; `None` when all indices of 32 bits are
+    /// in use.
+    #[inline]
+    pub(super) fn insert(&mut self) -> Option<&mut Stream<T>> {
+        if self.free == NONE {
+            self.grow()?;
         }
-        *link = Link { prev: tail, next: NONE, linked: true };
-        match slots.link(tail, self.lane) {
-            Some(last) => last.next = key.index,
-            None => self.head = key.index,
-        }
-        self.tail = key.index;
+        let (index, generation) = (self.free, self.generation.wrapping_add(1).max(1));
+        let stream = self.pages.get_mut(index as usize / PAGE)?.get_mut(index as usize % PAGE)?;
+        (self.free, self.generation, self.len) = (stream.key.index, generation, self.len + 1);
+        stream.key = StreamKey { index, generation };
+        Some(stream)
     }
 
-    /// As [`List::push`], before all others.
-    pub(super) fn push_front<T>(&mut self, slots: &mut Slots<T>, key: StreamKey) {
-        let head = self.head;
-        let Some(link) = slots.link_of(key, self.lane).filter(|link| !link.linked) else { return };
-        *link = Link { prev: NONE, next: head, linked: true };
-        match slots.link(head, self.lane) {
-            Some(first) => first.prev = key.index,
-            None => self.tail = key.index,
-        }
-        self.head = key.index;
+    /// Adds a page of free slots, the first of them first.
+    #[cold]
+    fn grow(&mut self) -> Option<()> {
+        let start = u32::try_from(self.pages.len() * PAGE).ok()?;
+        let end = start.checked_add(PAGE as u32)?;
+        // The last index stands for none.
+        let next = |at| if at == end { NONE } else { at };
+        let page = (start + 1..=end).map(|at| Stream::vacant(StreamKey::free(next(at))));
+        self.pages.push(page.collect::<Box<[_]>>().try_into().ok()?);
+        self.free = start;
+        Some(())
     }
 
-    /// Takes the stream out; it must be in this list or in none of its lane.
-    pub(super) fn remove<T>(&mut self, slots: &mut Slots<T>, key: StreamKey) {
-        let Some(link) = slots.link_of(key, self.lane) else { return };
-        let Link { prev, next, linked } = *link;
-        if !linked {
-            return;
-        }
-        *link = Link::OUT;
-        match slots.link(prev, self.lane) {
-            Some(before) => before.next = next,
-            None => self.head = next,
-        }
-        match slots.link(next, self.lane) {
-            Some(after) => after.prev = prev,
-            None => self.tail = prev,
+    /// Frees the slot; what the layer above kept there is handed out.
+    pub(super) fn remove(&mut self, key: StreamKey) -> Option<T> {
+        let upper = core::mem::take(&mut self.get_mut(key)?.upper);
+        self.discard(key);
+        Some(upper)
+    }
+
+    /// As [`Slots::remove`], dropping that where it lies.
+    #[inline]
+    pub(super) fn discard(&mut self, key: StreamKey) {
+        let next = StreamKey::free(self.free);
+        if let Some(stream) = self.get_mut(key) {
+            stream.vacate();
+            stream.key = next;
+            self.free = key.index;
+            self.len -= 1;
         }
     }
 }
 
-#[cfg(feature = "testing")]
-impl List {
-    /// The streams in the list, in order; `None` where the links of one direction are not those of the other.
-    pub(super) fn walk<T>(&self, slots: &Slots<T>) -> Option<Vec<StreamKey>> {
-        let along = |start: u32, next: fn(&Link) -> u32| {
-            let mut found = Vec::new();
-            let mut at = start;
-            while found.len() <= slots.len() && at != NONE {
-                let link = slots.pages.get(at)?.stream.links.get(self.lane as usize)?;
-                found.extend(slots.key_at(at).filter(|_| link.linked));
-                at = next(link);
-            }
-            Some(found)
-        };
-        let (forward, mut backward) = (along(self.head, |link| link.next)?, along(self.tail, |link| link.prev)?);
-        backward.reverse();
-        Some(forward).filter(|forward| *forward == backward)
+#[cfg(test)]
+mod tests {
+    use super::{PAGE, Slots};
+    use alloc::vec::Vec;
+
+    #[test]
+    fn indices_are_dense_and_reused_last_in_first_out() {
+        let mut slots = Slots::<u32>::new();
+        let keys: Vec<_> = (0..3 * PAGE).map(|_| slots.insert().unwrap().key).collect();
+        assert_eq!(keys.iter().map(|key| key.index()).collect::<Vec<_>>(), (0..3 * PAGE).collect::<Vec<_>>());
+        slots.get_mut(keys[20]).unwrap().upper = 7;
+        assert_eq!(slots.remove(keys[20]), Some(7));
+        slots.discard(keys[3]);
+        assert_eq!((slots.remove(keys[3]), slots.len()), (None, 3 * PAGE - 2));
+        let again = [slots.insert().unwrap().key, slots.insert().unwrap().key, slots.insert().unwrap().key];
+        assert_eq!(again.map(|key| key.index()), [3, 20, 3 * PAGE]);
+        assert!(slots.get(keys[3]).is_none(), "a key that was let go names nothing");
+        assert_eq!(slots.get(again[1]).unwrap().upper, 0, "and leaves nothing behind");
+        assert_eq!(slots.bound() as usize, 4 * PAGE);
+    }
+
+    #[test]
+    fn memory_is_given_back_only_when_nothing_is_stored() {
+        let mut slots = Slots::<()>::new();
+        let key = slots.insert().unwrap().key;
+        slots.trim();
+        assert!(slots.heap_size() > 0);
+        slots.discard(key);
+        slots.trim();
+        assert_eq!(slots.heap_size(), 0);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::error::Origin;
+use super::lines::Place;
 use super::slots::StreamKey;
 use crate::frame::ErrorCode;
 use crate::time::Instant;
@@ -56,7 +57,7 @@ impl Stalls {
     }
 }
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// What DATA should have at least, where the windows do not let all go that is queued (T-44, RFC 1122 §4.2.3.4).
     pub(super) fn worthwhile(&self) -> usize {
         match self.peer.initial_window {
@@ -76,26 +77,15 @@ impl<T> Connection<T> {
             return false;
         }
         stream.stalled_since = since;
-        stream.held = own_window;
         self.counters.tiny_data_held += 1;
-        self.ready.remove(&mut self.slots, key);
-        if own_window {
-            self.held.push(&mut self.slots, key);
-        } else {
-            self.blocked.push(&mut self.slots, key);
+        self.common.lines.leave(stream);
+        self.common.lines.join(if own_window { Place::Held } else { Place::Blocked }, stream);
+        self.common.lines.tidy(&self.slots);
+        if !own_window {
             self.stalls.unblock_from = self.worthwhile();
         }
         self.stalls.release_at = self.stalls.release_at.min(until);
         true
-    }
-
-    /// The stream's window grew, and there is something to send: it gets a turn.
-    pub(super) fn widened(&mut self, key: StreamKey) {
-        let Some(stream) = self.slots.get_mut(key) else { return };
-        if core::mem::take(&mut stream.held) {
-            self.held.remove(&mut self.slots, key);
-        }
-        self.schedule(key);
     }
 
     /// DATA cannot go on this stream for want of window.
@@ -111,7 +101,7 @@ impl<T> Connection<T> {
 
     /// Notes whether much is queued on the connection.
     pub(super) fn watch_crowd(&mut self, now: Instant) {
-        if self.queued <= self.config.crowded_queue as usize {
+        if self.common.queued <= self.config.crowded_queue as usize {
             self.stalls.crowded_since = Instant::MAX;
         } else if !self.stalls.is_crowded() {
             self.stalls.crowded_since = now;
@@ -120,7 +110,7 @@ impl<T> Connection<T> {
     }
 
     pub(super) fn next_stall_timeout(&self) -> Instant {
-        let crowded = self.queued > self.config.crowded_queue as usize;
+        let crowded = self.common.queued > self.config.crowded_queue as usize;
         let check_crowd_at = if crowded { self.stalls.check_crowd_at } else { Instant::MAX };
         self.stalls.release_at.min(self.stalls.check_at).min(check_crowd_at)
     }
@@ -129,12 +119,8 @@ impl<T> Connection<T> {
         if self.stalls.release_at <= now {
             self.stalls.release_at = Instant::MAX;
             self.stalls.unblock_from = 1;
-            while let Some(key) = self.held.front(&self.slots) {
-                self.held.remove(&mut self.slots, key);
-                if let Some(stream) = self.slots.get_mut(key) {
-                    stream.held = false;
-                }
-                self.ready.push(&mut self.slots, key);
+            while let Some(key) = self.common.lines.first(Place::Held, &self.slots) {
+                self.move_to(Place::Ready, key);
             }
         }
         if self.stalls.check_at.min(self.stalls.check_crowd_at) <= now {
@@ -146,7 +132,7 @@ impl<T> Connection<T> {
         self.watch_crowd(now);
         let crowd = self.config.crowded_send_timeout.filter(|_| self.stalls.is_crowded());
         let quiet_since = self.stalls.progress.max(self.stalls.crowded_since);
-        let stuck = self.send_window.available() == 0 || !self.ready.is_empty();
+        let stuck = self.send_window.available() == 0 || !self.common.lines.is_empty(Place::Ready);
         if stuck && later(quiet_since, crowd) <= now {
             let reason = "crowded_send_timeout: the connection takes no DATA, and much is queued";
             return self.fail(ErrorCode::ENHANCE_YOUR_CALM, Origin::Local, reason);

@@ -1,10 +1,12 @@
 //! The life of one stream, RFC 9113 §5.1.
 
 use super::flow::{ReceiveWindow, SendWindow};
-use super::links::{LANES, Link};
+use super::lines::Place;
+use super::slots::StreamKey;
 use crate::buffer::chunks::Queue;
 use crate::frame::StreamId;
 use crate::time::Instant;
+use core::num::NonZeroU64;
 
 /// What we still have to send on a stream.
 ///
@@ -34,17 +36,6 @@ pub(super) enum Receive {
     Ended,
 }
 
-/// Both halves together are the state of RFC 9113 §5.1, figure 2; "reserved" does not occur without push.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Live {
-        send: Send,
-        receive: Receive,
-    },
-    /// Closed by END_STREAM from both sides or by RST_STREAM; the layer above has not let go of it yet.
-    Closed,
-}
-
 /// How our half is to end once the outbox is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
@@ -56,59 +47,130 @@ pub(super) enum Ending {
     Trailers,
 }
 
+/// No mark for the queue of a stream.
+pub(super) const UNWATCHED: u32 = u32::MAX;
+
+/// A number of octets, one more than there are: with none for a stream that promised no length it fits a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ContentLeft(NonZeroU64);
+
+impl ContentLeft {
+    /// The largest length counts as one less: nobody sends that many.
+    pub(super) fn new(octets: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(octets))
+    }
+
+    pub(super) fn get(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
+/// All that is known of one stream. It lives in its slot, and is never moved.
 #[derive(Clone, Debug)]
-pub(super) struct Stream<T> {
+pub(crate) struct Stream<T> {
+    pub(super) key: StreamKey,
     pub(super) id: StreamId,
-    pub(super) state: State,
+    /// Both halves together are the state of RFC 9113 §5.1, figure 2; "reserved" does not occur without push. A stream whose
+    /// halves have both ended, by END_STREAM or by RST_STREAM, is closed, though the layer above may still hold it.
+    pub(super) send: Send,
+    pub(super) receive: Receive,
     pub(super) ending: Ending,
     /// The response may begin: the layer above is asked for its head.
     pub(super) head_wanted: bool,
+    /// The line in which it waits for its turn to send, and the number of that turn.
+    pub(super) place: Place,
+    pub(super) turn: u32,
+    /// It owes the peer a WINDOW_UPDATE.
+    pub(super) owes: bool,
+    /// The layer above wants to come back to it.
+    pub(super) noticed: bool,
     pub(super) send_window: SendWindow,
     pub(super) receive_window: ReceiveWindow,
     /// Octets of `content-length` still to come.
-    pub(super) content_left: Option<u64>,
+    pub(super) content_left: Option<ContentLeft>,
     pub(super) outbox: Queue,
     /// Since when no DATA could leave for want of window; [`Instant::MAX`] while it can.
     pub(super) stalled_since: Instant,
-    /// It waits a moment for more window than it has.
-    pub(super) held: bool,
-    /// The layer above wants to know when no more than this is queued.
-    pub(super) watch: Option<u32>,
-    pub(super) links: [Link; LANES],
-    pub(super) upper: T,
+    /// The layer above wants to know when no more than this is queued; [`UNWATCHED`] where it does not.
+    pub(super) watch: u32,
+    pub(crate) upper: T,
 }
 
-impl<T> Stream<T> {
-    pub(super) fn new(id: StreamId, state: State, send_window: u32, receive_window: u32, upper: T) -> Self {
+impl<T: Default> Stream<T> {
+    /// What a free slot holds.
+    pub(super) fn vacant(key: StreamKey) -> Self {
         Self {
-            id,
-            state,
+            key,
+            id: StreamId::ZERO,
+            send: Send::Ended,
+            receive: Receive::Ended,
             ending: Ending::Open,
             head_wanted: false,
-            send_window: SendWindow::new(send_window),
-            receive_window: ReceiveWindow::new(receive_window),
+            place: Place::Out,
+            turn: 0,
+            owes: false,
+            noticed: false,
+            send_window: SendWindow::new(0),
+            receive_window: ReceiveWindow::new(0),
             content_left: None,
             outbox: Queue::EMPTY,
             stalled_since: Instant::MAX,
-            held: false,
-            watch: None,
-            links: [Link::OUT; LANES],
-            upper,
+            watch: UNWATCHED,
+            upper: T::default(),
         }
     }
 
-    pub(super) fn send(&self) -> Send {
-        match self.state {
-            State::Live { send, .. } => send,
-            State::Closed => Send::Ended,
-        }
+    /// Back to that, field by field: a new one would have to be moved here.
+    pub(super) fn vacate(&mut self) {
+        self.id = StreamId::ZERO;
+        (self.send, self.receive) = (Send::Ended, Receive::Ended);
+        self.ending = Ending::Open;
+        self.head_wanted = false;
+        self.content_left = None;
+        self.stalled_since = Instant::MAX;
+        self.watch = UNWATCHED;
+        self.upper = T::default();
     }
 
-    pub(super) fn receive(&self) -> Receive {
-        match self.state {
-            State::Live { receive, .. } => receive,
-            State::Closed => Receive::Ended,
-        }
+    /// The stream of a slot begins.
+    #[inline]
+    pub(super) fn start(
+        &mut self,
+        id: StreamId,
+        (send, receive): (Send, Receive),
+        send_window: u32,
+        receive_window: u32,
+    ) {
+        self.id = id;
+        (self.send, self.receive) = (send, receive);
+        self.send_window = SendWindow::new(send_window);
+        self.receive_window = ReceiveWindow::new(receive_window);
+    }
+}
+
+impl<T> Stream<T> {
+    pub(crate) fn key(&self) -> StreamKey {
+        self.key
+    }
+
+    /// Octets queued to send.
+    pub(crate) fn queued(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// What the peer has been told that it may still send, in octets.
+    pub(crate) fn announced_window(&self) -> i64 {
+        self.receive_window.available()
+    }
+
+    /// Whether the peer's half has ended, or the stream is closed.
+    pub(crate) fn is_receive_ended(&self) -> bool {
+        self.receive == Receive::Ended
+    }
+
+    /// Whether our half has ended, or the stream is closed.
+    pub(crate) fn is_send_ended(&self) -> bool {
+        self.send == Send::Ended
     }
 
     /// Whether its own window lets octets go that wait for it.
@@ -116,47 +178,13 @@ impl<T> Stream<T> {
         self.send_window.available() > 0 && !self.outbox.is_empty()
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.state == State::Closed
+    #[inline]
+    pub(crate) fn is_closed(&self) -> bool {
+        self.send == Send::Ended && self.receive == Receive::Ended
     }
 
-    /// Our half goes on to `next`; the stream is closed when both have ended.
-    pub(super) fn sent(&mut self, next: Send) {
-        self.state = match (self.state, next) {
-            (State::Closed, _) | (State::Live { receive: Receive::Ended, .. }, Send::Ended) => State::Closed,
-            (State::Live { receive, .. }, send) => State::Live { send, receive },
-        };
-    }
-
-    /// The peer's half goes on to `next`; the stream is closed when both have ended.
-    pub(super) fn received(&mut self, next: Receive) {
-        self.state = match (self.state, next) {
-            (State::Closed, _) | (State::Live { send: Send::Ended, .. }, Receive::Ended) => State::Closed,
-            (State::Live { send, .. }, receive) => State::Live { send, receive },
-        };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Receive, Send, State, Stream};
-    use crate::frame::StreamId;
-
-    #[test]
-    fn closed_only_when_both_halves_ended_in_either_order() {
-        let open = State::Live { send: Send::Body, receive: Receive::Body };
-        let mut stream = Stream::new(StreamId::new(1), open, 1, 1, ());
-        stream.sent(Send::Ended);
-        assert_eq!(stream.state, State::Live { send: Send::Ended, receive: Receive::Body });
-        stream.received(Receive::Ended);
-        assert!(stream.is_closed());
-
-        let mut stream = Stream::new(StreamId::new(1), open, 1, 1, ());
-        stream.received(Receive::Ended);
-        assert!(!stream.is_closed());
-        stream.sent(Send::Ended);
-        assert!(stream.is_closed());
-        stream.sent(Send::Body);
-        assert!(stream.is_closed());
+    /// Neither half says any more.
+    pub(super) fn close(&mut self) {
+        (self.send, self.receive) = (Send::Ended, Receive::Ended);
     }
 }

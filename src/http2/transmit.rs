@@ -2,12 +2,14 @@
 
 use super::config::Side;
 use super::connection::{Connection, Exhaustion};
+use super::lines::Place;
 use super::outgoing::{OurSettings, SHUTDOWN_PING};
 use super::queue::SHARE_FROM;
 use super::slots::StreamKey;
 use super::step::Transmit;
-use super::stream::{Ending, Receive, Send};
+use super::stream::{Ending, Receive, Send, UNWATCHED};
 use crate::buffer::WriteBuf;
+use crate::buffer::chunks::{Pool, Queue};
 use crate::frame::{
     DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, Flags, GoAway, HEAD_LEN, Head, Kind, PREFACE,
     Ping, RstStream, Setting, SettingId, Settings, StreamId, WindowUpdate,
@@ -19,7 +21,7 @@ use alloc::vec::Vec;
 /// Where a reader cannot go on, credit is announced from here on, in octets.
 const WORTHWHILE_CREDIT: u32 = 1024;
 
-impl<T> Connection<T> {
+impl<T: Default> Connection<T> {
     /// Whether [`transmit_step`](Self::transmit_step) has something to say.
     pub fn wants_transmit(&self) -> bool {
         if self.ended {
@@ -27,10 +29,10 @@ impl<T> Connection<T> {
         }
         self.control.is_pending()
             || self.owes_credit()
-            || !self.credits.is_empty()
-            || !self.ready.is_empty()
+            || self.common.lines.is_any_owing()
+            || !self.common.lines.is_empty(Place::Ready)
             || self.may_unblock()
-            || (self.waiting_len > 0 && self.may_start())
+            || (self.waiting_streams() > 0 && self.may_start())
     }
 
     /// Adds frames to `output` until its target is met, nothing is left to say, or a header block is needed, which
@@ -39,40 +41,57 @@ impl<T> Connection<T> {
     ///
     /// A stream's turn is its HEADERS, at most one DATA, and its end if it has drained; turns go round.
     pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
+        self.transmit_replies(now, output);
+        self.transmit_turn(now, output)
+    }
+
+    /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to do again
+    /// until something was received, read, reset or let go.
+    pub(crate) fn transmit_replies(&mut self, now: Instant, output: &mut WriteBuf) {
         if self.ended {
             // RFC 9113 §3.4: the preface goes before everything, also before an early end.
             if self.control.has_frames() {
                 self.write_replies(now, output);
             }
-            return Transmit::Done;
+            return;
         }
         if self.control.is_pending() {
             self.write_replies(now, output);
         }
-        if self.queued > self.config.crowded_queue as usize || self.stalls.is_crowded() {
+        if self.common.queued > self.config.crowded_queue as usize || self.stalls.is_crowded() {
             self.watch_crowd(now);
         }
         self.write_credit(output);
+    }
+
+    /// The second half: the turns of the streams.
+    pub(crate) fn transmit_turn(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
+        if self.ended {
+            return Transmit::Done;
+        }
         loop {
             self.start_waiting();
             if output.is_full() {
                 return Transmit::Done;
             }
             self.unblock();
-            let Some(key) = self.ready.front(&self.slots) else { return Transmit::Done };
-            let Some(stream) = self.slots.get(key) else { return Transmit::Done };
-            match (stream.send(), stream.ending, stream.outbox.is_empty()) {
-                (Send::Head, ..) if self.side == Side::Client || stream.head_wanted => return Transmit::Head(key),
-                (Send::Body, ..) if stream.head_wanted => return Transmit::Head(key),
-                (Send::Body, Ending::Trailers, true) => return Transmit::Trailers(key),
-                (Send::Body, Ending::Data, true) => self.write_data(key, 0, output),
-                (Send::Body, _, false) => {
-                    self.data_turn(now, key, output);
-                    if self.take_drained(key) {
+            let Some(key) = self.common.lines.first(Place::Ready, &self.slots) else { return Transmit::Done };
+            let Some(stream) = self.slots.get_mut(key) else { return Transmit::Done };
+            match (stream.send, stream.ending) {
+                (Send::Head, _) if self.common.side == Side::Client || stream.head_wanted => {
+                    return Transmit::Head(key);
+                }
+                (Send::Body, _) if stream.head_wanted => return Transmit::Head(key),
+                (Send::Body, _) if !stream.outbox.is_empty() => {
+                    if self.data_turn(now, key, output) {
                         return Transmit::Drained(key);
                     }
                 }
-                _ => self.ready.remove(&mut self.slots, key),
+                (Send::Body, Ending::Trailers) => return Transmit::Trailers(key),
+                (Send::Body, Ending::Data) => {
+                    self.write_data(key, 0, output);
+                }
+                _ => self.common.lines.leave(stream),
             }
         }
     }
@@ -95,6 +114,15 @@ impl<T> Connection<T> {
         self.send_head_with(key, end, output, |encoder, out| encoder.encode_block(block, out));
     }
 
+    /// As [`send_head`](Self::send_head), for the list that all responses have that say nothing unusual.
+    pub(crate) fn send_usual_head(&mut self, key: StreamKey, block: &FieldBlock, output: &mut WriteBuf) {
+        let mut sent = self.sent_response;
+        self.send_head_with(key, false, output, |encoder, out| {
+            sent.write(encoder, out, |encoder, out| encoder.encode_block(block, out));
+        });
+        self.sent_response = sent;
+    }
+
     fn send_head_with(
         &mut self,
         key: StreamKey,
@@ -105,7 +133,7 @@ impl<T> Connection<T> {
         let Some(stream) = self.slots.get_mut(key) else { return };
         let wanted = core::mem::take(&mut stream.head_wanted);
         // H-033: a second HEADERS only where `begin` asked for it, and none after END_STREAM.
-        if stream.send() != Send::Head && !(stream.send() == Send::Body && wanted) {
+        if stream.send != Send::Head && !(stream.send == Send::Body && wanted) {
             return;
         }
         if stream.id.is_zero() {
@@ -114,15 +142,14 @@ impl<T> Connection<T> {
             self.next_id = StreamId::new(self.next_id.get() + 2);
         }
         let end = end || (stream.ending == Ending::Data && stream.outbox.is_empty());
-        stream.sent(Send::Body);
+        stream.send = Send::Body;
         write_block(stream.id, end, self.peer.max_frame_size, output, |out| encode(&mut self.encoder, out));
         if end {
             // Nothing can follow: what was queued before the caller decided to end here is dropped.
-            self.queued -= stream.outbox.len();
-            stream.outbox.clear(&mut self.pool);
+            self.common.drop_queue(stream);
             self.sent_end(key);
         } else {
-            self.schedule(key);
+            self.common.schedule(stream);
         }
     }
 
@@ -133,24 +160,40 @@ impl<T> Connection<T> {
         fields: impl IntoIterator<Item = Field<'f>>,
         output: &mut WriteBuf,
     ) {
+        self.send_trailers_with(key, output, |encoder, out| encoder.encode(fields, out));
+    }
+
+    /// As [`send_trailers`](Self::send_trailers), for the ones that nearly all responses have.
+    pub(crate) fn send_usual_trailers(&mut self, key: StreamKey, field: Field<'_>, output: &mut WriteBuf) {
+        let mut sent = self.sent_trailers;
+        self.send_trailers_with(key, output, |encoder, out| {
+            sent.write(encoder, out, |encoder, out| encoder.encode([field], out));
+        });
+        self.sent_trailers = sent;
+    }
+
+    fn send_trailers_with(
+        &mut self,
+        key: StreamKey,
+        output: &mut WriteBuf,
+        encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
+    ) {
         let Some(stream) = self.slots.get(key) else { return };
-        if stream.send() == Send::Body && stream.outbox.is_empty() {
+        if stream.send == Send::Body && stream.outbox.is_empty() {
             let encoder = &mut self.encoder;
-            let encode = |out: &mut Vec<u8>| encoder.encode(fields, out);
-            write_block(stream.id, true, self.peer.max_frame_size, output, encode);
+            write_block(stream.id, true, self.peer.max_frame_size, output, |out| encode(encoder, out));
             self.sent_end(key);
         }
     }
 
     /// We sent END_STREAM.
     fn sent_end(&mut self, key: StreamKey) {
-        if self.slots.get(key).is_some_and(|stream| stream.receive() == Receive::Ended) {
+        let Some(stream) = self.slots.get_mut(key) else { return };
+        if stream.receive == Receive::Ended {
             return self.close_cleanly(key);
         }
-        self.leave_send_lane(key);
-        if let Some(stream) = self.slots.get_mut(key) {
-            stream.sent(Send::Ended);
-        }
+        self.common.lines.leave(stream);
+        stream.send = Send::Ended;
     }
 
     /// Ids are not asked for: a quarter of their space is kept for streams that were opened before `open` refused, so
@@ -161,107 +204,90 @@ impl<T> Connection<T> {
 
     /// Streams that waited for the peer's limit join the turns, in order (G-163).
     fn start_waiting(&mut self) {
-        while self.waiting_len > 0 && self.may_start() {
-            let Some(key) = self.waiting.front(&self.slots) else { return };
-            self.waiting.remove(&mut self.slots, key);
-            self.waiting_len -= 1;
+        while self.waiting_streams() > 0 && self.may_start() {
+            let Some(key) = self.common.lines.first(Place::Waiting, &self.slots) else { return };
             self.active += 1;
             if let Some(stream) = self.slots.get_mut(key) {
-                stream.sent(Send::Head);
+                stream.send = Send::Head;
+                self.common.lines.leave(stream);
+                self.common.lines.join(Place::Ready, stream);
             }
-            self.ready.push(&mut self.slots, key);
+        }
+    }
+
+    /// The stream leaves its line, and joins another one.
+    pub(super) fn move_to(&mut self, place: Place, key: StreamKey) {
+        if let Some(stream) = self.slots.get_mut(key) {
+            self.common.lines.leave(stream);
+            self.common.lines.join(place, stream);
         }
     }
 
     fn may_unblock(&self) -> bool {
-        !self.blocked.is_empty() && self.send_window.available() >= self.stalls.unblock_from.max(1)
+        !self.common.lines.is_empty(Place::Blocked) && self.send_window.available() >= self.stalls.unblock_from.max(1)
     }
 
     /// One stream for each turn while the connection's window lasts: were it all of them, a peer that grants an octet at
     /// a time could make every stream move each time (T-17).
     fn unblock(&mut self) {
         if self.may_unblock()
-            && let Some(key) = self.blocked.front(&self.slots)
+            && let Some(key) = self.common.lines.first(Place::Blocked, &self.slots)
         {
             self.stalls.unblock_from = 1;
-            self.blocked.remove(&mut self.slots, key);
-            self.ready.push(&mut self.slots, key);
+            self.move_to(Place::Ready, key);
         }
     }
 
-    /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn.
-    fn data_turn(&mut self, now: Instant, key: StreamKey, output: &mut WriteBuf) {
-        let Some(stream) = self.slots.get(key) else { return };
+    /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn. Says whether the
+    /// queue has drained to its mark.
+    fn data_turn(&mut self, now: Instant, key: StreamKey, output: &mut WriteBuf) -> bool {
+        let Some(stream) = self.slots.get_mut(key) else { return false };
         let stream_window = stream.send_window.available();
-        if stream_window == 0 {
-            self.ready.remove(&mut self.slots, key);
-            return self.stalled(now, key);
-        }
         let connection_window = self.send_window.available();
-        if connection_window == 0 {
-            self.ready.remove(&mut self.slots, key);
-            self.blocked.push(&mut self.slots, key);
-            return self.stalled(now, key);
-        }
         let window = stream_window.min(connection_window);
+        if window == 0 {
+            self.common.lines.leave(stream);
+            if stream_window > 0 {
+                self.common.lines.join(Place::Blocked, stream);
+            }
+            self.stalled(now, key);
+            return false;
+        }
         let queued = stream.outbox.len();
         if window < queued && window < self.worthwhile() && self.hold(now, key, stream_window <= connection_window) {
-            return;
+            return false;
         }
         let frame = self.peer.max_frame_size.min(self.config.max_send_frame_size) as usize;
-        self.write_data(key, queued.min(window).min(frame), output);
         self.stalls.progress(now);
-        if let Some(stream) = self.slots.get(key)
-            && !stream.outbox.is_empty()
-        {
-            self.ready.remove(&mut self.slots, key);
-            self.ready.push(&mut self.slots, key);
-        }
+        self.write_data(key, queued.min(window).min(frame), output)
     }
 
-    fn take_drained(&mut self, key: StreamKey) -> bool {
+    /// Writes a DATA frame with the next `octets` of the outbox; END_STREAM goes with the last of them. The stream's next turn, if
+    /// it has more to send, comes after those of all others. Says whether the queue has drained to its mark.
+    fn write_data(&mut self, key: StreamKey, octets: usize, output: &mut WriteBuf) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
-        let drained = stream.watch.is_some_and(|mark| stream.outbox.len() <= mark as usize);
-        if drained {
-            stream.watch = None;
-        }
-        drained
-    }
-
-    /// Writes a DATA frame with the next `octets` of the outbox; END_STREAM goes with the last of them.
-    fn write_data(&mut self, key: StreamKey, octets: usize, output: &mut WriteBuf) {
-        let Some(stream) = self.slots.get_mut(key) else { return };
         let end = stream.ending == Ending::Data && stream.outbox.len() == octets;
         let flags = if end { Flags::END_STREAM } else { Flags::NONE };
         let head = Head { length: octets as u32, kind: Kind::DATA, flags, stream: stream.id };
-        output.put_slice(&head.encode());
         // One for the stream and one for the connection.
         self.updates_due = self.updates_due.saturating_add(2);
-        let mut left = octets;
-        while left > 0 {
-            let Some((front, _)) = stream.outbox.front(&self.pool) else { break };
-            let piece = front.len().min(left);
-            let shared = if piece >= SHARE_FROM { stream.outbox.front_shared(&self.pool, piece) } else { None };
-            match shared {
-                Some(shared) => output.put_shared(shared),
-                None => output.put_slice(front.get(..piece).unwrap_or_default()),
-            }
-            stream.outbox.discard(&mut self.pool, piece);
-            if piece == 0
-                && let Some(chunk) = stream.outbox.advance(&mut self.pool, 0)
-            {
-                // A `write` that took octets back left it empty.
-                self.pool.give_chunk(chunk);
-            }
-            left -= piece;
-        }
         stream.send_window.spend(octets);
         stream.stalled_since = Instant::MAX;
         self.send_window.spend(octets);
-        self.queued -= octets;
+        self.common.queued -= octets;
+        put_data(&head, &mut stream.outbox, &mut self.common.pool, output);
+        let left = stream.outbox.len();
+        let drained = stream.watch != UNWATCHED && left <= stream.watch as usize;
+        if drained {
+            stream.watch = UNWATCHED;
+        }
         if end {
             self.sent_end(key);
+        } else if left > 0 {
+            self.common.lines.leave(stream);
+            self.common.lines.join(Place::Ready, stream);
         }
+        drained
     }
 
     /// What is owed before it is worth a WINDOW_UPDATE (G-194), so small that 15 stalled calls leave the others at full
@@ -271,7 +297,8 @@ impl<T> Connection<T> {
     }
 
     fn owes_credit(&self) -> bool {
-        let (increment, available) = (self.receive_window.announceable(), self.receive_window.available());
+        let (increment, available) =
+            (self.common.receive_window.announceable(), self.common.receive_window.available());
         let awaited = self.control.awaited;
         if increment == 0 || (awaited == 0 && available > 0) {
             return increment >= self.credit_threshold();
@@ -313,7 +340,7 @@ impl<T> Connection<T> {
         let config = &self.config;
         let mut settings = Vec::with_capacity(6);
         let mut announce = |id, value| settings.push(Setting { id, value });
-        match self.side {
+        match self.common.side {
             Side::Client => announce(SettingId::ENABLE_PUSH, 0),
             Side::Server => announce(SettingId::MAX_CONCURRENT_STREAMS, config.max_concurrent_streams),
         }
@@ -331,7 +358,7 @@ impl<T> Connection<T> {
         // RFC 9113 §6.9.2: the connection's window grows by WINDOW_UPDATE only.
         let increment = config.connection_window.saturating_sub(DEFAULT_WINDOW);
         output.with_vec(|out| {
-            if self.side == Side::Client {
+            if self.common.side == Side::Client {
                 out.extend_from_slice(PREFACE);
             }
             Settings::encode_from(&settings, out);
@@ -352,19 +379,53 @@ impl<T> Connection<T> {
     fn write_credit(&mut self, output: &mut WriteBuf) {
         if self.owes_credit() {
             self.control.awaited = 0;
-            let increment = self.receive_window.announce();
+            let increment = self.common.receive_window.announce();
             if increment >= self.credit_threshold() {
                 self.exhaustion = Exhaustion::No;
             }
             write_window_update(StreamId::ZERO, increment, output);
         }
         while !output.is_full() {
-            let Some(key) = self.credits.front(&self.slots) else { return };
-            self.credits.remove(&mut self.slots, key);
+            let Some(key) = self.common.lines.first_owing(&self.slots) else { return };
             if let Some(stream) = self.slots.get_mut(key) {
+                self.common.lines.forgive(stream);
                 write_window_update(stream.id, stream.receive_window.announce(), output);
             }
         }
+    }
+}
+
+/// A DATA frame with so many octets of the queue as its head says.
+#[inline]
+fn put_data(head: &Head, queue: &mut Queue, pool: &mut Pool, output: &mut WriteBuf) {
+    let mut left = head.length as usize;
+    // Mostly all of it lies in one small buffer.
+    if let Some((front, _)) = queue.front()
+        && let Some(front) = front.get(..left).filter(|front| front.len() < SHARE_FROM)
+    {
+        output.with_vec(|out| {
+            out.extend_from_slice(&head.encode());
+            out.extend_from_slice(front);
+        });
+        return queue.discard(pool, left);
+    }
+    output.put_slice(&head.encode());
+    while left > 0 {
+        let Some((front, _)) = queue.front() else { break };
+        let piece = front.len().min(left);
+        let shared = if piece >= SHARE_FROM { queue.front_shared(piece) } else { None };
+        match shared {
+            Some(shared) => output.put_shared(shared),
+            None => output.put_slice(front.get(..piece).unwrap_or_default()),
+        }
+        queue.discard(pool, piece);
+        if piece == 0
+            && let Some(chunk) = queue.advance(pool, 0)
+        {
+            // A `write` that took octets back left it empty.
+            pool.give_chunk(chunk);
+        }
+        left -= piece;
     }
 }
 

@@ -143,6 +143,6 @@ fn p_040_strings_are_encoded_as_in_the_examples() {
         ),
     ] {
         let out = encode(&mut Encoder::new(4096, 1), &[Field::new(b":path", value.as_bytes())]);
-        assert_eq!(out, [&[0x04][..], &hex(code)].concat(), "{value}");
+        assert_eq!(out, [&[0x44][..], &hex(code)].concat(), "{value}");
     }
 }

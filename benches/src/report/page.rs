@@ -31,6 +31,8 @@ fn table(figures: &Figures, name: &str) -> Option<String> {
         "unary" => peers(figures, &["unary-1", "unary-100"], &UNARY),
         "stream" => peers(figures, &["stream-100B", "stream-64KiB", "stream-1MiB"], &STREAM),
         "ours" => ours(figures),
+        "hpack-encode" => blocks(figures, "encode", &ENCODED),
+        "hpack-decode" => blocks(figures, "decode", &DECODED),
         "layers" => layers(figures),
         "calls" => calls(figures),
         "million" => million(figures),
@@ -101,6 +103,8 @@ fn measured(figures: &Figures, goal: &Goal) -> (Option<f64>, [Option<f64>; 4]) {
             (all.map(|all| all.into_iter().fold(0.0, f64::max)), none)
         }
         Ours::AsFast(case, peer) => (figures.ratio(peer, case, "ns"), none),
+        Ours::Saves(case) => (figures.ratio(&format!("{case}/nghttp2"), case, "instructions"), none),
+        Ours::Part(case) => (figures.ratio(case, &format!("{case}/nghttp2"), "instructions"), none),
         Ours::Growth(last, first, figure) => (figures.ratio(last, first, figure), none),
     }
 }
@@ -111,7 +115,7 @@ fn goals(figures: &Figures) -> String {
     );
     for goal in GOALS {
         let (ours, peers) = measured(figures, goal);
-        let more_is_better = matches!(goal.ours, Ours::AsFast(..));
+        let more_is_better = matches!(goal.ours, Ours::AsFast(..) | Ours::Saves(_));
         let sign = if more_is_better { "≥ " } else { "≤ " };
         let held = ours.map_or("-", |ours| {
             if if more_is_better { ours >= goal.hold } else { ours <= goal.hold } { "yes" } else { "**no**" }
@@ -155,6 +159,57 @@ fn ours(figures: &Figures) -> String {
         let [instructions, ns, allocations] =
             ["instructions", "ns", "allocations"].map(|figure| cell(figures.get(case, figure)));
         _ = writeln!(table, "| {case} | {instructions} | {ns} | {allocations} |");
+    }
+    table.trim_end().to_owned()
+}
+
+/// Header lists that are encoded, and the end of the names of their cases.
+const ENCODED: [(&str, &str); 13] = [
+    ("request, one by one", "request"),
+    ("request, in one piece", "block"),
+    ("request, full table", "full"),
+    ("two methods", "two-methods"),
+    ("two methods, in one piece", "two-methods-block"),
+    ("response", "response"),
+    ("trailers", "trailers"),
+    ("story 20", "story-20"),
+    ("story 21", "story-21"),
+    ("story 20, in one piece", "story-20-block"),
+    ("story 21, in one piece", "story-21-block"),
+    ("Huffman, 1,024 octets", "huffman-1K"),
+    ("Huffman, 16 octets", "huffman-16"),
+];
+const DECODED: [(&str, &str); 12] = [
+    ("request, ours", "request"),
+    ("the same block again, ours", "repeated"),
+    ("request, full table, ours", "full"),
+    ("a peer that inserts all fields", "inserting"),
+    ("request", "request-theirs"),
+    ("two methods", "two-methods-theirs"),
+    ("response", "response-theirs"),
+    ("trailers", "trailers-theirs"),
+    ("story 20", "story-20-theirs"),
+    ("story 21", "story-21-theirs"),
+    ("Huffman, 1,024 octets", "huffman-1K"),
+    ("Huffman, 16 octets", "huffman-16"),
+];
+
+/// Header compression: instructions, allocations and octets of a block.
+fn blocks(figures: &Figures, does: &str, rows: &[(&str, &str)]) -> String {
+    let mut table = format!("| {does} | ours | nghttp2 | hpack | loona-hpack |\n|---|---|---|---|---|\n");
+    for (label, list) in rows {
+        _ = write!(table, "| {label} |");
+        for peer in ["", "/nghttp2", "/hpack", "/loona"] {
+            let case = format!("hpack-{does}-{list}{peer}");
+            let of = |figure| figures.get(&case, figure);
+            match (of("instructions"), of("allocations"), of("octets")) {
+                (Some(instructions), Some(allocations), Some(octets)) => {
+                    _ = write!(table, " {} · {allocations} · {octets:.1} |", human(instructions));
+                }
+                _ => table += " - |",
+            }
+        }
+        table.push('\n');
     }
     table.trim_end().to_owned()
 }

@@ -20,6 +20,9 @@ use alloc::borrow::Cow;
 pub struct Key<'a> {
     text: &'a str,
     restricted: bool,
+    binary: bool,
+    /// It has no upper case.
+    lower: bool,
 }
 
 impl<'a> Key<'a> {
@@ -32,7 +35,12 @@ impl<'a> Key<'a> {
         assert!(is_key(text.as_bytes()), "not a metadata key: 1*( 0-9 / a-z / _ / - / . )");
         let class = classify(text.as_bytes());
         assert!(matches!(class, Class::Free | Class::TrailersOnly), "a name that belongs to the protocol");
-        Key { text, restricted: matches!(class, Class::TrailersOnly) }
+        Key {
+            text,
+            restricted: matches!(class, Class::TrailersOnly),
+            binary: binary::is_binary(text.as_bytes()),
+            lower: true,
+        }
     }
 
     /// Checks a key that is found at run time. Upper case is allowed, and lowered when it is stored (G-105).
@@ -52,7 +60,11 @@ impl<'a> Key<'a> {
             Class::TrailersOnly => true,
             Class::Shown | Class::Hidden => return Err(MetadataError::Reserved),
         };
-        if is_key(lower.as_bytes()) { Ok(Self { text, restricted }) } else { Err(MetadataError::InvalidKey) }
+        if !is_key(lower.as_bytes()) {
+            return Err(MetadataError::InvalidKey);
+        }
+        let (binary, lower) = (binary::is_binary(lower.as_bytes()), matches!(lower, Cow::Borrowed(_)));
+        Ok(Self { text, restricted, binary, lower })
     }
 
     /// The key as it was given.
@@ -61,9 +73,13 @@ impl<'a> Key<'a> {
     }
 
     /// Whether its values are binary: it ends in `-bin` (G-108).
-    pub fn is_binary(&self) -> bool {
-        let tail = self.text.as_bytes().last_chunk::<{ binary::SUFFIX.len() }>();
-        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(binary::SUFFIX.as_bytes()))
+    pub const fn is_binary(&self) -> bool {
+        self.binary
+    }
+
+    /// Whether it stands as it will be stored.
+    pub(super) const fn is_lower(&self) -> bool {
+        self.lower
     }
 
     /// Whether it may not be sent in every block (G-115).

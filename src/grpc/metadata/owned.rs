@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::entry::{Entry, named};
-use super::key::IntoKey;
+use super::key::{IntoKey, Key};
 use super::record::{RECORD_OVERHEAD, RESTRICTED, Record, Records, SENSITIVE, push_head};
 use crate::grpc::binary::{self, InvalidBinary};
 use crate::grpc::field::{FIELD_OVERHEAD, Field};
@@ -108,7 +108,7 @@ impl Metadata {
             return Err(MetadataError::WrongKind);
         }
         let length = binary::encoded_len(value.len());
-        self.push_head(key.as_str().as_bytes(), length, flags(false, key.is_restricted()))?;
+        self.push_key(&key, length, flags(false, key.is_restricted()))?;
         binary::encode_into(value, &mut self.records);
         Ok(())
     }
@@ -220,12 +220,24 @@ impl Metadata {
         if !is_ascii_value(value) {
             return Err(MetadataError::InvalidValue);
         }
-        self.push(key.as_str().as_bytes(), value, flags(sensitive, key.is_restricted()))
+        self.push_key(&key, value.len(), flags(sensitive, key.is_restricted()))?;
+        self.records.extend_from_slice(value);
+        Ok(())
     }
 
     fn push(&mut self, name: &[u8], value: &[u8], flags: u8) -> Result<(), MetadataError> {
         self.push_head(name, value.len(), flags)?;
         self.records.extend_from_slice(value);
+        Ok(())
+    }
+
+    /// As [`push_head`](Self::push_head), with the key in lower case.
+    fn push_key(&mut self, key: &Key<'_>, value_len: usize, flags: u8) -> Result<(), MetadataError> {
+        let start = self.records.len();
+        self.push_head(key.as_str().as_bytes(), value_len, flags)?;
+        if !key.is_lower() {
+            self.records.iter_mut().skip(start + RECORD_OVERHEAD).for_each(|octet| octet.make_ascii_lowercase());
+        }
         Ok(())
     }
 

@@ -13,13 +13,12 @@ pub(super) const RESTRICTED: u8 = 2;
 /// Appends the head of a record and its name, lowered; the caller appends a value of that length.
 ///
 /// `None`, with nothing appended, where a length does not fit.
+#[inline]
 pub(super) fn push_head(records: &mut Vec<u8>, name: &[u8], value_len: usize, flags: u8) -> Option<()> {
     let [n1, n0] = u16::try_from(name.len()).ok()?.to_be_bytes();
     let [v3, v2, v1, v0] = u32::try_from(value_len).ok()?.to_be_bytes();
     records.extend_from_slice(&[n1, n0, flags, v3, v2, v1, v0]);
-    let start = records.len();
     records.extend_from_slice(name);
-    records.get_mut(start..)?.make_ascii_lowercase();
     Some(())
 }
 

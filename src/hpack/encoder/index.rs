@@ -27,25 +27,21 @@ pub(super) struct Index {
 
 impl Index {
     /// Notes a new entry with serial number `serial` in a table that has `len` entries with it.
-    pub(super) fn insert(&mut self, serial: u32, len: usize, name_hash: u64, field_hash: u64) {
+    pub(super) fn insert(&mut self, serial: u32, len: usize, name_hash: u32, field_hash: u32) {
         self.newest = serial;
-        self.by_name.insert(serial, len, name_hash as u32);
-        self.by_field.insert(serial, len, field_hash as u32);
+        self.by_name.insert(serial, len, name_hash);
+        self.by_field.insert(serial, len, field_hash);
     }
 
-    /// The number of entries newer than the one with `serial`; more than the table has if it is gone.
-    pub(super) fn newer_than(&self, serial: u32) -> usize {
-        self.newest.wrapping_sub(serial) as usize
+    /// The newest entry among the `len` of the table with this field hash that `is_it` accepts. Entries go by the number
+    /// of newer ones here.
+    pub(super) fn find_field(&self, hash: u32, len: usize, is_it: impl FnMut(usize) -> bool) -> Option<usize> {
+        self.by_field.find(self.newest, hash, len, is_it)
     }
 
-    /// The newest entry among the `len` of the table with this field hash that `is_it` accepts.
-    pub(super) fn find_field(&self, hash: u64, len: usize, is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        self.by_field.find(self.newest, hash as u32, len, is_it)
-    }
-
-    /// The newest entry among the `len` of the table with this name hash that `is_it` accepts.
-    pub(super) fn find_name(&self, hash: u64, len: usize, is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        self.by_name.find(self.newest, hash as u32, len, is_it)
+    /// As [`find_field`](Self::find_field), by the hash of the name.
+    pub(super) fn find_name(&self, hash: u32, len: usize, is_it: impl FnMut(usize) -> bool) -> Option<usize> {
+        self.by_name.find(self.newest, hash, len, is_it)
     }
 
     /// Octets allocated.
@@ -98,7 +94,7 @@ impl Chains {
         self.links = links;
     }
 
-    fn find(&self, newest: u32, hash: u32, len: usize, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+    fn find(&self, newest: u32, hash: u32, len: usize, mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
         let mut serial = *self.buckets.get(hash as usize & self.buckets.len().wrapping_sub(1))?;
         let mut least_age = 0;
         while serial != 0 {
@@ -107,8 +103,8 @@ impl Chains {
                 return None;
             }
             let link = self.links.get(self.links.len().checked_sub(1)?.checked_sub(age)?)?;
-            if link.hash == hash && is_it(serial) {
-                return Some(serial);
+            if link.hash == hash && is_it(age) {
+                return Some(age);
             }
             least_age = age + 1;
             serial = link.older;
@@ -131,17 +127,17 @@ mod tests {
     fn finds_what_a_scan_finds() {
         for start in [1, u32::MAX - 300] {
             let mut index = Index::default();
-            let mut model: VecDeque<(u32, u64)> = VecDeque::new();
+            let mut model: VecDeque<(u32, u32)> = VecDeque::new();
             for step in 0..1_000u32 {
                 let serial = start.wrapping_add(step);
-                let hash = u64::from(step.wrapping_mul(2_654_435_761) >> 25);
+                let hash = step.wrapping_mul(2_654_435_761) >> 25;
                 // The table shrinks to a few entries now and then.
                 let len = (model.len() + 1).min(if step % 100 == 99 { 5 } else { 70 });
                 model.push_back((serial, hash));
                 model.drain(..model.len() - len);
                 index.insert(serial, len, hash, hash);
                 for wanted in 0..128 {
-                    let expected = model.iter().rev().find(|entry| entry.1 == wanted).map(|entry| entry.0);
+                    let expected = model.iter().rev().position(|entry| entry.1 == wanted);
                     let found = index.find_field(wanted, len, |_| true);
                     // A chain that leads through number 0 ends there.
                     assert!(found == expected || start != 1 && found.is_none(), "{found:?} {expected:?}");
@@ -160,8 +156,8 @@ mod tests {
         for serial in 1..=50 {
             index.insert(serial, serial as usize, 0, 0);
         }
-        for wanted in 1..=50 {
-            assert_eq!(index.find_name(0, 50, |serial| serial == wanted), Some(wanted));
+        for wanted in 0..50 {
+            assert_eq!(index.find_name(0, 50, |newer| newer == wanted), Some(wanted));
         }
         assert_eq!(index.find_field(0, 50, |_| false), None);
     }

@@ -1,0 +1,177 @@
+//! What the streams of a connection share: all that the verbs of one stream need besides the stream.
+
+use super::config::{Config, Side};
+use super::flow::ReceiveWindow;
+use super::lines::{Lines, Place};
+use super::queue::{JOIN_UP_TO, SHARE_FROM};
+use super::stream::{Ending, Receive, Send, Stream};
+use crate::buffer::chunks::Pool;
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    pub(super) side: Side,
+    pub(crate) pool: Pool,
+    pub(super) lines: Lines,
+    /// Octets queued on all streams.
+    pub(super) queued: usize,
+    pub(super) receive_window: ReceiveWindow,
+    /// A stream's credit is announced from here on, in octets.
+    credit_from: i64,
+}
+
+impl Common {
+    pub(super) fn new(side: Side, config: &Config) -> Self {
+        Self {
+            side,
+            pool: Pool::new(),
+            lines: Lines::default(),
+            queued: 0,
+            receive_window: ReceiveWindow::new(config.connection_window),
+            credit_from: i64::from((config.stream_window / 2).max(1)),
+        }
+    }
+
+    /// As [`Connection::begin`](super::Connection::begin).
+    #[inline]
+    pub(crate) fn begin<T>(&mut self, stream: &mut Stream<T>) {
+        if self.side == Side::Server && stream.send != Send::Ended {
+            stream.head_wanted = true;
+            self.lines.join(Place::Ready, stream);
+        }
+    }
+
+    /// As [`Connection::end`](super::Connection::end).
+    #[inline]
+    pub(crate) fn end<T>(&mut self, stream: &mut Stream<T>, with_trailers: bool) {
+        if stream.ending == Ending::Open {
+            stream.ending = if with_trailers { Ending::Trailers } else { Ending::Data };
+            self.schedule(stream);
+        }
+    }
+
+    /// Gives the stream a turn if it has an id and may have something to say.
+    #[inline]
+    pub(super) fn schedule<T>(&mut self, stream: &mut Stream<T>) {
+        if stream.send == Send::Body {
+            self.lines.join(Place::Ready, stream);
+        }
+    }
+
+    /// As [`Connection::send`](super::Connection::send).
+    #[inline]
+    pub(crate) fn send<T>(&mut self, stream: &mut Stream<T>, write: impl FnOnce(&mut Vec<u8>)) {
+        if stream.send == Send::Ended {
+            return;
+        }
+        let before = stream.outbox.len();
+        stream.outbox.write(&mut self.pool, JOIN_UP_TO, 0, write);
+        self.queued = self.queued - before + stream.outbox.len();
+        self.schedule(stream);
+    }
+
+    /// As [`Common::send`], of octets in two parts.
+    #[inline]
+    pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
+        if stream.send != Send::Ended {
+            stream.outbox.append(&mut self.pool, JOIN_UP_TO, first, second);
+            self.queued += first.len() + second.len();
+            self.schedule(stream);
+        }
+    }
+
+    /// As [`Connection::send_shared`](super::Connection::send_shared).
+    pub(crate) fn send_shared<T>(&mut self, stream: &mut Stream<T>, octets: Bytes) {
+        if octets.len() < SHARE_FROM {
+            return self.send(stream, |buffer| buffer.extend_from_slice(&octets));
+        }
+        if stream.send != Send::Ended {
+            self.queued += octets.len();
+            stream.outbox.push_shared(&mut self.pool, octets, 0);
+            self.schedule(stream);
+        }
+    }
+
+    /// Queues a buffer of the pool, which goes back there once its octets have left.
+    pub(crate) fn send_buffer<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>) {
+        if stream.send == Send::Ended {
+            return self.pool.give_buffer(buffer);
+        }
+        self.queued += buffer.len();
+        stream.outbox.push_buffer(&mut self.pool, buffer);
+        self.schedule(stream);
+    }
+
+    /// As [`Connection::consumed`](super::Connection::consumed).
+    #[inline]
+    pub(crate) fn consumed<T>(&mut self, stream: &mut Stream<T>, octets: u32) {
+        self.receive_window.owe(octets);
+        // H-113: no credit for a stream that will carry no more DATA.
+        if stream.receive == Receive::Ended {
+            return;
+        }
+        stream.receive_window.owe(octets);
+        if stream.receive_window.owed() >= self.credit_from {
+            self.lines.owe(stream);
+        }
+    }
+
+    /// As [`Connection::consumed_late`](super::Connection::consumed_late).
+    #[inline]
+    pub(crate) fn consumed_late(&mut self, octets: u32) {
+        self.receive_window.owe(octets);
+    }
+
+    /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
+    #[inline]
+    pub(crate) fn correct_credit(&mut self, should: u32, is: u32) {
+        if should >= is {
+            self.consumed_late(should - is);
+        } else {
+            self.withhold(is - should);
+        }
+    }
+
+    /// What the peer has been told that it may still send on the connection, in octets.
+    pub(crate) fn announced_window(&self) -> i64 {
+        self.receive_window.available()
+    }
+
+    /// As [`Connection::withhold`](super::Connection::withhold).
+    #[inline]
+    pub(crate) fn withhold(&mut self, octets: u32) {
+        self.receive_window.withhold(octets);
+    }
+
+    /// The layer above wants to be reminded of the stream.
+    #[inline]
+    pub(crate) fn notice<T>(&mut self, stream: &mut Stream<T>) {
+        self.lines.notice(stream);
+    }
+
+    /// The stream's window grew, and there is something to send: it gets a turn.
+    pub(super) fn widened<T>(&mut self, stream: &mut Stream<T>) {
+        if stream.place == Place::Held {
+            self.lines.leave(stream);
+        }
+        self.schedule(stream);
+    }
+
+    /// It does not want that any more.
+    #[inline]
+    pub(crate) fn clear_notice<T>(&mut self, stream: &mut Stream<T>) {
+        self.lines.clear_notice(stream);
+    }
+
+    /// Octets queued on all streams.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
+    }
+
+    /// Drops what is queued on the stream.
+    pub(super) fn drop_queue<T>(&mut self, stream: &mut Stream<T>) {
+        self.queued -= stream.outbox.len();
+        stream.outbox.clear(&mut self.pool);
+    }
+}
