@@ -1,7 +1,9 @@
 //! gRPC's interop tests over tokio: the client side.
 //!
 //! Run it against `interop_server`, or that of any other implementation, with
-//! `cargo run --example interop_client --features tokio -- --server_port 50051 --test_case large_unary`.
+//! `cargo run --example interop_client --features tokio,tls -- --server_port 50051 --test_case large_unary`.
+//! With `--use_tls=true` it believes the system's roots, or `--ca_file`, and presents `--tls_cert_file` and
+//! `--tls_key_file`, if they are given.
 //! It ends with 0 if the case passes, and else with one line that says why not.
 
 #![allow(clippy::print_stderr, reason = "it is a program")]
@@ -9,6 +11,7 @@
 mod testservice;
 
 use grpc_sansio::ClientConfig;
+use grpc_sansio::adapter::tls::{ClientTls, Identity, Roots};
 use grpc_sansio::adapter::tokio::{Call, CallError, Channel, Failure, Request, ResponseHead};
 use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method, Status};
 use prost::Message as _;
@@ -254,15 +257,46 @@ async fn cancelled(mut call: Call) -> Result {
     equal("status", call.outcome().await.status.code(), Code::Cancelled)
 }
 
-async fn run(host: &str, port: u16, case: Case) -> Result {
+async fn run(flags: &Flags, port: u16, case: Case) -> Result {
+    let host = flags.get("server_host").unwrap_or("127.0.0.1");
     let config = ClientConfig::builder(&format!("{host}:{port}")).build()?;
-    let connected = Channel::connect((host, port), &config).await;
-    let channel = connected.map_err(|error| format!("cannot connect to {host}:{port}: {error}"))?;
+    let channel = if flags.use_tls()? {
+        Channel::connect_tls((host, port), &config, &tls(flags)?).await?
+    } else {
+        let connected = Channel::connect((host, port), &config).await;
+        connected.map_err(|error| format!("cannot connect to {host}:{port}: {error}"))?
+    };
     case(channel).await
 }
 
+fn tls(flags: &Flags) -> Result<ClientTls> {
+    let roots = match flags.get("ca_file") {
+        Some(file) => Roots::from_file(file)?,
+        None => Roots::system()?,
+    };
+    let identity = match flags.get("tls_cert_file") {
+        Some(chain) => Some(Identity::from_files(chain, flags.needed("tls_key_file")?)?),
+        None => None,
+    };
+    let tls = ClientTls::new(roots, identity.as_ref())?;
+    Ok(match flags.get("server_host_override") {
+        Some(name) => tls.with_server_name(name)?,
+        None => tls,
+    })
+}
+
 fn arguments() -> std::result::Result<(Flags, u16, (&'static str, Case)), String> {
-    let flags = Flags::read(&["server_host", "server_port", "test_case", "use_tls"])?;
+    let flags = Flags::read(&[
+        "server_host",
+        "server_port",
+        "test_case",
+        "use_tls",
+        "ca_file",
+        "server_host_override",
+        "tls_cert_file",
+        "tls_key_file",
+    ])?;
+    flags.use_tls()?;
     let port = flags.port("server_port")?.ok_or("--server_port is missing")?;
     let name = flags.get("test_case").ok_or("--test_case is missing")?;
     let case = CASES.into_iter().find(|(known, _)| *known == name);
@@ -282,7 +316,7 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(flags.get("server_host").unwrap_or("127.0.0.1"), port, case).await {
+    match run(&flags, port, case).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{name}: {error}");

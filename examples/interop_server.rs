@@ -1,13 +1,15 @@
 //! `grpc.testing.TestService` over tokio: the server side of gRPC's interop tests.
 //!
-//! Run it with `cargo run --example interop_server --features tokio -- --port 50051`. Port 0, which is also what it takes
-//! without `--port`, is a free one. It prints `listening on ADDRESS:PORT` when it is ready.
+//! Run it with `cargo run --example interop_server --features tokio,tls -- --port 50051`. Port 0, which is also what it
+//! takes without `--port`, is a free one. It prints `listening on ADDRESS:PORT` when it is ready. With `--use_tls=true` it
+//! needs `--tls_cert_file` and `--tls_key_file`; with `--ca_file` too its clients need certificates.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
 mod testservice;
 
 use grpc_sansio::ServerConfig;
+use grpc_sansio::adapter::tls::{ClientAuth, Identity, Roots, ServerTls};
 use grpc_sansio::adapter::tokio::{Incoming, Refusal, RequestHead, Requests, Response, Responses, Router, Server};
 use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method};
 use prost::Message as _;
@@ -227,26 +229,52 @@ fn router() -> Router {
         .bidi_streaming(&bidi(HALF_DUPLEX_CALL), half_duplex_call)
 }
 
-async fn serve(port: u16) -> std::io::Result<()> {
+/// How TLS is to be spoken, if it is.
+fn tls(flags: &Flags) -> Result<Option<ServerTls>, String> {
+    if !flags.use_tls()? {
+        return Ok(None);
+    }
+    let (chain, key) = (flags.needed("tls_cert_file")?, flags.needed("tls_key_file")?);
+    let read = || {
+        let clients = match flags.get("ca_file") {
+            Some(roots) => ClientAuth::Required(Roots::from_file(roots)?),
+            None => ClientAuth::None,
+        };
+        ServerTls::new(&Identity::from_files(chain, key)?, clients)
+    };
+    read().map(Some).map_err(|error| error.to_string())
+}
+
+async fn serve(port: u16, tls: Option<ServerTls>) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     println!("listening on {}", listener.local_addr()?);
     let interrupted = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
     // A client whose own timer is a little late gets the same status from here, and not just RST_STREAM.
     let config = ServerConfig::builder().answer_expired(true).build().map_err(std::io::Error::other)?;
-    Server::new(config).with_grace(Duration::from_secs(10)).serve_with_shutdown(listener, router(), interrupted).await;
+    let mut server = Server::new(config).with_grace(Duration::from_secs(10));
+    if let Some(tls) = tls {
+        server = server.with_tls(tls).on_failure(|peer, error| eprintln!("{peer:?}: {error}"));
+    }
+    server.serve_with_shutdown(listener, router(), interrupted).await;
     Ok(())
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let port = match Flags::read(&["port", "use_tls"]).and_then(|flags| flags.port("port")) {
-        Ok(port) => port.unwrap_or(0),
+    let arguments = || {
+        let flags = Flags::read(&["port", "use_tls", "tls_cert_file", "tls_key_file", "ca_file"])?;
+        Ok::<_, String>((flags.port("port")?.unwrap_or(0), tls(&flags)?))
+    };
+    let (port, tls) = match arguments() {
+        Ok(arguments) => arguments,
         Err(error) => {
-            eprintln!("{error}\nusage: interop_server [--port PORT]");
+            eprintln!(
+                "{error}\nusage: interop_server [--port PORT] [--use_tls=true --tls_cert_file .. --tls_key_file ..]"
+            );
             return ExitCode::from(2);
         }
     };
-    match serve(port).await {
+    match serve(port, tls).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cannot listen on port {port}: {error}");

@@ -1,12 +1,14 @@
 //! A server with a method of each kind, in a readiness event loop: one thread, no async.
 //!
 //! Run it with `cargo run --example mio_server --features mio -- --port 50051`, and then `mio_client`. Port 0 picks a free
-//! one.
+//! one. Ctrl-C and SIGTERM shut it down gracefully.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to its user")]
 
 mod routeguide;
 
+#[cfg(unix)]
+use grpc_sansio::adapter::mio::Remote;
 use grpc_sansio::adapter::mio::{Failure, Next, Reply, Responder, Routes, Server};
 use grpc_sansio::grpc::{Code, Message, Metadata, Status};
 use grpc_sansio::{Payload, ServerConfig};
@@ -55,7 +57,24 @@ fn serve(port: u16) -> std::io::Result<()> {
 
     let mut server = Server::bind(([127, 0, 0, 1], port).into(), &ServerConfig::default())?;
     println!("listening on {}", server.local_addr()?);
+    #[cfg(unix)]
+    stop_on_signals(server.remote())?;
     server.run(&mut routes)
+}
+
+/// A thread that waits for a signal, and then lets calls in flight have ten seconds to end.
+#[cfg(unix)]
+fn stop_on_signals(remote: Remote) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some()
+            && let Err(error) = remote.shutdown(Some(std::time::Duration::from_secs(10)))
+        {
+            eprintln!("mio_server: cannot be stopped: {error}");
+        }
+    });
+    Ok(())
 }
 
 fn decode<M: prost::Message + Default>(message: &Payload<'_>) -> Result<M, Status> {

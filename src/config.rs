@@ -297,7 +297,7 @@ fn must(first: &'static str, second: &'static str, rule: &'static str, holds: bo
 }
 
 /// What the engine needs, of either role.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) http2: http2::Config,
@@ -370,6 +370,19 @@ pub struct ClientConfig(pub(crate) Arc<Settings>);
 pub struct ServerConfig(pub(crate) Arc<Settings>);
 
 impl ClientConfig {
+    /// What `:authority` says unless a call overrides it.
+    pub fn authority(&self) -> &str {
+        &self.0.authority
+    }
+
+    /// The same with another `:scheme`: what the transport turns out to be (G-003).
+    pub fn with_scheme(mut self, scheme: Scheme) -> Self {
+        let settings = Arc::make_mut(&mut self.0);
+        settings.scheme = scheme;
+        settings.request = RequestTemplate::new(&settings.request_head(Path::ANY));
+        self
+    }
+
     /// Starts from the defaults; `authority` is what `:authority` says unless a call overrides it, such as
     /// `example.com:443`.
     pub fn builder(authority: &str) -> ClientConfigBuilder {

@@ -6,6 +6,9 @@
 #[path = "mio/support.rs"]
 mod support;
 
+#[cfg(feature = "tls")]
+#[path = "tls/authority.rs"]
+mod authority;
 #[path = "mio/bulk.rs"]
 mod bulk;
 #[path = "mio/driver.rs"]
@@ -16,3 +19,6 @@ mod kinds;
 mod lifecycle;
 #[path = "mio/pressure.rs"]
 mod pressure;
+#[cfg(feature = "tls")]
+#[path = "mio/tls.rs"]
+mod tls;

@@ -894,3 +894,25 @@ fn writable_is_not_told_before_octets_leave() {
         assert!(peer.client.call(ids[0]).unwrap().send(vec![2; size]).is_ok());
     }
 }
+
+/// Memory that a header block took because it came in pieces was given back by a trim that also forgot closed streams, so that a
+/// frame on one of those cost a token where the other cut was an error.
+#[test]
+fn cuts_do_not_decide_what_is_forgotten() {
+    let outcomes = [1, 5_000].map(|pieces| {
+        let mut peer = RawClient::new(Limits::default(), &[]);
+        // Refused as malformed, so that no call ever ends.
+        let long = "x".repeat(2_500);
+        let mut block = Vec::new();
+        peer.encoder.encode([Field::new(b":method", b"POST"), Field::new(b"x", long.as_bytes())], &mut block);
+        let octets = frame(HEADERS, EH | ES, 3, &block);
+        octets.chunks(octets.len() / pieces + 1).for_each(|piece| peer.feed(piece));
+        drain(&mut peer.server, T0);
+        peer.server.handle_timeout(secs(5));
+        peer.now = secs(5);
+        peer.request(1, ES, &[]);
+        peer.server.error().map(ToString::to_string)
+    });
+    assert!(outcomes[0].as_ref().is_some_and(|error| error.contains("below")), "{outcomes:?}");
+    assert_eq!(outcomes[0], outcomes[1]);
+}

@@ -7,6 +7,9 @@ use grpc_sansio::{ClientConfig, ServerConfig};
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 
+#[cfg(feature = "tls")]
+#[path = "tls/authority.rs"]
+mod authority;
 #[path = "tokio/back_pressure.rs"]
 mod back_pressure;
 #[path = "tokio/deadlines.rs"]
@@ -19,6 +22,9 @@ mod metadata;
 mod serving;
 #[path = "tokio/sharing.rs"]
 mod sharing;
+#[cfg(feature = "tls")]
+#[path = "tokio/tls.rs"]
+mod tls;
 #[path = "tokio/transports.rs"]
 mod transports;
 

@@ -30,10 +30,29 @@ impl Flags {
                 return Err(format!("--{name} is given twice"));
             }
         }
-        match flags.get("use_tls").map(String::as_str) {
-            None | Some("false") => Ok(Self(flags)),
-            Some(_) => Err(String::from("--use_tls can only be false: this program speaks cleartext HTTP/2")),
+        Ok(Self(flags))
+    }
+
+    /// Whether TLS is to be spoken.
+    ///
+    /// # Errors
+    ///
+    /// As [`Flags::read`].
+    pub(crate) fn use_tls(&self) -> Result<bool, String> {
+        match self.get("use_tls") {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(format!("--use_tls {other}: it is true or false")),
         }
+    }
+
+    /// A flag that must be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Flags::read`].
+    pub(crate) fn needed(&self, name: &str) -> Result<&str, String> {
+        self.get(name).ok_or_else(|| format!("--{name} is missing"))
     }
 
     /// The value of a flag that was given.

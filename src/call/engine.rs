@@ -104,7 +104,9 @@ pub struct Engine {
     /// How times are spelled.
     pub(super) timeouts: Spelling,
     pub(super) close_at: Option<Instant>,
+    /// When all that an idle connection need not keep is given back, and when only what received octets took on their way.
     pub(super) trim_at: Option<Instant>,
+    pub(super) slack_at: Option<Instant>,
     /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
     pub(super) usual_response: Option<(NonZeroU32, HeadSummary, Encoding)>,
     pub(super) usual_trailers: Option<NonZeroU32>,
@@ -138,6 +140,7 @@ impl Engine {
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
             trim_at: None,
+            slack_at: None,
             usual_response: None,
             usual_trailers: None,
             last_request: None,
@@ -208,8 +211,8 @@ impl Engine {
         }
         self.flags.exhausted |= self.http2.take_window_exhausted();
         // A header block of a stream that is gone takes memory where no call will end and give it back.
-        if self.trim_at.is_none() && self.http2.streams() == 0 && self.http2.has_slack() {
-            self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+        if self.slack_at.is_none() && self.http2.streams() == 0 && self.http2.has_slack() {
+            self.slack_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
         }
         self.tell_available();
         self.tell_room();
@@ -285,7 +288,7 @@ impl Engine {
     /// As [`Engine::poll_timeout`], with [`Instant::MAX`] for never.
     fn next_timeout(&self) -> Instant {
         let close_at = self.close_at.unwrap_or(Instant::MAX);
-        let trim_at = self.trim_at.unwrap_or(Instant::MAX);
+        let trim_at = self.trim_at.unwrap_or(Instant::MAX).min(self.slack_at.unwrap_or(Instant::MAX));
         self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at)
     }
 
@@ -308,6 +311,10 @@ impl Engine {
         if self.close_at.is_some_and(|at| at <= now) {
             self.close_at = None;
             self.http2.abort(crate::frame::ErrorCode::NO_ERROR, "the time for a graceful shutdown is over");
+        }
+        if self.slack_at.is_some_and(|at| at <= now) {
+            self.slack_at = None;
+            self.http2.trim_slack();
         }
         if self.trim_at.is_some_and(|at| at <= now) {
             self.trim_at = None;

@@ -11,7 +11,7 @@ pub(crate) fn wire_field<'a>((name, value, sensitive): Field<'a>) -> hpack::Fiel
 
 /// The fields of a request that the config alone decides, written down once: the pseudo-headers before the path, those behind
 /// it, and the others up to the metadata.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RequestTemplate {
     before_path: FieldBlock,
     behind_path: FieldBlock,

@@ -497,13 +497,18 @@ impl<T: Default> Connection<T> {
             self.closed.trim();
             self.common.pool.trim();
             self.common.lines.trim();
-            self.reader.trim(self.ended);
             self.control.trim();
-            *self.fields = FieldBlock::new();
+            self.trim_slack();
         }
     }
 
-    /// Whether the way of header blocks and of frames in pieces holds memory that is worth a [`trim`](Self::trim).
+    /// Gives back only what octets took on their way in: it depends on how they were cut, which nothing else may.
+    pub(crate) fn trim_slack(&mut self) {
+        self.reader.trim(self.ended);
+        *self.fields = FieldBlock::new();
+    }
+
+    /// Whether the way of header blocks and of frames in pieces holds memory that is worth a [`trim_slack`](Self::trim_slack).
     pub(crate) fn has_slack(&self) -> bool {
         self.reader.heap_size() + self.fields.capacity() > SLACK
     }

@@ -98,3 +98,101 @@ impl Sent {
         self.0 = known.unwrap_or_default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{PATIENCE, Received, Sent};
+    use crate::hpack::{BlockLimits, Classifier, Decoder, Encoder, Field, FieldBlock};
+    use crate::http2::fields::Summary;
+    use proptest::prelude::*;
+    use std::format;
+    use std::vec::Vec;
+
+    const LIMITS: BlockLimits =
+        BlockLimits { max_list_size: 1 << 20, max_fields: 100, abuse_list_size: 1 << 20, abuse_fields: 100 };
+
+    const HEAD: [Field<'static>; 2] =
+        [Field::new(b":status", b"200"), Field::new(b"content-type", b"application/grpc")];
+
+    /// A block, by the decoder alone and by way of what is remembered: the same fields.
+    struct Reader {
+        plain: Decoder,
+        decoder: Decoder,
+        known: Received,
+        number: u32,
+    }
+
+    impl Reader {
+        fn new() -> Self {
+            let decoder = Decoder::new(4096, Classifier::NONE);
+            Self { plain: decoder.clone(), decoder, known: Received::default(), number: 0 }
+        }
+
+        /// Says whether the block was recalled.
+        fn read(&mut self, block: &[u8]) -> bool {
+            let mut expected = FieldBlock::new();
+            self.plain.decode(block, &LIMITS, &mut expected).unwrap();
+            let before = self.decoder.generation();
+            if let Some(generation) = before
+                && self.known.recall(block, generation)
+            {
+                assert_eq!(self.known.fields, expected);
+                return true;
+            }
+            let mut fields = FieldBlock::new();
+            self.decoder.decode(block, &LIMITS, &mut fields).unwrap();
+            assert_eq!(fields, expected);
+            if let Some(generation) = before.filter(|_| before == self.decoder.generation()) {
+                self.number += 1;
+                self.known.learn(block, generation, self.number, Summary::default(), &fields);
+            }
+            false
+        }
+    }
+
+    proptest! {
+        /// Whatever goes on in the tables, what is sent and received by way of a memory is what it is without one.
+        #[test]
+        fn a_memory_changes_nothing(ops in prop::collection::vec((0..6u8, 0..300u32), 0..120)) {
+            let (mut encoder, mut sent, mut reader) = (Encoder::new(4096, 1), Sent::default(), Reader::new());
+            for (op, number) in ops {
+                let mut block = Vec::new();
+                match op {
+                    0..3 => {
+                        sent.write(&mut encoder, &mut block, |encoder, out| encoder.encode(HEAD, out));
+                        let mut fields = FieldBlock::new();
+                        reader.plain.clone().decode(&block, &LIMITS, &mut fields).unwrap();
+                        prop_assert_eq!(fields, HEAD.into_iter().collect::<FieldBlock>());
+                    }
+                    3 => encoder.encode([Field::new(b"grpc-status", b"0")], &mut block),
+                    4 => encoder.encode([Field::new(b"x", format!("{number}").as_bytes())], &mut block),
+                    _ => {
+                        encoder.set_peer_max_table_size(number);
+                        for decoder in [&mut reader.plain, &mut reader.decoder] {
+                            decoder.set_max_table_size(number);
+                        }
+                        encoder.encode(HEAD, &mut block);
+                    }
+                }
+                reader.read(&block);
+            }
+        }
+    }
+
+    /// The usual block is recalled at its second sight, and one that takes its place after as many others as it is given.
+    #[test]
+    fn another_block_takes_the_place_in_time() {
+        let (mut encoder, mut reader) = (Encoder::new(4096, 1), Reader::new());
+        let mut read = |field: Field<'_>| {
+            let mut block = Vec::new();
+            encoder.encode([field], &mut block);
+            reader.read(&block)
+        };
+        let (usual, other) = (Field::new(b":status", b"200"), Field::new(b":status", b"404"));
+        assert_eq!([read(usual), read(usual), read(usual)], [false, true, true]);
+        for _ in 0..PATIENCE {
+            assert!(!read(other));
+        }
+        assert!(read(other) && !read(usual));
+    }
+}

@@ -159,3 +159,54 @@ impl Listen for Reliable {
         }
     }
 }
+
+/// Answers with the name of the task it runs in.
+fn task_names() -> Router {
+    Router::new().unary(&UNARY, |_request| async { Ok(Response::new(tokio::task::id().to_string())) })
+}
+
+#[tokio::test]
+async fn on_one_thread_a_handler_that_never_waits_takes_no_task_of_its_own() {
+    let channel = pair(task_names()).channel;
+    let first = channel.unary(&UNARY, "").await.unwrap().message;
+    assert_eq!(channel.unary(&UNARY, "").await.unwrap().message, first);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_many_threads_each_handler_has_a_task_that_any_of_them_can_take() {
+    let channel = pair(task_names()).channel;
+    let first = channel.unary(&UNARY, "").await.unwrap().message;
+    assert_ne!(channel.unary(&UNARY, "").await.unwrap().message, first);
+}
+
+#[tokio::test]
+async fn a_handler_that_waits_goes_on_by_itself() {
+    let router = Router::new().unary(&UNARY, |request| async move {
+        tokio::task::yield_now().await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(Response::new(request.message))
+    });
+    let channel = pair(router).channel;
+    assert_eq!(channel.unary(&UNARY, "slow").await.unwrap().message.data, "slow");
+}
+
+async fn survives_a_panic_before_the_first_wait() {
+    let router = Router::new().unary(&UNARY, |request| {
+        assert!(request.message.data != "bad", "on purpose");
+        async move { Ok(Response::new(request.message)) }
+    });
+    let channel = pair(router).channel;
+    let error = channel.unary(&UNARY, "bad").await.unwrap_err();
+    assert_eq!(error.to_string(), "UNKNOWN: server: the handler panicked");
+    assert_eq!(channel.unary(&UNARY, "good").await.unwrap().message.data, "good");
+}
+
+#[tokio::test]
+async fn a_panic_costs_its_own_call_only_on_one_thread() {
+    survives_a_panic_before_the_first_wait().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_costs_its_own_call_only_on_many_threads() {
+    survives_a_panic_before_the_first_wait().await;
+}

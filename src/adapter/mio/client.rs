@@ -4,9 +4,16 @@ use super::connections::Connections;
 use super::handler::{ConnectionId, Handler};
 use super::remote::Remote;
 use super::server::wait_for;
+use super::socket::Socket;
+#[cfg(feature = "tls")]
+use super::tls::TlsStream;
+#[cfg(feature = "tls")]
+use crate::adapter::tls::ClientTls;
 use crate::call;
 use crate::config::ClientConfig;
 use crate::connection::Connection;
+#[cfg(feature = "tls")]
+use crate::grpc::Scheme;
 use crate::time::{Clock, Instant};
 use core::time::Duration;
 use mio::net::TcpStream;
@@ -62,7 +69,7 @@ pub struct Client {
     poll: Poll,
     events: Events,
     clock: Clock,
-    connections: Connections<TcpStream, call::Client>,
+    connections: Connections<Socket, call::Client>,
     remote: Remote,
 }
 
@@ -93,7 +100,32 @@ impl Client {
         let socket = TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
         let connection = Connection::<call::Client>::new(config, self.clock.now());
-        self.connections.insert_connecting(self.poll.registry(), socket, connection)
+        self.connections.insert_connecting(self.poll.registry(), Socket::Tcp(socket), connection)
+    }
+
+    /// As [`Client::connect`], under TLS: the server's certificate must be for the host of the config's authority, or for
+    /// [`ClientTls::with_server_name`]. `:scheme` is `https` whatever the config says.
+    ///
+    /// # Errors
+    ///
+    /// As there; `InvalidInput` with a [`TlsError`](crate::adapter::tls::TlsError) where the authority is no name that a
+    /// certificate could have. [`Handler::closed`] is told why a handshake failed, a
+    /// [`HandshakeError`](crate::adapter::tls::HandshakeError).
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn connect_tls(
+        &mut self,
+        address: SocketAddr,
+        config: &ClientConfig,
+        tls: &ClientTls,
+    ) -> io::Result<ConnectionId> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        let stream = TlsStream::client(socket, tls, config.authority())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let config = config.clone().with_scheme(Scheme::Https);
+        let connection = Connection::<call::Client>::new(&config, self.clock.now());
+        self.connections.insert_connecting(self.poll.registry(), Socket::Tls(stream.into()), connection)
     }
 
     /// The time, on the clock of all connections: deadlines are told on it.
@@ -108,7 +140,7 @@ impl Client {
     }
 
     /// The connections.
-    pub fn connections(&self) -> &Connections<TcpStream, call::Client> {
+    pub fn connections(&self) -> &Connections<Socket, call::Client> {
         &self.connections
     }
 

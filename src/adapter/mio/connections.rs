@@ -169,10 +169,9 @@ impl<S: Transport + Source, R: Role> Connections<S, R> {
         // finds out that nothing is to be done.
         let Some(driver) = self.slots.get_mut(index).and_then(|slot| slot.driver.as_mut()) else { return true };
         let broken = event.is_error();
-        driver.ready(
-            broken || event.is_readable() || event.is_read_closed(),
-            broken || event.is_writable() || event.is_write_closed(),
-        );
+        let closed = broken || event.is_read_closed();
+        let writable = broken || event.is_writable() || event.is_write_closed();
+        driver.ready_or_closed(closed || event.is_readable(), writable, closed);
         self.enqueue(index as u32);
         true
     }
@@ -197,6 +196,10 @@ impl<S: Transport + Source, R: Role> Connections<S, R> {
         slot.queued = false;
         let id = ConnectionId { index, generation: slot.generation };
         let Some(driver) = &mut slot.driver else { return };
+        driver.connect(now);
+        if let Some(peer) = driver.announce() {
+            handler.connected(id, peer);
+        }
         let turn = driver.turn(now, &mut self.buffers, |connection, event| handler.event(now, id, connection, event));
         let wanted = interest(driver);
         if turn != Turn::Done && wanted != slot.armed {

@@ -1,5 +1,6 @@
 //! One connection and its socket.
 
+use super::handler::Peer;
 use super::transport::Transport;
 use crate::buffer::WriteBuf;
 use crate::call::Role;
@@ -16,6 +17,14 @@ const READS_PER_TURN: usize = 4;
 
 /// Writes of one turn, likewise.
 const WRITES_PER_TURN: usize = 4;
+
+/// A read is handed to the connection in so many pieces, and what its calls answer leaves in between: so the peer works on
+/// the first answers while the others are made. Without it both sides wait for each other by turns.
+const PIECES: usize = 8;
+
+/// Pieces are no smaller than this, and no answer leaves early alone.
+const LEAST_PIECE: usize = 2048;
+const LEAST_EARLY_WRITE: usize = 512;
 
 /// Pieces of output handed to the system at once.
 const SLICES: usize = 32;
@@ -88,6 +97,9 @@ pub struct Driver<S, R: Role> {
     phase: Phase,
     /// The socket may have something to read: no read has found it empty since it said so.
     readable: bool,
+    /// Only an empty read shows that nothing is left, a short one does not: the peer may have closed its side, or nobody
+    /// would tell if it had.
+    until_empty: bool,
     /// The last write found it full.
     blocked: bool,
     /// No more will come: end of file, or an error.
@@ -95,6 +107,10 @@ pub struct Driver<S, R: Role> {
     /// No more will be taken.
     write_closed: bool,
     cause: Option<io::Error>,
+    /// When it must be connected.
+    connect_by: Option<Instant>,
+    /// The application has not been told that it is.
+    announced: bool,
 }
 
 impl<S: Transport, R: Role> Driver<S, R> {
@@ -106,17 +122,20 @@ impl<S: Transport, R: Role> Driver<S, R> {
             output: WriteBuf::new(),
             phase: Phase::Open,
             readable: true,
+            until_empty: false,
             blocked: false,
             read_closed: false,
             write_closed: false,
             cause: None,
+            connect_by: None,
+            announced: false,
         }
     }
 
     /// Drives `connection` over a socket that is being connected: nothing is read or written before that has worked.
     /// Calls can be opened at once.
     pub fn connecting(socket: S, connection: Connection<R>) -> Self {
-        Self { phase: Phase::Connecting, blocked: true, ..Self::new(socket, connection) }
+        Self { phase: Phase::Connecting, blocked: true, readable: false, ..Self::new(socket, connection) }
     }
 
     /// The connection.
@@ -146,8 +165,14 @@ impl<S: Transport, R: Role> Driver<S, R> {
 
     /// The socket became ready. Telling too much does no harm.
     pub fn ready(&mut self, readable: bool, writable: bool) {
+        self.ready_or_closed(readable, writable, true);
+    }
+
+    /// As [`Driver::ready`], from a loop that also tells whether the peer has closed its side.
+    pub(super) fn ready_or_closed(&mut self, readable: bool, writable: bool, closed: bool) {
         self.readable |= readable;
         self.blocked &= !writable;
+        self.until_empty |= closed;
     }
 
     /// The socket is of no more use: ends the connection, which its next turn tells.
@@ -165,7 +190,8 @@ impl<S: Transport, R: Role> Driver<S, R> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Ending(by) | Phase::Lingering(by) => Some(by),
-            Phase::Connecting | Phase::Open => self.connection.poll_timeout(),
+            Phase::Connecting => [self.connect_by, self.connection.poll_timeout()].into_iter().flatten().min(),
+            Phase::Open => self.connection.poll_timeout(),
             Phase::Done => None,
         }
     }
@@ -180,7 +206,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
         self.connection.handle_timeout(now);
         self.connect(now);
         if self.phase != Phase::Connecting {
-            self.read(now, &mut buffers.input, &mut on_event);
+            self.read(now, buffers, &mut on_event);
         }
         if self.write_closed && !self.readable && !self.read_closed {
             self.lose(now, None);
@@ -190,38 +216,85 @@ impl<S: Transport, R: Role> Driver<S, R> {
         // Writing made room in the queues.
         self.tell(now, &mut on_event);
         self.close(now);
+        debug_assert!(buffers.output.is_empty(), "output was left in the buffer that all connections share");
         self.verdict()
     }
 
-    fn connect(&mut self, now: Instant) {
-        if self.phase != Phase::Connecting || self.blocked {
+    /// Goes on with connecting, if that is not over.
+    pub(super) fn connect(&mut self, now: Instant) {
+        if self.phase != Phase::Connecting {
             return;
         }
-        match self.socket.finish_connect() {
-            Ok(()) => self.phase = Phase::Open,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
-            Err(error) => {
-                self.phase = Phase::Open;
-                self.fail(now, error);
-            }
+        let limit = self.socket.connect_timeout();
+        if self.connect_by.is_none() {
+            self.connect_by = limit.as_ref().map(|(limit, _)| now.saturating_add(*limit));
+        }
+        let waits = self.blocked && !self.readable;
+        let tried = if waits { Err(io::ErrorKind::WouldBlock.into()) } else { self.socket.finish_connect() };
+        let error = match (tried, limit) {
+            (Ok(()), _) => None,
+            (Err(error), limit) if error.kind() == io::ErrorKind::WouldBlock => match limit {
+                Some((_, late)) if self.connect_by.is_some_and(|by| by <= now) => Some(late),
+                _ => {
+                    // A handshake waits for either.
+                    (self.blocked, self.readable) = (true, false);
+                    return;
+                }
+            },
+            (Err(error), _) => Some(error),
+        };
+        (self.phase, self.blocked, self.readable) = (Phase::Open, false, true);
+        if let Some(error) = error {
+            self.fail(now, error);
         }
     }
 
-    fn read(&mut self, now: Instant, input: &mut [u8], on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
+    /// Who is at the other end, once, when the connection stands.
+    pub(super) fn announce(&mut self) -> Option<Peer> {
+        let stands = self.phase == Phase::Open && !self.write_closed && !self.announced;
+        self.announced |= stands;
+        stands.then(|| self.socket.peer())
+    }
+
+    fn read(&mut self, now: Instant, buffers: &mut Buffers, on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
         for _ in 0..READS_PER_TURN {
             if !self.readable || self.read_closed {
                 return;
             }
-            match self.socket.read(input) {
+            match self.socket.read(&mut buffers.input) {
                 Ok(0) => self.lose(now, None),
                 Ok(_) if matches!(self.phase, Phase::Lingering(_)) => {}
                 Ok(count) => {
-                    self.connection.receive(now, &input[..count]);
-                    self.tell(now, on_event);
+                    let drained = count < buffers.input.len() && self.socket.is_drained_by_short_read();
+                    self.readable = self.until_empty || !drained;
+                    self.take_in(now, count, buffers, on_event);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => self.lose(now, Some(error)),
+            }
+        }
+    }
+
+    /// Hands the connection what was read, in pieces as long as they are news to the application: the rest of a large
+    /// message makes no answers, and comes in one.
+    fn take_in(
+        &mut self,
+        now: Instant,
+        count: usize,
+        buffers: &mut Buffers,
+        on_event: &mut impl FnMut(&mut Connection<R>, Event),
+    ) {
+        let mut rest = &buffers.input[..count];
+        let mut most = (count / PIECES).max(LEAST_PIECE);
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at(most.min(rest.len()));
+            rest = later;
+            self.connection.receive(now, piece);
+            if !self.tell(now, on_event) {
+                most = count;
+            } else if !rest.is_empty() {
+                self.write_early(now, &mut buffers.output);
             }
         }
     }
@@ -233,12 +306,28 @@ impl<S: Transport, R: Role> Driver<S, R> {
         self.connection.receive_eof(now);
     }
 
-    fn tell(&mut self, now: Instant, on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
+    /// Hands out events; whether there were any.
+    fn tell(&mut self, now: Instant, on_event: &mut impl FnMut(&mut Connection<R>, Event)) -> bool {
+        let mut any = false;
         while let Some(event) = self.connection.poll_event() {
+            any = true;
             if event == Event::Closed && matches!(self.phase, Phase::Connecting | Phase::Open) {
                 self.phase = Phase::Ending(now.saturating_add(LINGER));
             }
             on_event(&mut self.connection, event);
+        }
+        any
+    }
+
+    /// Writes in the middle of a turn, if that is worth a system call. What is not stays in `shared`, and is written in the
+    /// end.
+    fn write_early(&mut self, now: Instant, shared: &mut WriteBuf) {
+        if self.blocked || self.write_closed || !self.output.is_empty() {
+            return;
+        }
+        self.connection.transmit(now, shared);
+        if shared.len() >= LEAST_EARLY_WRITE {
+            self.write(now, shared);
         }
     }
 
@@ -264,6 +353,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
                 Err(error) => self.stop_writing(error),
             }
         }
+        self.flush();
         if self.write_closed {
             output = WriteBuf::with_target(target);
         }
@@ -280,6 +370,18 @@ impl<S: Transport, R: Role> Driver<S, R> {
         }
     }
 
+    /// What the socket keeps of what it took, such as a TLS session, goes out as soon as it can.
+    fn flush(&mut self) {
+        if self.blocked || self.write_closed || !self.socket.wants_flush() {
+            return;
+        }
+        match self.socket.flush() {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
+            Err(error) => self.stop_writing(error),
+        }
+    }
+
     /// The socket takes no more. What the peer had sent before is still worth reading: its GOAWAY may say why.
     fn stop_writing(&mut self, error: io::Error) {
         self.write_closed = true;
@@ -290,7 +392,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
     /// Closes what is over.
     fn close(&mut self, now: Instant) {
         if let Phase::Ending(by) = self.phase {
-            let said = self.connection.is_finished() && self.output.is_empty();
+            let said = self.connection.is_finished() && self.output.is_empty() && !self.socket.wants_flush();
             if said && !self.write_closed {
                 // It is over either way; a peer that has reset the connection is no news.
                 let _ = self.socket.close_write();

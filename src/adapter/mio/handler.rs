@@ -5,6 +5,9 @@ use crate::connection::Connection;
 use crate::event::Event;
 use crate::time::Instant;
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::vec::Vec;
 
 /// Names one connection of a loop. It never names another one later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +21,20 @@ impl ConnectionId {
     pub const fn index(self) -> usize {
         self.index as usize
     }
+}
+
+/// Certificates as DER, shared by all calls of a connection.
+pub type Certificates = Arc<[Vec<u8>]>;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Peer {
+    /// Its address, where the transport has one.
+    pub address: Option<SocketAddr>,
+    /// The certificates that it presented over TLS, its own first, each as DER. They have been verified: whoever is named
+    /// in the first one is the peer.
+    pub certificates: Option<Certificates>,
 }
 
 /// The application's side of a loop: what is to be done about each [`Event`].
@@ -43,6 +60,11 @@ impl ConnectionId {
 /// }
 /// ```
 pub trait Handler<R: Role> {
+    /// A connection stands: its handshake is over, if there was one. Comes before its events.
+    fn connected(&mut self, id: ConnectionId, peer: Peer) {
+        let _ = (id, peer);
+    }
+
     /// News of a connection, or of one of its calls. Whatever is said to `connection` here is sent when this returns.
     fn event(&mut self, now: Instant, id: ConnectionId, connection: &mut Connection<R>, event: Event);
 

@@ -5,6 +5,7 @@
 //! | serve methods on a TCP port | [`Server`] with [`Routes`]: closures for unary methods, [`Responder`]s for streams |
 //! | call methods | [`Client`], and the verbs of its [`Connection`](crate::Connection)s |
 //! | do something else with events | a [`Handler`] of your own, or a closure |
+//! | speak TLS | [`Server::set_tls`], [`Client::connect_tls`], with what [`tls`](crate::adapter::tls) makes of certificates |
 //! | add gRPC to a loop that you have | [`Connections`], for any number of sockets in your own `Poll` |
 //! | drive one socket by hand | [`Driver`], for anything that is `Read` and `Write` and does not block |
 //!
@@ -29,15 +30,22 @@ mod remote;
 mod responder;
 mod routes;
 mod server;
+mod socket;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod work;
 
 pub use client::Client;
 pub use connections::Connections;
 pub use driver::{Buffers, Driver, Turn};
-pub use handler::{ConnectionId, Handler};
+pub use handler::{Certificates, ConnectionId, Handler, Peer};
 pub use remote::Remote;
 pub use responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
 pub use routes::Routes;
 pub use server::Server;
+pub use socket::Socket;
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use tls::TlsStream;
 pub use transport::Transport;

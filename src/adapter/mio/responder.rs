@@ -1,6 +1,6 @@
 //! What a server's method is made of.
 
-use super::handler::ConnectionId;
+use super::handler::{ConnectionId, Peer};
 use crate::call::{Payload, Request};
 use crate::event::CallId;
 use crate::grpc::{Message, Metadata, Status};
@@ -16,6 +16,8 @@ pub struct Incoming<'a> {
     pub call: CallId,
     /// Path, initial metadata, deadline and the rest of the head.
     pub request: Request<'a>,
+    /// Who made it.
+    pub peer: &'a Peer,
 }
 
 /// The request of a unary method.
@@ -28,6 +30,8 @@ pub struct UnaryRequest<'a> {
     pub deadline: Option<Instant>,
     /// The message; it tells whether it is compressed.
     pub message: Payload<'a>,
+    /// Who sent it.
+    pub peer: &'a Peer,
 }
 
 /// The answer of a unary method that went well.

@@ -1,12 +1,12 @@
 //! A server's methods, by their paths.
 
-use super::handler::{ConnectionId, Handler};
+use super::handler::{ConnectionId, Handler, Peer};
 use super::responder::{Failure, Incoming, Reply, Responder, UnaryRequest};
 use super::work::{End, Route, Work};
 use crate::call::{Call, Item, Server};
 use crate::connection::Connection;
 use crate::event::{CallId, Event};
-use crate::grpc::{Code, Kind, Method, Path, Status};
+use crate::grpc::{Code, Kind, Metadata, Method, Path, Status};
 use crate::time::Instant;
 use core::fmt;
 use std::boxed::Box;
@@ -25,7 +25,18 @@ pub struct Routes {
     methods: Vec<(Kind, Route)>,
     /// By [`ConnectionId::index`], then by [`CallId::index`].
     calls: Vec<Vec<Option<Open>>>,
+    /// By [`ConnectionId::index`].
+    peers: Vec<Peer>,
+    /// Metadata of unary calls that have ended, for the memory.
+    spare: Vec<Metadata>,
 }
+
+/// For a loop that does not tell who is there.
+static NOBODY: Peer = Peer { address: None, certificates: None };
+
+/// What is kept in `Routes::spare`: so many, each with not much more than usual.
+const SPARE: usize = 128;
+const SPARE_SIZE: usize = 1024;
 
 /// A call that is open, and its method's place in the table.
 struct Open {
@@ -98,10 +109,22 @@ impl Routes {
             return Err(known.unwrap_or_else(|error| Status::new(Code::Unimplemented, error.to_string())).into());
         };
         let (kind, route) = &mut self.methods[method];
-        let mut work = Work::start(route, &Incoming { connection, call: id, request })?;
+        let peer = self.peers.get(connection.index()).unwrap_or(&NOBODY);
+        let spare = || self.spare.pop().unwrap_or_default();
+        let mut work = Work::start(route, &Incoming { connection, call: id, request, peer }, spare)?;
         call.expect(*kind)?;
         work.send_head(call)?;
         Ok(Some(Open { id, method, work }))
+    }
+
+    /// Keeps the memory of a call that has ended.
+    fn keep(&mut self, work: Work) {
+        if let Work::Unary { metadata, .. } = work
+            && self.spare.len() < SPARE
+            && metadata.list_size() <= SPARE_SIZE
+        {
+            self.spare.push(metadata);
+        }
     }
 
     /// The place of a call in `calls`.
@@ -134,8 +157,14 @@ impl Handler<Server> for Routes {
         };
         let advanced = open.and_then(|open| {
             let Some(mut open) = open else { return Ok(None) };
-            open.work.advance(&mut self.methods[open.method].1, &mut call)?;
-            Ok(Some(open))
+            let peer = self.peers.get(connection.index()).unwrap_or(&NOBODY);
+            match open.work.advance(&mut self.methods[open.method].1, peer, &mut call) {
+                Ok(()) => Ok(Some(open)),
+                Err(end) => {
+                    self.keep(open.work);
+                    Err(end)
+                }
+            }
         });
         match advanced {
             Ok(open) => *self.place(connection, id) = open,
@@ -143,7 +172,14 @@ impl Handler<Server> for Routes {
         }
     }
 
+    fn connected(&mut self, connection: ConnectionId, peer: Peer) {
+        *at(&mut self.peers, connection.index()) = peer;
+    }
+
     fn closed(&mut self, connection: ConnectionId, _: &Connection<Server>, _: Option<&io::Error>) {
+        if let Some(peer) = self.peers.get_mut(connection.index()) {
+            *peer = Peer::default();
+        }
         if let Some(calls) = self.calls.get_mut(connection.index()) {
             *calls = Vec::new();
         }

@@ -4,12 +4,17 @@ use super::acceptor::Acceptor;
 use super::connections::Connections;
 use super::handler::Handler;
 use super::remote::Remote;
+use super::socket::Socket;
+#[cfg(feature = "tls")]
+use super::tls::TlsStream;
+#[cfg(feature = "tls")]
+use crate::adapter::tls::ServerTls;
 use crate::call;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::time::{Clock, Instant};
 use core::time::Duration;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use std::io;
 use std::net::SocketAddr;
@@ -49,7 +54,9 @@ pub struct Server {
     clock: Clock,
     config: ServerConfig,
     acceptor: Option<Acceptor<TcpListener>>,
-    connections: Connections<TcpStream, call::Server>,
+    connections: Connections<Socket, call::Server>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
     max_connections: usize,
     remote: Remote,
 }
@@ -83,10 +90,20 @@ impl Server {
             config: config.clone(),
             acceptor: Some(Acceptor::new(listener)),
             connections: Connections::new(FIRST),
+            #[cfg(feature = "tls")]
+            tls: None,
             max_connections: usize::MAX,
             remote: Remote::new(poll.registry(), REMOTE)?,
             poll,
         })
+    }
+
+    /// Speaks TLS on the connections that come from now on. One that does not shake hands in time is closed, and no other
+    /// waits for it.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn set_tls(&mut self, tls: ServerTls) {
+        self.tls = Some(tls);
     }
 
     /// Lets further connections wait in the system's queue while there are `limit`. Times
@@ -116,12 +133,12 @@ impl Server {
     }
 
     /// The connections.
-    pub fn connections(&self) -> &Connections<TcpStream, call::Server> {
+    pub fn connections(&self) -> &Connections<Socket, call::Server> {
         &self.connections
     }
 
     /// The connections, to go on with calls outside of events, such as when another thread has done its work.
-    pub fn connections_mut(&mut self) -> &mut Connections<TcpStream, call::Server> {
+    pub fn connections_mut(&mut self) -> &mut Connections<Socket, call::Server> {
         &mut self.connections
     }
 
@@ -181,7 +198,15 @@ impl Server {
             // Either fails only for a socket that is broken already, and that is no reason to stop.
             let _ = socket.set_nodelay(true);
             let connection = Connection::<call::Server>::new(&self.config, now);
-            let _ = self.connections.insert(self.poll.registry(), socket, connection);
+            #[cfg(feature = "tls")]
+            if let Some(tls) = &self.tls {
+                if let Ok(stream) = TlsStream::server(socket, tls) {
+                    let socket = Socket::Tls(stream.into());
+                    let _ = self.connections.insert_connecting(self.poll.registry(), socket, connection);
+                }
+                return;
+            }
+            let _ = self.connections.insert(self.poll.registry(), Socket::Tcp(socket), connection);
         });
     }
 

@@ -1,5 +1,7 @@
 //! What a driver needs of a socket.
 
+use super::handler::Peer;
+use core::time::Duration;
 use mio::net::TcpStream;
 use std::io::{self, Read, Write};
 
@@ -20,13 +22,36 @@ use std::io::{self, Read, Write};
 /// impl Transport for MySocket {}
 /// ```
 pub trait Transport: Read + Write {
-    /// Asked of an outgoing connection once it is ready: `WouldBlock` while it is still being established.
+    /// Asked of a connection that is being established, whenever it is ready: `WouldBlock` while it still is.
     ///
     /// # Errors
     ///
     /// Why it could not be established.
     fn finish_connect(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Whether a read of less than was asked for leaves nothing behind, as long as the system has not said that the peer
+    /// closed its side. It spares one read in each turn. True of a socket where epoll tells of readiness (epoll(7), question
+    /// 9); never of a layer that keeps octets of its own, such as a TLS session.
+    fn is_drained_by_short_read(&self) -> bool {
+        false
+    }
+
+    /// How long [`Transport::finish_connect`] may take, and the error of one that took longer; `None` is for as long as
+    /// the system lets it.
+    fn connect_timeout(&self) -> Option<(Duration, io::Error)> {
+        None
+    }
+
+    /// Whether something that was written waits in here for the socket to become writable: `flush` is called then.
+    fn wants_flush(&self) -> bool {
+        false
+    }
+
+    /// Who is at the other end, once it is connected.
+    fn peer(&self) -> Peer {
+        Peer::default()
     }
 
     /// Nothing more will be written: tells the peer so, while reading goes on. After this the socket is dropped as soon as
@@ -48,6 +73,14 @@ impl Transport for TcpStream {
         }
     }
 
+    fn is_drained_by_short_read(&self) -> bool {
+        EPOLL
+    }
+
+    fn peer(&self) -> Peer {
+        Peer { address: self.peer_addr().ok(), ..Peer::default() }
+    }
+
     fn close_write(&mut self) -> io::Result<()> {
         self.shutdown(std::net::Shutdown::Write)
     }
@@ -62,10 +95,16 @@ impl Transport for mio::net::UnixStream {
         }
     }
 
+    fn is_drained_by_short_read(&self) -> bool {
+        EPOLL
+    }
+
     fn close_write(&mut self) -> io::Result<()> {
         self.shutdown(std::net::Shutdown::Write)
     }
 }
+
+const EPOLL: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// A socket without a peer and without an error is not connected yet.
 fn still_connecting<T>(peer: io::Result<T>) -> io::Result<()> {

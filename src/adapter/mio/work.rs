@@ -1,5 +1,6 @@
 //! A call that is open in a server, and how it goes on.
 
+use super::handler::Peer;
 use super::responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
 use crate::call::{Call, Item, Server};
 use crate::error::{Misuse, SendError};
@@ -55,12 +56,18 @@ pub(super) enum Work {
 }
 
 impl Work {
-    pub(super) fn start(route: &mut Route, incoming: &Incoming<'_>) -> Result<Self, Failure> {
+    /// Begins a call; `spare` gives metadata whose memory can be used again.
+    pub(super) fn start(
+        route: &mut Route,
+        incoming: &Incoming<'_>,
+        spare: impl FnOnce() -> Metadata,
+    ) -> Result<Self, Failure> {
         Ok(match route {
-            Route::Unary(_) => Self::Unary {
-                metadata: incoming.request.metadata().to_metadata(),
-                deadline: incoming.request.deadline(),
-            },
+            Route::Unary(_) => {
+                let mut metadata = spare();
+                incoming.request.metadata().copy_to(&mut metadata);
+                Self::Unary { metadata, deadline: incoming.request.deadline() }
+            }
             Route::Streaming(start) => Self::Streaming { responder: start(incoming)?, refused: None },
         })
     }
@@ -74,12 +81,12 @@ impl Work {
     }
 
     /// Goes on as far as it gets. An error is the end, a good one included.
-    pub(super) fn advance(&mut self, route: &mut Route, call: &mut Call<'_, Server>) -> Result<(), End> {
+    pub(super) fn advance(&mut self, route: &mut Route, peer: &Peer, call: &mut Call<'_, Server>) -> Result<(), End> {
         match (self, route) {
             (Self::Unary { metadata, deadline }, Route::Unary(answer)) => {
                 while let Some(item) = call.read() {
                     if let Item::Message(message) = item {
-                        let reply = answer(UnaryRequest { metadata, deadline: *deadline, message })?;
+                        let reply = answer(UnaryRequest { metadata, deadline: *deadline, message, peer })?;
                         return reply_with(call, reply);
                     }
                 }

@@ -12,8 +12,9 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use std::vec::Vec;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
@@ -29,6 +30,13 @@ const SLICES: usize = 64;
 /// The read buffer at first; it doubles whenever a read fills it.
 const READ_MIN: usize = 8 * 1024;
 const READ_MAX: usize = 64 * 1024;
+
+/// A read is handed to the connection in so many pieces, and the tasks that a piece wakes run before the next one: so what
+/// they answer leaves, and the peer works on it, while the others still wait.
+const PIECES: usize = 8;
+
+/// Pieces are no smaller than this.
+const LEAST_PIECE: usize = 2048;
 
 /// How long the last octets of a connection that ended well may make no progress.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,6 +55,11 @@ pub enum DriverError {
     /// The connection ended by an error of the peer, a limit, or the transport's end.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+    /// The handshake failed; there was no connection yet.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[error(transparent)]
+    Tls(#[from] crate::adapter::tls::HandshakeError),
 }
 
 /// Owns the transport of one connection, and drives it.
@@ -55,6 +68,8 @@ pub(super) struct Driver<R: Role, T, O> {
     shared: Arc<Shared<R>>,
     io: T,
     input: BytesMut,
+    /// What the connection is given of `input` at once.
+    piece: usize,
     read_size: usize,
     output: WriteBuf,
     unflushed: bool,
@@ -70,7 +85,9 @@ pub(super) struct Driver<R: Role, T, O> {
     write_closed: bool,
     error: Option<io::Error>,
     /// Takes the calls that a client opened.
-    opened: O,
+    accept: O,
+    opened: Vec<CallId>,
+    woken: Vec<Waker>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +126,8 @@ struct Seen {
     ended: Option<bool>,
     /// When time alone gives it work.
     due: Instant,
+    /// Tasks have something to do about what was received.
+    news: bool,
 }
 
 impl<R, T, O> Driver<R, T, O>
@@ -117,11 +136,12 @@ where
     T: AsyncRead + AsyncWrite + Unpin,
     O: FnMut(CallId) + Unpin,
 {
-    pub(super) fn new(shared: Arc<Shared<R>>, io: T, opened: O) -> Self {
+    pub(super) fn new(shared: Arc<Shared<R>>, io: T, accept: O) -> Self {
         Self {
             shared,
             io,
             input: BytesMut::new(),
+            piece: LEAST_PIECE,
             read_size: READ_MIN,
             output: WriteBuf::new(),
             unflushed: false,
@@ -132,7 +152,9 @@ where
             read_closed: false,
             write_closed: false,
             error: None,
-            opened,
+            accept,
+            opened: Vec::new(),
+            woken: Vec::new(),
         }
     }
 
@@ -172,6 +194,11 @@ where
         if let (Phase::Running, Some(well)) = (self.phase, seen.ended) {
             self.phase = Phase::Ending { until: now.saturating_add(if well { PATIENCE } else { LINGER }) };
         }
+        if seen.news && !self.input.is_empty() {
+            // Those who were woken go first: this task is back in the queue behind them.
+            context.waker().wake_by_ref();
+            return Round::Wait;
+        }
         match self.phase {
             Phase::Ending { .. } if seen.ended.is_some() && self.output.is_empty() && !self.unflushed => {
                 self.phase = Phase::ShuttingDown { until: now.saturating_add(LINGER) };
@@ -194,18 +221,19 @@ where
         }
     }
 
-    /// Gives the connection what was read, and takes what it has to say.
+    /// Gives the connection a piece of what was read, and takes what it has to say.
     fn work(&mut self, now: Instant, received: bool, lost: bool, context: &Context<'_>) -> Seen {
         let (input, output, alarm) = (&mut self.input, &mut self.output, self.alarm);
         // A message is worth sharing memory with the buffer only where it would keep little else alive.
-        let share = input.len() >= self.read_size / 5 * 4;
-        let (opened, seen) = self.shared.drive(context.waker(), |state| {
+        let share = input.capacity() - input.len() <= self.read_size / 5;
+        let piece = self.piece.min(input.len());
+        let mut seen = self.shared.drive(context.waker(), &mut self.opened, &mut self.woken, |state| {
             let connection = &mut state.connection;
             if received && share {
-                connection.receive_bytes(now, input.split().freeze());
+                connection.receive_bytes(now, input.split_to(piece).freeze());
             } else if received {
-                connection.receive(now, input);
-                input.clear();
+                connection.receive(now, &input[..piece]);
+                input.advance(piece);
             }
             if lost {
                 connection.receive_eof(now);
@@ -215,16 +243,26 @@ where
                 more: connection.wants_transmit(),
                 ended: connection.is_finished().then(|| connection.error().is_none()),
                 due: connection.poll_timeout().unwrap_or(Instant::MAX),
+                news: false,
             };
             state.set_alarm(alarm.min(seen.due));
-            (state.take_opened(), seen)
+            seen
         });
-        opened.into_iter().for_each(&mut self.opened);
+        seen.news = !(self.opened.is_empty() && self.woken.is_empty());
+        self.opened.drain(..).for_each(&mut self.accept);
+        self.woken.drain(..).for_each(Waker::wake);
+        if !seen.news {
+            // Such as the middle of a large message: nobody answers it yet.
+            self.piece = self.input.len();
+        }
         seen
     }
 
-    /// Reads once into `input`; whether anything came.
+    /// Reads once into `input`, if nothing is left there; whether anything is there now.
     fn read(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.input.is_empty() {
+            return true;
+        }
         if self.read_closed {
             return false;
         }
@@ -233,6 +271,7 @@ where
             Poll::Pending => return false,
             Poll::Ready(Ok(0)) => self.read_closed = true,
             Poll::Ready(Ok(count)) => {
+                self.piece = (count / PIECES).max(LEAST_PIECE);
                 if count >= self.read_size {
                     self.read_size = (2 * self.read_size).min(READ_MAX);
                 }

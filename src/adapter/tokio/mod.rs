@@ -6,6 +6,7 @@
 //! | call a unary method | [`Channel::unary`] |
 //! | call with streams | [`Channel::server_streaming`], [`Channel::client_streaming`], [`Channel::bidi_streaming`] |
 //! | serve | [`Server::serve`] with a [`Router`], or with any function of a [`ServerCall`] |
+//! | speak TLS | [`Server::with_tls`], [`Channel::connect_tls`], with what [`tls`](crate::adapter::tls) makes of certificates |
 //! | stop gracefully | drop the [`Channel`]s; [`Server::serve_with_shutdown`] |
 //!
 //! One task drives each connection; handles and handlers take its lock for single verbs and never across an await. Time
@@ -49,6 +50,8 @@ mod router;
 mod server;
 mod server_call;
 mod shared;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use call::{Call, CallReceiver, CallSender};
 pub use channel::Channel;
@@ -57,4 +60,7 @@ pub use error::{CallError, Failure, Outcome, Refusal, Stopped};
 pub use request::{Request, Response, ResponseHead};
 pub use router::{Incoming, Router};
 pub use server::{Handler, Listen, Server};
-pub use server_call::{Cancellation, Finisher, RequestHead, Requests, Responses, ServerCall};
+pub use server_call::{Cancellation, Certificates, Finisher, RequestHead, Requests, Responses, ServerCall};
+#[cfg(feature = "tls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+pub use tls::ConnectError;

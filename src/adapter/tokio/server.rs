@@ -1,20 +1,26 @@
 //! A server: connections in, calls to a handler.
 
 use super::driver::{Driver, DriverError};
-use super::server_call::ServerCall;
+use super::server_call::{Peer, ServerCall};
 use super::shared::Shared;
+#[cfg(feature = "tls")]
+use crate::adapter::tls::ServerTls;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::event::CallId;
 use std::boxed::Box;
+use std::fmt;
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -38,7 +44,8 @@ use tokio::task::JoinSet;
 /// takes_a_handler(echo);
 /// ```
 pub trait Handler: Send + Sync + 'static {
-    /// Takes one call to its end. It runs in a task of its own.
+    /// Takes one call to its end. It runs in a task of its own; on a runtime of one thread it may run in that of the
+    /// connection as far as the first wait.
     fn handle(&self, call: ServerCall) -> impl Future<Output = ()> + Send + 'static;
 }
 
@@ -103,6 +110,21 @@ impl Listen for tokio::net::UnixListener {
 pub struct Server {
     config: ServerConfig,
     grace: Option<Duration>,
+    #[cfg(feature = "tls")]
+    tls: Option<ServerTls>,
+    watcher: Watcher,
+}
+
+/// Who is told of connections that failed.
+#[derive(Clone)]
+struct Watcher(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(Option<SocketAddr>, &DriverError) + Send + Sync;
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Watcher(..)" } else { "None" })
+    }
 }
 
 /// How long a failed accept is followed by none, where the cause is not that one connection's.
@@ -111,7 +133,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 impl Server {
     /// A server whose connections all have this config.
     pub fn new(config: ServerConfig) -> Self {
-        Self { config, grace: None }
+        Self {
+            config,
+            grace: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            watcher: Watcher(None),
+        }
+    }
+
+    /// Speaks TLS on every connection, over whatever transport. Handshakes take place in the connection's own task.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn with_tls(mut self, tls: ServerTls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Tells of each connection that did not end gracefully, with the address of its peer, if it has one: for a log. It
+    /// must not block.
+    pub fn on_failure(mut self, tell: impl Fn(Option<SocketAddr>, &DriverError) + Send + Sync + 'static) -> Self {
+        self.watcher = Watcher(Some(Arc::new(tell)));
+        self
     }
 
     /// How long calls may go on after a graceful shutdown has begun. For as long as they like, unless set.
@@ -189,9 +232,53 @@ impl Server {
     async fn drive<T, H>(
         self,
         io: T,
-        peer: Option<SocketAddr>,
+        address: Option<SocketAddr>,
         handler: Arc<H>,
         shutdown: impl Future<Output = ()>,
+    ) -> Result<(), DriverError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        H: Handler,
+    {
+        let watcher = self.watcher.clone();
+        let result = self.secure(io, address, handler, pin!(shutdown)).await;
+        if let (Err(error), Watcher(Some(tell))) = (&result, watcher) {
+            tell(address, error);
+        }
+        result
+    }
+
+    /// Shakes hands, if that is to be done, and drives the connection.
+    async fn secure<T, H>(
+        self,
+        io: T,
+        address: Option<SocketAddr>,
+        handler: Arc<H>,
+        mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), DriverError>
+    where
+        T: AsyncRead + AsyncWrite + Unpin,
+        H: Handler,
+    {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            let (io, certificates) = tokio::select! {
+                biased;
+                shaken = super::tls::accept(tls, io) => shaken?,
+                // Nobody has a call on it yet.
+                () = &mut shutdown => return Ok(()),
+            };
+            return self.run(io, Peer { address, certificates }, handler, shutdown).await;
+        }
+        self.run(io, Peer { address, certificates: None }, handler, shutdown.as_mut()).await
+    }
+
+    async fn run<T, H>(
+        self,
+        io: T,
+        peer: Peer,
+        handler: Arc<H>,
+        shutdown: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), DriverError>
     where
         T: AsyncRead + AsyncWrite + Unpin,
@@ -200,13 +287,13 @@ impl Server {
         let epoch = tokio::time::Instant::now();
         let connection = Connection::<crate::Server>::new(&self.config, crate::Instant::from_nanos(0));
         let shared = Arc::new(Shared::new(connection, epoch));
+        let at_once = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let opened = {
             let shared = Arc::clone(&shared);
             move |id: CallId| {
-                if let Some(call) = ServerCall::accept(&shared, id, peer) {
+                if let Some(call) = ServerCall::accept(&shared, id, &peer) {
                     let handler = Arc::clone(&handler);
-                    // A panic ends this task only; the call ends as it is dropped.
-                    tokio::spawn(async move { handler.handle(call).await });
+                    begin(async move { handler.handle(call).await }, at_once);
                 }
             }
         };
@@ -219,6 +306,23 @@ impl Server {
         let now = shared.now();
         shared.with(|state| state.connection.shutdown(now, self.grace.map(|grace| now.saturating_add(grace))));
         driver.await
+    }
+}
+
+/// Lets a handler work. A panic ends its call only, as that is dropped.
+///
+/// On a runtime of one thread it begins at once: many handlers are done by then, and those need no task. Elsewhere
+/// another thread may be free to do it.
+fn begin(answer: impl Future<Output = ()> + Send + 'static, at_once: bool) {
+    if !at_once {
+        tokio::spawn(answer);
+        return;
+    }
+    let mut answer = Box::pin(answer);
+    // A task that is made now is polled anyway, so nobody has to be woken.
+    let mut context = Context::from_waker(Waker::noop());
+    if let Ok(Poll::Pending) = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(&mut context))) {
+        tokio::spawn(answer);
     }
 }
 

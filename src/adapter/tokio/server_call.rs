@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::string::String;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::vec::Vec;
 use tokio::time::Instant;
 
 /// The head of a request: what the client says before its first message.
@@ -38,6 +39,19 @@ pub struct RequestHead {
     pub content_type: String,
     /// The client's address, where the transport has one.
     pub peer: Option<SocketAddr>,
+    /// The certificates that the client presented over TLS, its own first, each as DER. They have been verified:
+    /// whoever is named in the first one is the client.
+    pub certificates: Option<Certificates>,
+}
+
+/// Certificates as DER, shared by all calls of a connection.
+pub type Certificates = Arc<[Vec<u8>]>;
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) address: Option<SocketAddr>,
+    pub(super) certificates: Option<Certificates>,
 }
 
 /// A call that a client made, in the hands of its handler.
@@ -55,7 +69,7 @@ pub struct ServerCall {
 
 impl ServerCall {
     /// Takes a call that was opened; `None` if it is gone already.
-    pub(super) fn accept(shared: &Arc<Shared<Server>>, id: CallId, peer: Option<SocketAddr>) -> Option<Self> {
+    pub(super) fn accept(shared: &Arc<Shared<Server>>, id: CallId, peer: &Peer) -> Option<Self> {
         let head = shared.with(|state| {
             let mut call = state.connection.call(id)?;
             let Some(Item::Head(request)) = call.read() else { return Some(RequestHead::default()) };
@@ -67,7 +81,8 @@ impl ServerCall {
                 encoding: request.encoding().map(ToOwned::to_owned),
                 user_agent: request.user_agent().map(ToOwned::to_owned),
                 content_type: request.content_type().to_owned(),
-                peer,
+                peer: peer.address,
+                certificates: peer.certificates.clone(),
             })
         })?;
         Some(Self {
@@ -284,10 +299,13 @@ impl Finisher {
     pub fn respond(mut self, result: Result<Response, Refusal>) {
         self.end(|mut call| {
             let refusal = match result {
-                Ok(response) => match say(&mut call, &response) {
-                    Ok(()) => return call.finish(&Status::ok(), &response.trailers),
-                    Err(refusal) => refusal,
-                },
+                Ok(response) => {
+                    let Response { message, metadata, trailers, encoding } = response;
+                    match say(&mut call, message, &metadata, encoding.as_deref()) {
+                        Ok(()) => return call.finish(&Status::ok(), &trailers),
+                        Err(refusal) => refusal,
+                    }
+                }
                 Err(refusal) => refusal,
             };
             refuse(call, &refusal);
@@ -314,14 +332,19 @@ impl Finisher {
 }
 
 /// The whole of a response but its end.
-fn say(call: &mut crate::Call<'_, Server>, response: &Response) -> Result<(), Refusal> {
-    if let Some(coding) = &response.encoding {
+fn say(
+    call: &mut crate::Call<'_, Server>,
+    message: Message,
+    metadata: &Metadata,
+    encoding: Option<&str>,
+) -> Result<(), Refusal> {
+    if let Some(coding) = encoding {
         call.set_encoding(coding)?;
     }
-    if !response.metadata.is_empty() {
-        call.send_head(&response.metadata)?;
+    if !metadata.is_empty() {
+        call.send_head(metadata)?;
     }
-    match call.send(response.message.clone()) {
+    match call.send(message) {
         // The call has stopped: finishing it lets go of it.
         Ok(()) | Err(SendError::Ended(_)) => Ok(()),
         Err(error) => Err(error.into()),

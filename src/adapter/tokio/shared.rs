@@ -101,19 +101,28 @@ impl<R: Role> Shared<R> {
         let mut state = self.lock();
         let result = act(&mut state);
         state.dispatch();
-        if state.needs_driver(self.write_blocked.load(Ordering::Relaxed)) {
-            let driver = state.driver.take();
-            state.woken.extend(driver);
-        }
+        let blocked = self.write_blocked.load(Ordering::Relaxed);
+        let driver = if state.needs_driver(blocked) { state.driver.take() } else { None };
+        let woken = mem::take(&mut state.woken);
         self.unlock(state);
+        woken.into_iter().chain(driver).for_each(Waker::wake);
         result
     }
 
-    /// The driver's part of [`Shared::with`]: it is awake, and will be woken by what happens from now on.
-    pub(super) fn drive<T>(&self, waker: &Waker, act: impl FnOnce(&mut State<R>) -> T) -> T {
+    /// The driver's part of [`Shared::with`]: it is awake, and will be woken by what happens from now on. It is given the
+    /// calls that the client opened and the tasks to wake, in lists that were empty.
+    pub(super) fn drive<T>(
+        &self,
+        waker: &Waker,
+        opened: &mut Vec<CallId>,
+        woken: &mut Vec<Waker>,
+        act: impl FnOnce(&mut State<R>) -> T,
+    ) -> T {
         let mut state = self.lock();
         let result = act(&mut state);
         state.dispatch();
+        mem::swap(&mut state.opened, opened);
+        mem::swap(&mut state.woken, woken);
         match &mut state.driver {
             Some(driver) => driver.clone_from(waker),
             none => *none = Some(waker.clone()),
@@ -135,10 +144,8 @@ impl<R: Role> Shared<R> {
     }
 
     fn unlock(&self, mut state: MutexGuard<'_, State<R>>) {
-        let woken = mem::take(&mut state.woken);
         let news = mem::take(&mut state.news);
         drop(state);
-        woken.into_iter().for_each(Waker::wake);
         if news.room {
             self.room.notify_one();
         }
@@ -213,10 +220,6 @@ impl<R: Role> State<R> {
     /// The driver says when its timer wakes it.
     pub(super) fn set_alarm(&mut self, alarm: Instant) {
         self.alarm = alarm;
-    }
-
-    pub(super) fn take_opened(&mut self) -> Vec<CallId> {
-        mem::take(&mut self.opened)
     }
 
     /// Whether the connection takes no more calls.

@@ -14,6 +14,9 @@ use crate::grpc::binary::{self, InvalidBinary};
 use crate::grpc::field::{FIELD_OVERHEAD, Field};
 use crate::grpc::reserved::{Block, Class, classify, is_ascii_value, is_reserved, visible};
 
+/// Octets of the records of a usual request: a token and an id or two.
+const USUAL_SIZE: usize = 128;
+
 /// Why an entry cannot become metadata. Nothing has been changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum MetadataError {
@@ -68,14 +71,23 @@ impl Metadata {
     /// Copies the metadata out of a received header block, leaving out what [`visible`] leaves out.
     pub fn from_received<'a>(fields: impl IntoIterator<Item = Field<'a>>) -> Self {
         let mut metadata = Self::new();
+        metadata.extend_received(fields);
+        metadata
+    }
+
+    /// As [`from_received`](Self::from_received), after the entries that are there.
+    pub(super) fn extend_received<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>) {
         for (name, value, sensitive) in fields {
             if visible(name, value) {
+                // Room for a few entries at once, instead of growing with each of them.
+                if self.records.is_empty() {
+                    self.records.reserve(USUAL_SIZE);
+                }
                 let restricted = classify(name) != Class::Free;
                 // A field of the impossible length is left out like one that metadata cannot hold.
-                let _ = metadata.push(name, value, flags(sensitive, restricted));
+                let _ = self.push(name, value, flags(sensitive, restricted));
             }
         }
-        metadata
     }
 
     /// Adds a text value at the end. Spaces and tabs at its edges are stripped (G-107); it may be empty (G-106).

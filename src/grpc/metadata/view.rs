@@ -87,6 +87,22 @@ impl<'a, I: Iterator<Item = Field<'a>> + Clone> MetadataView<I> {
     pub fn to_metadata(&self) -> Metadata {
         Metadata::from_received(self.fields.clone())
     }
+
+    /// A copy in memory that is there already: replaces what `metadata` holds.
+    ///
+    /// ```
+    /// use grpc_sansio::grpc::{Metadata, MetadataView};
+    ///
+    /// let mut kept = Metadata::new();
+    /// kept.append("of-the", "last call")?;
+    /// MetadataView::new([(&b"x-id"[..], &b"17"[..], false)].into_iter()).copy_to(&mut kept);
+    /// assert_eq!((kept.get("x-id"), kept.len()), (Some("17"), 1));
+    /// # Ok::<(), grpc_sansio::grpc::MetadataError>(())
+    /// ```
+    pub fn copy_to(&self, metadata: &mut Metadata) {
+        metadata.clear();
+        metadata.extend_received(self.fields.clone());
+    }
 }
 
 impl<'a, I: Iterator<Item = Field<'a>> + Clone> fmt::Debug for MetadataView<I> {

@@ -179,7 +179,11 @@ def handler(method, body):
     return handle
 
 
-async def serve(port):
+def read(path):
+    return pathlib.Path(path).read_bytes()
+
+
+async def serve(args):
     table = {}
     for name, shape, request, response in methods(SERVICE):
         if name in HANDLERS:
@@ -187,7 +191,14 @@ async def serve(port):
             table[name] = wrap(handler(name, HANDLERS[name]), request.FromString, response.SerializeToString)
     server = grpc.aio.server()
     server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(SERVICE, table)])
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
+    address = f"127.0.0.1:{args.port}"
+    if args.use_tls == "true":
+        # Mutual: a client without a certificate of this authority is not let in.
+        pair = (read(args.tls_key_file), read(args.tls_cert_file))
+        credentials = grpc.ssl_server_credentials([pair], read(args.ca_file), require_client_auth=True)
+        bound = server.add_secure_port(address, credentials)
+    else:
+        bound = server.add_insecure_port(address)
     await server.start()
     print(f"listening on 127.0.0.1:{bound}", flush=True)
     await server.wait_for_termination()
@@ -384,8 +395,17 @@ CASES = [
 ]
 
 
-def run_case(host, port, case):
-    with grpc.insecure_channel(f"{host}:{port}") as channel:
+def connect(args):
+    address = f"{args.server_host}:{args.server_port}"
+    if args.use_tls != "true":
+        return grpc.insecure_channel(address)
+    files = map(read, (args.ca_file, args.tls_key_file, args.tls_cert_file))
+    options = [("grpc.ssl_target_name_override", args.server_host_override)]
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(*files), options)
+
+
+def run_case(args, case):
+    with connect(args) as channel:
         stub = Stub(channel, SERVICE)
         stub.channel = channel
         try:
@@ -403,11 +423,16 @@ def main():
     client.add_argument("--server_host", default="127.0.0.1")
     client.add_argument("--server_port", type=int, required=True)
     client.add_argument("--test_case", required=True, choices=[case.__name__ for case in CASES])
+    client.add_argument("--server_host_override", default="localhost")
+    for role in (server, client):
+        role.add_argument("--use_tls", choices=["true", "false"], default="false")
+        for file in ("--ca_file", "--tls_cert_file", "--tls_key_file"):
+            role.add_argument(file)
     args = parser.parse_args()
     if args.role == "server":
-        asyncio.run(serve(args.port))
+        asyncio.run(serve(args))
     else:
-        run_case(args.server_host, args.server_port, next(case for case in CASES if case.__name__ == args.test_case))
+        run_case(args, next(case for case in CASES if case.__name__ == args.test_case))
 
 
 if __name__ == "__main__":
