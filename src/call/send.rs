@@ -153,7 +153,8 @@ impl Engine {
         let limits = &self.settings.limits;
         let copy_below = limits.copy_below as usize;
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
-        let usual = size_hint < copy_below && has_room(limits, stream, common, size_hint);
+        let fits = size_hint < copy_below && size_hint <= max_send(limits);
+        let usual = fits && has_room(limits, stream, common, size_hint);
         if !usual || check_send(self.side, stream, compressed).is_err() {
             return self.send_unusual(key, size_hint, compressed, encode);
         }
