@@ -1,7 +1,7 @@
 //! gRPC's interop tests over tokio: the client side.
 //!
 //! Run it against `interop_server`, or that of any other implementation, with
-//! `cargo run --example interop_client --features tokio,tls -- --server_port 50051 --test_case large_unary`.
+//! `cargo run --example interop_client --features tokio,tls,gzip -- --server_port 50051 --test_case large_unary`.
 //! With `--use_tls=true` it believes the system's roots, or `--ca_file`, and presents `--tls_cert_file` and
 //! `--tls_key_file`, if they are given.
 //! It ends with 0 if the case passes, and else with one line that says why not.
@@ -13,6 +13,7 @@ mod testservice;
 use grpc_sansio::ClientConfig;
 use grpc_sansio::adapter::tls::{ClientTls, Identity, Roots};
 use grpc_sansio::adapter::tokio::{Call, CallError, Channel, Failure, Request, ResponseHead};
+use grpc_sansio::codec::{Codecs, Gzip};
 use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method, Status};
 use prost::Message as _;
 use std::fmt::Debug;
@@ -21,10 +22,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 use testservice::flags::Flags;
 use testservice::{
-    ECHO_INITIAL, ECHO_TRAILING, EMPTY_CALL, EchoStatus, Empty, FULL_DUPLEX_CALL, Payload, ResponseParameters,
-    STREAMING_INPUT_CALL, STREAMING_OUTPUT_CALL, SimpleRequest, SimpleResponse, StreamingInputCallRequest,
-    StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse, UNARY_CALL,
-    UNIMPLEMENTED_CALL, UNIMPLEMENTED_SERVICE_CALL,
+    BoolValue, ECHO_INITIAL, ECHO_TRAILING, EMPTY_CALL, EchoStatus, Empty, FULL_DUPLEX_CALL, Payload,
+    ResponseParameters, STREAMING_INPUT_CALL, STREAMING_OUTPUT_CALL, SimpleRequest, SimpleResponse,
+    StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest, StreamingOutputCallResponse,
+    UNARY_CALL, UNIMPLEMENTED_CALL, UNIMPLEMENTED_SERVICE_CALL,
 };
 
 /// Why a case did not pass.
@@ -169,9 +170,65 @@ async fn timeout_on_sleeping_server(channel: Channel) -> Result {
     equal("status", call.outcome().await.status.code(), Code::DeadlineExceeded)
 }
 
+/// A server that does not look at compression would let the first request pass.
+async fn client_compressed_unary(channel: Channel) -> Result {
+    let wanted = |compressed| SimpleRequest { expect_compressed: compressed, ..large_request() };
+    let probe = request(&wanted(YES)).with_encoding("identity");
+    code(channel.unary(&UNARY, probe).await, Code::InvalidArgument)?;
+
+    check_simple(&channel.unary(&UNARY, request(&wanted(YES)).with_encoding("gzip")).await?.message)?;
+    let plain = patient().with_encoding("gzip").with_message(Message::as_is(wanted(NO).encode_to_vec()));
+    check_simple(&channel.unary(&UNARY, plain).await?.message)
+}
+
+async fn server_compressed_unary(channel: Channel) -> Result {
+    for (wanted, compressed) in [(YES, true), (NO, false)] {
+        let simple = SimpleRequest { response_compressed: wanted, ..large_request() };
+        let message = channel.unary(&UNARY, request(&simple)).await?.message;
+        equal("whether the response was compressed", message.decoded, compressed)?;
+        check_simple(&message)?;
+    }
+    Ok(())
+}
+
+async fn client_compressed_streaming(channel: Channel) -> Result {
+    let octets = |size, expect_compressed| {
+        let payload = Some(Payload::zeros(size));
+        StreamingInputCallRequest { payload, expect_compressed }.encode_to_vec()
+    };
+    let mut probe = channel.client_streaming(&INPUT, patient().with_encoding("identity")).await?;
+    // The server may refuse it before it is sent.
+    let _ = probe.send(octets(27_182, YES)).await;
+    code(probe.response().await, Code::InvalidArgument)?;
+
+    let mut call = channel.client_streaming(&INPUT, patient().with_encoding("gzip")).await?;
+    call.send(octets(27_182, YES)).await?;
+    call.send(Message::as_is(octets(45_904, NO))).await?;
+    let response: StreamingInputCallResponse = decode(&call.response().await?.message)?;
+    equal("aggregated size", response.aggregated_payload_size, 73_086)
+}
+
+async fn server_compressed_streaming(channel: Channel) -> Result {
+    let wanted = [(31_415, YES), (92_653, NO)];
+    let parameters = |(size, compressed)| ResponseParameters { size, compressed, ..Default::default() };
+    let output =
+        StreamingOutputCallRequest { response_parameters: wanted.map(parameters).to_vec(), ..Default::default() };
+    let mut call = channel.server_streaming(&OUTPUT, request(&output)).await?;
+    for (size, compressed) in wanted {
+        let message = call.message().await?;
+        let decoded = message.as_ref().is_some_and(|message| message.decoded);
+        equal("whether the response was compressed", Some(decoded), compressed.map(|wanted| wanted.value))?;
+        check_output(message, size as usize)?;
+    }
+    equal("further responses", call.message().await?, None)
+}
+
+const YES: Option<BoolValue> = Some(BoolValue { value: true });
+const NO: Option<BoolValue> = Some(BoolValue { value: false });
+
 type Case = fn(Channel) -> Pin<Box<dyn Future<Output = Result>>>;
 
-const CASES: [(&str, Case); 14] = [
+const CASES: [(&str, Case); 18] = [
     ("empty_unary", |channel| Box::pin(empty_unary(channel))),
     ("large_unary", |channel| Box::pin(large_unary(channel))),
     ("client_streaming", |channel| Box::pin(client_streaming(channel))),
@@ -186,6 +243,10 @@ const CASES: [(&str, Case); 14] = [
     ("cancel_after_begin", |channel| Box::pin(cancel_after_begin(channel))),
     ("cancel_after_first_response", |channel| Box::pin(cancel_after_first_response(channel))),
     ("timeout_on_sleeping_server", |channel| Box::pin(timeout_on_sleeping_server(channel))),
+    ("client_compressed_unary", |channel| Box::pin(client_compressed_unary(channel))),
+    ("server_compressed_unary", |channel| Box::pin(server_compressed_unary(channel))),
+    ("client_compressed_streaming", |channel| Box::pin(client_compressed_streaming(channel))),
+    ("server_compressed_streaming", |channel| Box::pin(server_compressed_streaming(channel))),
 ];
 
 fn patient() -> Request<()> {
@@ -259,14 +320,15 @@ async fn cancelled(mut call: Call) -> Result {
 
 async fn run(flags: &Flags, port: u16, case: Case) -> Result {
     let host = flags.get("server_host").unwrap_or("127.0.0.1");
-    let config = ClientConfig::builder(&format!("{host}:{port}")).build()?;
+    let codecs = Codecs::new().with(Gzip::default());
+    let config = ClientConfig::builder(&format!("{host}:{port}")).codings(codecs.codings()).build()?;
     let channel = if flags.use_tls()? {
         Channel::connect_tls((host, port), &config, &tls(flags)?).await?
     } else {
         let connected = Channel::connect((host, port), &config).await;
         connected.map_err(|error| format!("cannot connect to {host}:{port}: {error}"))?
     };
-    case(channel).await
+    case(channel.with_codecs(codecs)).await
 }
 
 fn tls(flags: &Flags) -> Result<ClientTls> {

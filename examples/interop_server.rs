@@ -1,8 +1,9 @@
 //! `grpc.testing.TestService` over tokio: the server side of gRPC's interop tests.
 //!
-//! Run it with `cargo run --example interop_server --features tokio,tls -- --port 50051`. Port 0, which is also what it
-//! takes without `--port`, is a free one. It prints `listening on ADDRESS:PORT` when it is ready. With `--use_tls=true` it
-//! needs `--tls_cert_file` and `--tls_key_file`; with `--ca_file` too its clients need certificates.
+//! Run it with `cargo run --example interop_server --features tokio,tls,gzip,health,reflection,details -- --port 50051`. Port
+//! 0, which is also what it takes without `--port`, is a free one. It prints `listening on ADDRESS:PORT` when it is ready. With
+//! `--use_tls=true` it needs `--tls_cert_file` and `--tls_key_file`; with `--ca_file` too its clients need certificates. It serves
+//! health and reflection too, so `grpcurl -plaintext localhost:50051 list` and the like work.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
@@ -10,8 +11,14 @@ mod testservice;
 
 use grpc_sansio::ServerConfig;
 use grpc_sansio::adapter::tls::{ClientAuth, Identity, Roots, ServerTls};
-use grpc_sansio::adapter::tokio::{Incoming, Refusal, RequestHead, Requests, Response, Responses, Router, Server};
+use grpc_sansio::adapter::tokio::{
+    Health, Incoming, Refusal, RequestHead, Requests, Response, Responses, Router, Server,
+};
+use grpc_sansio::codec::{Codecs, Gzip};
 use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method};
+use grpc_sansio::services::details::{BadRequest, Details, ErrorInfo, FieldViolation, RetryInfo};
+use grpc_sansio::services::health::ServingStatus;
+use grpc_sansio::services::reflection::Reflection;
 use prost::Message as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -70,7 +77,16 @@ impl Echo {
     }
 }
 
-async fn empty_call(request: Incoming) -> Result<Response, Refusal> {
+/// Sets the health of the test service to the number in this metadata.
+const SET_HEALTH: &str = "x-test-set-health";
+/// With this metadata a call that fails has rich details.
+const DETAILS: &str = "x-test-details";
+
+async fn empty_call(request: Incoming, health: Health) -> Result<Response, Refusal> {
+    if let Some(status) = request.metadata().get(SET_HEALTH) {
+        let status = status.parse().ok().and_then(|status: i32| ServingStatus::try_from(status).ok());
+        health.set("grpc.testing.TestService", status.unwrap_or(ServingStatus::Unknown));
+    }
     let echo = Echo::of(&request.head)?;
     echo.on(decode(&request.message).map(|empty: Empty| encoded(&empty)))
 }
@@ -90,14 +106,20 @@ async fn cacheable_unary_call(request: Incoming) -> Result<Response, Refusal> {
 fn simple_response(request: &Incoming) -> Result<Response, Refusal> {
     let wanted: SimpleRequest = decode(&request.message)?;
     check_compression(&request.message, wanted.expect_compressed)?;
-    refuse_compression(wanted.response_compressed)?;
-    echo_status(wanted.response_status.as_ref())?;
+    let echoed = echo_status(wanted.response_status.as_ref());
+    echoed.map_err(|refusal| if request.metadata().get(DETAILS).is_some() { detailed(&refusal) } else { refusal })?;
     let payload = Some(payload(wanted.response_size)?);
-    Ok(encoded(&SimpleResponse { payload, ..SimpleResponse::default() }))
+    let response = encoded(&SimpleResponse { payload, ..SimpleResponse::default() });
+    Ok(match wanted.response_compressed {
+        Some(BoolValue { value: true }) => response.with_encoding("gzip"),
+        _ => response,
+    })
 }
 
 async fn streaming_output_call(request: Incoming, mut responses: Responses) -> Result<Metadata, Refusal> {
     let echo = Echo::of(&request.head)?;
+    // Which of its messages are compressed, the request says. A client that knows no gzip gets them as they are.
+    let _ = responses.set_encoding("gzip");
     echo.begin(&mut responses)?;
     let result = async {
         let wanted: StreamingOutputCallRequest = decode(&request.message)?;
@@ -125,6 +147,7 @@ async fn streaming_input_call(mut request: Incoming<Requests>) -> Result<Respons
 
 async fn full_duplex_call(mut request: Incoming<Requests>, mut responses: Responses) -> Result<Metadata, Refusal> {
     let echo = Echo::of(&request.head)?;
+    let _ = responses.set_encoding("gzip");
     echo.begin(&mut responses)?;
     let result = async {
         while let Some(message) = request.message().await? {
@@ -139,6 +162,7 @@ async fn full_duplex_call(mut request: Incoming<Requests>, mut responses: Respon
 /// As `full_duplex_call`, but nothing is answered before the last request has come.
 async fn half_duplex_call(mut request: Incoming<Requests>, mut responses: Responses) -> Result<Metadata, Refusal> {
     let echo = Echo::of(&request.head)?;
+    let _ = responses.set_encoding("gzip");
     echo.begin(&mut responses)?;
     let result = async {
         let mut all: Vec<StreamingOutputCallRequest> = Vec::new();
@@ -157,13 +181,14 @@ async fn half_duplex_call(mut request: Incoming<Requests>, mut responses: Respon
 /// The messages that one request asks for, and the status that it may ask for in the end.
 async fn answer(wanted: &StreamingOutputCallRequest, responses: &mut Responses) -> Result<(), Refusal> {
     for &ResponseParameters { size, interval_us, compressed, .. } in &wanted.response_parameters {
-        refuse_compression(compressed)?;
         if let Ok(interval @ 1..) = u64::try_from(interval_us) {
             tokio::time::sleep(Duration::from_micros(interval)).await;
         }
         let payload = Some(payload(size)?);
         let response = StreamingOutputCallResponse { payload, ..StreamingOutputCallResponse::default() };
-        responses.send(response.encode_to_vec()).await?;
+        let octets = response.encode_to_vec();
+        let compressed = compressed.is_some_and(|compressed| compressed.value);
+        responses.send(if compressed { Message::new(octets) } else { Message::as_is(octets) }).await?;
     }
     echo_status(wanted.response_status.as_ref())
 }
@@ -177,25 +202,28 @@ fn echo_status(wanted: Option<&EchoStatus>) -> Result<(), Refusal> {
     }
 }
 
+/// The same refusal with some of the standard details.
+fn detailed(refusal: &Refusal) -> Refusal {
+    let metadata = [("service".into(), "test".into())].into();
+    let info = ErrorInfo { reason: "WANTED".into(), domain: "grpc.testing".into(), metadata };
+    let violation = FieldViolation::new("response_status.code", "is not zero");
+    let details = Details::new()
+        .with(&info)
+        .with(&RetryInfo::after(Duration::from_millis(1_500)))
+        .with(&BadRequest { field_violations: vec![violation] });
+    let status = refusal.status();
+    details.into_status(status.code(), status.message().to_string()).into()
+}
+
 /// A client may insist on how its request arrives.
 fn check_compression(message: &Message, expected: Option<BoolValue>) -> Result<(), Refusal> {
     match expected {
-        Some(expected) if expected.value != message.compressed => {
-            let was = if message.compressed { "compressed" } else { "not compressed" };
+        Some(expected) if expected.value != message.decoded => {
+            let was = if message.decoded { "compressed" } else { "not compressed" };
             Err(Refusal::new(
                 Code::InvalidArgument,
                 format!("the request is {was}, and says that it should be otherwise"),
             ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// This server has no codec.
-fn refuse_compression(wanted: Option<BoolValue>) -> Result<(), Refusal> {
-    match wanted {
-        Some(BoolValue { value: true }) => {
-            Err(Refusal::new(Code::Unimplemented, "this server does not compress responses"))
         }
         _ => Ok(()),
     }
@@ -216,17 +244,29 @@ fn encoded(message: &impl prost::Message) -> Response {
     Response::new(message.encode_to_vec())
 }
 
-fn router() -> Router {
+/// The test service, health and reflection.
+fn router() -> Result<Router, Box<dyn std::error::Error>> {
+    let health = Health::new();
+    health.set("grpc.testing.TestService", ServingStatus::Serving);
+    let reflection =
+        Reflection::new().with_health().with_details().with(include_bytes!("testservice/descriptors.bin"))?;
+    let reflection = ["UnimplementedService", "ReconnectService", "LoadBalancerStatsService", "HookService"]
+        .into_iter()
+        .chain(["XdsUpdateHealthService", "XdsUpdateClientConfigureService"])
+        .fold(reflection, |reflection, name| reflection.without(&format!("grpc.testing.{name}")));
     let unary = |path| Method::from_static(path, Kind::Unary);
     let bidi = |path| Method::from_static(path, Kind::BidiStreaming);
-    Router::new()
-        .unary(&unary(EMPTY_CALL), empty_call)
+    let router = Router::new()
+        .health(&health)
+        .reflection(&reflection)
+        .unary(&unary(EMPTY_CALL), move |request| empty_call(request, health.clone()))
         .unary(&unary(UNARY_CALL), unary_call)
         .unary(&unary(CACHEABLE_UNARY_CALL), cacheable_unary_call)
         .server_streaming(&Method::from_static(STREAMING_OUTPUT_CALL, Kind::ServerStreaming), streaming_output_call)
         .client_streaming(&Method::from_static(STREAMING_INPUT_CALL, Kind::ClientStreaming), streaming_input_call)
         .bidi_streaming(&bidi(FULL_DUPLEX_CALL), full_duplex_call)
-        .bidi_streaming(&bidi(HALF_DUPLEX_CALL), half_duplex_call)
+        .bidi_streaming(&bidi(HALF_DUPLEX_CALL), half_duplex_call);
+    Ok(router)
 }
 
 /// How TLS is to be spoken, if it is.
@@ -247,15 +287,18 @@ fn tls(flags: &Flags) -> Result<Option<ServerTls>, String> {
 
 async fn serve(port: u16, tls: Option<ServerTls>) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let router = router().map_err(|error| std::io::Error::other(error.to_string()))?;
     println!("listening on {}", listener.local_addr()?);
     let interrupted = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
     // A client whose own timer is a little late gets the same status from here, and not just RST_STREAM.
-    let config = ServerConfig::builder().answer_expired(true).build().map_err(std::io::Error::other)?;
-    let mut server = Server::new(config).with_grace(Duration::from_secs(10));
+    let codecs = Codecs::new().with(Gzip::default());
+    let config = ServerConfig::builder().answer_expired(true).codings(codecs.codings());
+    let config = config.build().map_err(std::io::Error::other)?;
+    let mut server = Server::new(config).with_codecs(codecs).with_grace(Duration::from_secs(10));
     if let Some(tls) = tls {
         server = server.with_tls(tls).on_failure(|peer, error| eprintln!("{peer:?}: {error}"));
     }
-    server.serve_with_shutdown(listener, router(), interrupted).await;
+    server.serve_with_shutdown(listener, router, interrupted).await;
     Ok(())
 }
 

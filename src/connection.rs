@@ -64,6 +64,12 @@ impl<R: Role> Connection<R> {
         &mut self.engine
     }
 
+    /// The limit of its config on a received message, which holds for decompressed ones too (G-068).
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn max_receive_message(&self) -> Option<u32> {
+        self.engine.max_receive_message()
+    }
+
     /// Feeds octets from the peer, cut anyhow. Consumes all of `octets`, and never fails: see [`Event::Closed`].
     pub fn receive(&mut self, now: Instant, octets: &[u8]) {
         self.enter(Some(now)).receive(Input::slice(octets));

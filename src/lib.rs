@@ -18,6 +18,8 @@
 //! | [`frame`] | RFC 9113 §4 and §6: parse and encode, no state | yes |
 //! | [`http2`] | RFC 9113: streams, flow control, settings, guards; knows nothing of gRPC | yes |
 //! | [`grpc`] | the wire of gRPC, stateless, for any HTTP/2 stack | yes |
+//! | [`codec`] | compression of messages, above the engine | yes |
+//! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -49,6 +51,7 @@ extern crate std;
 pub mod adapter;
 pub mod buffer;
 mod call;
+pub mod codec;
 mod config;
 mod connection;
 mod error;
@@ -59,6 +62,8 @@ pub mod hpack;
 pub mod http2;
 mod octets;
 mod options;
+#[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
+pub mod services;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 #[allow(
@@ -88,6 +93,14 @@ pub use time::Instant;
 #[cfg(all(doctest, feature = "proptest"))]
 #[doc = include_str!("../docs/testing.md")]
 struct Testing;
+
+#[cfg(all(doctest, feature = "tokio", feature = "gzip"))]
+#[doc = include_str!("../docs/compression.md")]
+struct Compression;
+
+#[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
+#[doc = include_str!("../docs/services.md")]
+struct Services;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

@@ -11,6 +11,9 @@ mod support;
 mod authority;
 #[path = "mio/bulk.rs"]
 mod bulk;
+#[cfg(all(feature = "gzip", feature = "deflate"))]
+#[path = "mio/compression.rs"]
+mod compression;
 #[path = "mio/driver.rs"]
 mod driver;
 #[path = "mio/kinds.rs"]
@@ -19,6 +22,9 @@ mod kinds;
 mod lifecycle;
 #[path = "mio/pressure.rs"]
 mod pressure;
+#[cfg(all(feature = "health", feature = "reflection"))]
+#[path = "mio/services.rs"]
+mod services;
 #[cfg(feature = "tls")]
 #[path = "mio/tls.rs"]
 mod tls;

@@ -12,12 +12,18 @@ use tokio::task::JoinHandle;
 mod authority;
 #[path = "tokio/back_pressure.rs"]
 mod back_pressure;
+#[cfg(all(feature = "gzip", feature = "deflate"))]
+#[path = "tokio/compression.rs"]
+mod compression;
 #[path = "tokio/deadlines.rs"]
 mod deadlines;
 #[path = "tokio/ends.rs"]
 mod ends;
 #[path = "tokio/metadata.rs"]
 mod metadata;
+#[cfg(all(feature = "health", feature = "reflection"))]
+#[path = "tokio/services.rs"]
+mod services;
 #[path = "tokio/serving.rs"]
 mod serving;
 #[path = "tokio/sharing.rs"]

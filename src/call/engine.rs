@@ -148,6 +148,12 @@ impl Engine {
         }
     }
 
+    /// The most octets of a received message, if there is a limit.
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn max_receive_message(&self) -> Option<u32> {
+        self.settings.limits.max_receive_message
+    }
+
     /// The one door of all verbs that change something: what was lent comes back, time moves forward, and what is due
     /// fires first. A recorder of verbs would stand here.
     #[inline]

@@ -323,9 +323,21 @@ enum Place<'a> {
     Buffer(&'a [u8]),
     /// In memory of its own.
     Chunk(&'a mut Chunk, Range<usize>),
+    /// What a codec made of it.
+    Decoded(Bytes),
 }
 
 impl Payload<'_> {
+    /// What a codec made of a compressed payload, to be handed on as if it had come so.
+    pub fn from_decoded(bytes: Bytes) -> Self {
+        Self { place: Place::Decoded(bytes), compressed: false }
+    }
+
+    /// Whether it came compressed, and a codec has decompressed it since.
+    pub fn decoded(&self) -> bool {
+        matches!(self.place, Place::Decoded(_))
+    }
+
     /// Whether the payload is compressed with the call's `grpc-encoding`.
     pub fn compressed(&self) -> bool {
         self.compressed
@@ -338,6 +350,7 @@ impl Payload<'_> {
             Place::Chunk(Chunk { octets: Octets::Copied(buffer), .. }, range) if range.len() >= SHARED_BUFFER => {
                 Bytes::from(core::mem::take(buffer)).slice(range)
             }
+            Place::Decoded(bytes) => bytes,
             place => Bytes::copy_from_slice(place.octets()),
         }
     }
@@ -348,6 +361,7 @@ impl Place<'_> {
         match self {
             Self::Buffer(octets) => octets,
             Self::Chunk(chunk, range) => chunk.octets().get(range.clone()).unwrap_or_default(),
+            Self::Decoded(bytes) => bytes,
         }
     }
 }

@@ -153,15 +153,15 @@ impl Engine {
         let limits = &self.settings.limits;
         let copy_below = limits.copy_below as usize;
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
-        let fits = size_hint < copy_below && size_hint <= max_send(limits);
-        let usual = fits && has_room(limits, stream, common, size_hint);
+        let most = copy_below.min(max_send(limits).saturating_add(1));
+        let usual = size_hint < most && has_room(limits, stream, common, size_hint);
         if !usual || check_send(self.side, stream, compressed).is_err() {
             return self.send_unusual(key, size_hint, compressed, encode);
         }
         self.scratch.clear();
         encode(&mut self.scratch);
         let octets = self.scratch.len();
-        if octets >= copy_below || self.scratch.capacity() > MOST_SCRATCH || octets > max_send(limits) {
+        if octets >= most || self.scratch.capacity() > MOST_SCRATCH {
             return self.queue_scratch(key, compressed);
         }
         let prefix = Prefix { compressed, length: octets as u32 }.encode();

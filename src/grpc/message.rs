@@ -27,17 +27,32 @@ pub struct Message {
     pub data: Bytes,
     /// Whether the payload is compressed with the coding that `grpc-encoding` names.
     pub compressed: bool,
+    /// Codecs leave it as it is, whatever the call's coding. Only looked at in messages to be sent.
+    pub as_is: bool,
+    /// It came compressed, and a codec has decompressed it since. Only told of messages that were received.
+    pub decoded: bool,
 }
 
 impl Message {
-    /// A message that is not compressed.
+    /// A message that is not compressed: a codec may do so, if its call has a coding.
     pub fn new(data: impl Into<Bytes>) -> Self {
-        Self { data: data.into(), compressed: false }
+        Self { data: data.into(), ..Self::default() }
     }
 
     /// A message whose payload is compressed already.
     pub fn compressed(data: impl Into<Bytes>) -> Self {
-        Self { data: data.into(), compressed: true }
+        Self { data: data.into(), compressed: true, ..Self::default() }
+    }
+
+    /// A message that no codec is to compress: one that does not shrink, or a secret beside text that others chose, whose
+    /// compressed length would tell about it (G-090).
+    pub fn as_is(data: impl Into<Bytes>) -> Self {
+        Self { data: data.into(), as_is: true, ..Self::default() }
+    }
+
+    /// What a codec made of a compressed message.
+    pub fn decoded(data: impl Into<Bytes>) -> Self {
+        Self { data: data.into(), decoded: true, ..Self::default() }
     }
 }
 
@@ -265,7 +280,7 @@ impl MessageReader {
                         received.extend_from_slice(&tail);
                         Bytes::from(core::mem::take(received))
                     };
-                    let message = Message { data, compressed: prefix.compressed };
+                    let message = Message { data, compressed: prefix.compressed, ..Message::default() };
                     self.state = State::Prefix(PrefixReader::default());
                     return Ok(Some(message));
                 }

@@ -59,7 +59,7 @@ impl Status {
 
     /// The same status with details: a serialised `google.rpc.Status`, sent as `grpc-status-details-bin`.
     ///
-    /// Empty details are no details.
+    /// Empty details are no details, and OK is sent without any (G-332).
     pub fn with_details(mut self, details: impl Into<Bytes>) -> Self {
         self.details = details.into();
         self

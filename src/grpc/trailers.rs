@@ -39,14 +39,14 @@ pub struct Trailers<'a> {
 impl<'a> Trailers<'a> {
     /// Encodes `status` into `scratch`, which is emptied first.
     pub fn new(status: &Status, metadata: &'a Metadata, scratch: &'a mut Vec<u8>) -> Self {
-        Self::encode(status, status.message(), status.details(), Some(metadata), scratch)
+        Self::encode(status, status.message(), details_of(status), Some(metadata), scratch)
     }
 
     /// The same within a header list of `limit` octets, the peer's SETTINGS_MAX_HEADER_LIST_SIZE (G-059, G-149).
     ///
     /// `head` is the size of the fields that go before them: zero for Trailers, [`only_overhead`](Self::only_overhead)
-    /// for Trailers-Only. Where everything does not fit, metadata and details are dropped and the message is cut
-    /// between two characters. `None` where not even the code fits: reset the stream.
+    /// for Trailers-Only. Where everything does not fit, details are dropped (G-333), then metadata too, and the message is
+    /// cut between two characters. `None` where not even the code fits: reset the stream.
     ///
     /// ```
     /// use grpc_sansio::grpc::{Code, Metadata, Status, Trailers};
@@ -63,8 +63,10 @@ impl<'a> Trailers<'a> {
         scratch: &'a mut Vec<u8>,
     ) -> Option<Self> {
         let room = limit.checked_sub(head)?;
-        if Self::full_size(status, metadata) <= room {
-            return Some(Self::new(status, metadata, scratch));
+        for details in [details_of(status), &[]] {
+            if Self::full_size(status, details, metadata) <= room {
+                return Some(Self::encode(status, status.message(), details, Some(metadata), scratch));
+            }
         }
         let code_size = STATUS.len() + status.code().as_str_number().len() + FIELD_OVERHEAD;
         let room = room.checked_sub(code_size)?;
@@ -135,13 +137,18 @@ impl<'a> Trailers<'a> {
     }
 
     /// The size of everything, found without encoding anything; metadata that details replace is counted too.
-    fn full_size(status: &Status, metadata: &Metadata) -> usize {
+    fn full_size(status: &Status, details: &[u8], metadata: &Metadata) -> usize {
         let field = |name: &str, len: usize| if len == 0 { 0 } else { name.len() + len + FIELD_OVERHEAD };
         field(STATUS, status.code().as_str_number().len())
             + field(MESSAGE, percent::encoded_len(status.message()))
-            + field(DETAILS, binary::encoded_len(status.details().len()))
+            + field(DETAILS, binary::encoded_len(details.len()))
             + metadata.list_size()
     }
+}
+
+/// The details that are sent: OK has none (G-332).
+fn details_of(status: &Status) -> &[u8] {
+    if status.is_ok() { &[] } else { status.details() }
 }
 
 /// What the `grpc-status` fields of a block say.

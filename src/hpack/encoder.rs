@@ -40,8 +40,8 @@ const SHORT_STRING: usize = 64;
 /// The encoding context of one direction of a connection (RFC 7541 §2.2).
 ///
 /// Memory: the table takes at most twice its size limit, finding its entries about half a KiB for each KiB of it, and
-/// the memory of recent values 512 octets, that of names 2.5 KiB, the start of the usual block 2 KiB; nothing before the first block. The seed protects the hash table against
-/// aimed collisions and never changes the output.
+/// the memory of recent values 512 octets, that of names 2.5 KiB, the start of the usual block 2 KiB; nothing before the
+/// first block. The seed protects the hash table against aimed collisions and never changes the output.
 ///
 /// ```
 /// use grpc_sansio::hpack::{Encoder, Field};
@@ -54,8 +54,8 @@ const SHORT_STRING: usize = 64;
 ///     encoder.encode(request, &mut out);
 ///     sizes.push(out.len());
 /// }
-/// // A literal, a literal that enters the table, an index.
-/// assert_eq!(sizes, [17, 17, 2]);
+/// // A literal that enters the table, then its index.
+/// assert_eq!(sizes, [17, 2, 2]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Encoder {

@@ -204,8 +204,12 @@ fn g_059_g_149_trailers_are_cut_to_the_peers_limit() {
     assert_eq!(fit(0, full).unwrap().len(), 4);
     assert_eq!(fit(10, full + 10).unwrap().len(), 4);
 
-    // One octet less, and metadata and details go, which makes room for the message.
-    assert_eq!(fit(0, full - 1).unwrap(), ["grpc-status: 13", "grpc-message: caf%C3%A9 au lait"]);
+    // One octet less, and the details go; then the metadata, which makes room for the message.
+    let without_details = full - ("grpc-status-details-bin".len() + 4 + 32);
+    for limit in [full - 1, without_details] {
+        assert_eq!(fit(0, limit).unwrap(), ["grpc-status: 13", "grpc-message: caf%C3%A9 au lait", "x-id: 1"]);
+    }
+    assert_eq!(fit(0, without_details - 1).unwrap(), ["grpc-status: 13", "grpc-message: caf%C3%A9 au lait"]);
     let code = 11 + 2 + 32;
     let message = 12 + 32;
     assert_eq!(fit(0, code + message + 9).unwrap()[1], "grpc-message: caf%C3%A9");

@@ -320,13 +320,38 @@ fn t_67_message_length_lie() {
     outcome.stays_flat();
 }
 
-/// Message codecs are not built yet; what a flag or an encoding says is checked before one would run.
+/// What a flag or an encoding says is checked before a codec runs.
 #[test]
 fn t_68_compressed_messages() {
     let report = check("t_68_compressed_without_an_encoding").report;
     assert_eq!(report.grpc.get("13").copied(), Some(u64::from(report.turns)));
     let report = check("t_68_unknown_encoding").report;
     assert_eq!((report.shown, report.grpc.get("12").copied()), (0, Some(u64::from(report.turns))));
+}
+
+/// CVE-2024-37168, CVE-2025-58057: what comes out is bounded while it comes out, members of gzip together; 1 MiB of input
+/// stands for 1 GiB. A zstd frame's workspace is C's, and is not counted here.
+#[cfg(all(feature = "gzip", feature = "deflate", feature = "zstd"))]
+#[test]
+fn t_68_decompression_bombs() {
+    use grpc_sansio::codec::Codecs;
+    use grpc_sansio::grpc::{Code, Message};
+
+    let codecs = Codecs::all();
+    for (coding, repeat) in [("gzip", 64), ("deflate", 1), ("zstd", 64)] {
+        let member = codecs.encode(Some(coding), Message::new(vec![0; 16 << 20])).data;
+        assert!(member.len() < (16 << 20) / 1000, "{coding}: {}", member.len());
+        let bomb = member.repeat(repeat);
+        // The workspaces are there.
+        let _ = codecs.decode(Some(coding), &member, Some(100));
+        for limit in [0, 1000, 65_536, 1 << 20, 4 << 20] {
+            let cost = allocation_counter::measure(|| {
+                let error = codecs.decode(Some(coding), &bomb, Some(limit)).unwrap_err();
+                assert_eq!(error.code(), Code::ResourceExhausted, "{coding}: {error}");
+            });
+            assert!(cost.bytes_max <= u64::from(limit) + 64 * 1024 + 256, "{coding}, limit {limit}: {cost:?}");
+        }
+    }
 }
 
 /// 3,276 messages in a frame are octets, not objects.

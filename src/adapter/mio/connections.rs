@@ -184,6 +184,13 @@ impl<S: Transport + Source, R: Role> Connections<S, R> {
             self.slots[index as usize].timer = None;
             self.enqueue(index);
         }
+        // All at once: going on with one may name others, or itself, for the next step.
+        let resumed: Vec<_> = core::iter::from_fn(|| handler.resume()).collect();
+        for (id, call) in resumed {
+            if let Some(connection) = self.get_mut(id) {
+                handler.event(now, id, connection, crate::event::Event::Writable(call));
+            }
+        }
         for _ in 0..self.queue.len() {
             let Some(index) = self.queue.pop_front() else { return };
             self.turn_of(index, now, registry, handler);

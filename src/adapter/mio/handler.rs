@@ -2,7 +2,7 @@
 
 use crate::call::Role;
 use crate::connection::Connection;
-use crate::event::Event;
+use crate::event::{CallId, Event};
 use crate::time::Instant;
 use std::io;
 use std::net::SocketAddr;
@@ -67,6 +67,12 @@ pub trait Handler<R: Role> {
 
     /// News of a connection, or of one of its calls. Whatever is said to `connection` here is sent when this returns.
     fn event(&mut self, now: Instant, id: ConnectionId, connection: &mut Connection<R>, event: Event);
+
+    /// A call that is to go on though nothing came from its peer: it is told [`Event::Writable`]. Asked in each step until
+    /// there is none; who makes one from another thread wakes the loop by a [`Remote`](super::Remote).
+    fn resume(&mut self) -> Option<(ConnectionId, CallId)> {
+        None
+    }
 
     /// The connection is gone, and its socket closed. `connection` says by [`Connection::error`] whether it broke a rule;
     /// `cause` is what the operating system reported, if it did. Its last event was [`Event::Closed`].

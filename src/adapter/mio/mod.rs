@@ -26,8 +26,13 @@ mod client;
 mod connections;
 mod driver;
 mod handler;
+#[cfg(feature = "health")]
+mod health;
+#[cfg(feature = "reflection")]
+mod reflection;
 mod remote;
 mod responder;
+mod resumer;
 mod routes;
 mod server;
 mod socket;
@@ -40,8 +45,12 @@ pub use client::Client;
 pub use connections::Connections;
 pub use driver::{Buffers, Driver, Turn};
 pub use handler::{Certificates, ConnectionId, Handler, Peer};
+#[cfg(feature = "health")]
+#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
+pub use health::Health;
 pub use remote::Remote;
 pub use responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
+pub use resumer::Resumer;
 pub use routes::Routes;
 pub use server::Server;
 pub use socket::Socket;

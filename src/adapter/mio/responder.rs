@@ -40,7 +40,8 @@ pub struct UnaryRequest<'a> {
 pub struct Reply {
     /// Initial metadata, with the head.
     pub metadata: Metadata,
-    /// The coding of a compressed message.
+    /// The coding of a compressed message; a server with codecs compresses with it if the client accepts it, and with
+    /// `identity` not at all.
     pub encoding: Option<&'static str>,
     /// The message.
     pub message: Message,
@@ -95,8 +96,7 @@ pub enum Next {
     Message(Message),
     /// It has nothing to send now: it is asked again after the next message from the client or its half-close.
     ///
-    /// To be asked at another time, such as when another thread has found something, hand the event
-    /// [`Writable`](crate::Event::Writable) to the [`Routes`](super::Routes) yourself.
+    /// To be asked at another time, such as when another thread has found something, use a [`Resumer`](super::Resumer).
     Wait,
     /// It ends the call with OK and this trailing metadata.
     Finish(Metadata),
@@ -153,7 +153,8 @@ pub trait Responder {
         Metadata::new()
     }
 
-    /// The coding of those messages that it sends compressed.
+    /// The coding of those messages that it sends compressed. A server with codecs compresses with it if the client accepts
+    /// it, and with `identity` not at all.
     fn encoding(&self) -> Option<&'static str> {
         None
     }

@@ -1,9 +1,12 @@
 //! A server's methods, by their paths.
 
 use super::handler::{ConnectionId, Handler, Peer};
+use super::remote::Remote;
 use super::responder::{Failure, Incoming, Reply, Responder, UnaryRequest};
-use super::work::{End, Route, Work};
+use super::resumer::{Resumed, Resumer};
+use super::work::{Coding, End, Route, Talk, Work};
 use crate::call::{Call, Item, Server};
+use crate::codec::Codecs;
 use crate::connection::Connection;
 use crate::event::{CallId, Event};
 use crate::grpc::{Code, Kind, Metadata, Method, Path, Status};
@@ -25,6 +28,8 @@ pub struct Routes {
     methods: Vec<(Kind, Route)>,
     /// By [`ConnectionId::index`], then by [`CallId::index`].
     calls: Vec<Vec<Option<Open>>>,
+    codecs: Option<Codecs>,
+    resumed: Resumed,
     /// By [`ConnectionId::index`].
     peers: Vec<Peer>,
     /// Metadata of unary calls that have ended, for the memory.
@@ -43,6 +48,7 @@ struct Open {
     id: CallId,
     method: usize,
     work: Work,
+    coding: Coding,
 }
 
 impl Routes {
@@ -90,6 +96,24 @@ impl Routes {
         self.add(method, Route::Streaming(Box::new(move |incoming| Ok(Box::new(start(incoming)?)))))
     }
 
+    /// Compresses and decompresses messages with these codecs. The server's config has to list them: [`Codecs::codings`] is
+    /// what its `codings` takes.
+    ///
+    /// Methods get their messages decompressed then, up to `max_receive_message`; a call whose message cannot be ends with
+    /// INTERNAL, or RESOURCE_EXHAUSTED. Answers are compressed with [`Reply::encoding`] or [`Responder::encoding`], or else
+    /// with the first of [`Codecs::sending`] that the client accepts, unless they are
+    /// [`as_is`](crate::grpc::Message::as_is).
+    pub fn codecs(&mut self, codecs: Codecs) -> &mut Self {
+        self.codecs = Some(codecs);
+        self
+    }
+
+    /// What other threads, and other calls, make a [`Responder`] go on with that had nothing to send; `remote` is that of the
+    /// loop which these routes are for.
+    pub fn resumer(&self, remote: Remote) -> Resumer {
+        Resumer::new(&self.resumed, remote)
+    }
+
     fn add(&mut self, method: &Method, route: Route) -> &mut Self {
         self.by_path.insert(method.path().to_string(), self.methods.len());
         self.methods.push((method.kind(), route));
@@ -101,7 +125,12 @@ impl Routes {
         self.calls.iter().flatten().flatten().count()
     }
 
-    fn begin(&mut self, connection: ConnectionId, call: &mut Call<'_, Server>) -> Result<Option<Open>, End> {
+    fn begin(
+        &mut self,
+        connection: ConnectionId,
+        call: &mut Call<'_, Server>,
+        limit: Option<u32>,
+    ) -> Result<Option<Open>, End> {
         let id = call.id();
         let Some(Item::Head(request)) = call.read() else { return Ok(None) };
         let Some(&method) = self.by_path.get(request.path()) else {
@@ -109,12 +138,13 @@ impl Routes {
             return Err(known.unwrap_or_else(|error| Status::new(Code::Unimplemented, error.to_string())).into());
         };
         let (kind, route) = &mut self.methods[method];
+        let mut coding = Coding::new(request.encoding().filter(|_| self.codecs.is_some()), limit);
         let peer = self.peers.get(connection.index()).unwrap_or(&NOBODY);
         let spare = || self.spare.pop().unwrap_or_default();
         let mut work = Work::start(route, &Incoming { connection, call: id, request, peer }, spare)?;
         call.expect(*kind)?;
-        work.send_head(call)?;
-        Ok(Some(Open { id, method, work }))
+        work.send_head(&mut Talk { call, coding: &mut coding, codecs: self.codecs.as_ref() })?;
+        Ok(Some(Open { id, method, work, coding }))
     }
 
     /// Keeps the memory of a call that has ended.
@@ -146,19 +176,21 @@ impl Handler<Server> for Routes {
         let (Event::Opened(id) | Event::Readable(id) | Event::Writable(id) | Event::Stopped(id)) = event else {
             return;
         };
+        let limit = io.max_receive_message();
         let Some(mut call) = io.call(id) else { return };
         if call.stopped().is_some() {
             *self.place(connection, id) = None;
             return call.release();
         }
         let open = match event {
-            Event::Opened(_) => self.begin(connection, &mut call),
+            Event::Opened(_) => self.begin(connection, &mut call, limit),
             _ => Ok(self.place(connection, id).take().filter(|open| open.id == id)),
         };
         let advanced = open.and_then(|open| {
             let Some(mut open) = open else { return Ok(None) };
             let peer = self.peers.get(connection.index()).unwrap_or(&NOBODY);
-            match open.work.advance(&mut self.methods[open.method].1, peer, &mut call) {
+            let mut talk = Talk { call: &mut call, coding: &mut open.coding, codecs: self.codecs.as_ref() };
+            match open.work.advance(&mut self.methods[open.method].1, peer, &mut talk) {
                 Ok(()) => Ok(Some(open)),
                 Err(end) => {
                     self.keep(open.work);
@@ -170,6 +202,10 @@ impl Handler<Server> for Routes {
             Ok(open) => *self.place(connection, id) = open,
             Err(End { status, trailers }) => call.finish(&status, &trailers),
         }
+    }
+
+    fn resume(&mut self) -> Option<(ConnectionId, CallId)> {
+        self.resumed.take()
     }
 
     fn connected(&mut self, connection: ConnectionId, peer: Peer) {

@@ -2,12 +2,14 @@
 
 use super::handler::Peer;
 use super::responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
-use crate::call::{Call, Item, Server};
+use crate::call::{Call, Item, Payload, Server};
+use crate::codec::Codecs;
 use crate::error::{Misuse, SendError};
-use crate::grpc::{Code, Message, Metadata, Status};
+use crate::grpc::{Code, Message, Metadata, Side, Status, encoding};
 use crate::time::Instant;
+use std::borrow::ToOwned;
 use std::boxed::Box;
-use std::string::ToString;
+use std::string::{String, ToString};
 
 pub(super) type Unary = Box<dyn FnMut(UnaryRequest<'_>) -> Result<Reply, Failure>>;
 pub(super) type Start = Box<dyn FnMut(&Incoming<'_>) -> Result<Box<dyn Responder>, Failure>>;
@@ -43,6 +45,84 @@ impl From<Misuse> for End {
     }
 }
 
+/// The codings of one call, on a server with codecs; without any, messages come and go as they are.
+pub(super) struct Coding {
+    /// What the client's codec is called.
+    received: Option<String>,
+    /// Ours; `None` where nothing is compressed.
+    sent: Option<String>,
+    /// Octets of a received message, once it is decompressed.
+    limit: Option<u32>,
+}
+
+impl Coding {
+    pub(super) fn new(received: Option<&str>, limit: Option<u32>) -> Self {
+        Self { received: received.map(ToOwned::to_owned), sent: None, limit }
+    }
+}
+
+/// A call that goes on: with its codings, and the codecs if the server has any.
+pub(super) struct Talk<'t, 'c> {
+    pub(super) call: &'t mut Call<'c, Server>,
+    pub(super) coding: &'t mut Coding,
+    pub(super) codecs: Option<&'t Codecs>,
+}
+
+impl Talk<'_, '_> {
+    /// Names the coding of compressed messages: the handler's `own`, or the usual one. With codecs only what the client
+    /// accepts is named, and `identity` is none (G-092).
+    fn name_coding(&mut self, own: Option<&'static str>) -> Result<(), End> {
+        let Some(codecs) = self.codecs else {
+            return own.map_or(Ok(()), |own| Ok(self.call.set_encoding(own)?));
+        };
+        let mut accepts = |name: &str| self.call.set_encoding(name).is_ok();
+        self.coding.sent = match own {
+            Some(encoding::IDENTITY) => None,
+            Some(own) => accepts(own).then(|| own.to_owned()),
+            None => codecs.choose(accepts).map(ToOwned::to_owned),
+        };
+        Ok(())
+    }
+
+    fn send_head(&mut self, own: Option<&'static str>, metadata: &Metadata) -> Result<(), End> {
+        self.name_coding(own)?;
+        if metadata.iter().next().is_some() {
+            self.call.send_head(metadata)?;
+        }
+        Ok(())
+    }
+
+    /// Queues a message; gives it back, compressed if it is to be, where there is no room.
+    fn send(&mut self, message: Message) -> Result<Option<Message>, End> {
+        let message = match self.codecs {
+            Some(codecs) => codecs.encode(self.coding.sent.as_deref(), message),
+            None => message,
+        };
+        match self.call.send(message) {
+            Ok(()) => Ok(None),
+            Err(SendError::Full(message)) => Ok(Some(message)),
+            // Stopped says so, and nobody waits for the message.
+            Err(SendError::Ended(_)) => Ok(None),
+            Err(SendError::TooLarge(message)) => {
+                let text = std::format!("a message of {} octets is longer than max_send_message", message.data.len());
+                Err(Status::new(Code::ResourceExhausted, text).into())
+            }
+            Err(SendError::Misuse(misuse)) => Err(misuse.into()),
+        }
+    }
+}
+
+/// A payload as the client meant it.
+fn decode<'p>(codecs: Option<&Codecs>, coding: &Coding, payload: Payload<'p>) -> Result<Payload<'p>, Failure> {
+    match codecs {
+        Some(codecs) if payload.compressed() => {
+            let decoded = codecs.decode(coding.received.as_deref(), &payload, coding.limit);
+            decoded.map(Payload::from_decoded).map_err(|error| error.status(Side::Server).into())
+        }
+        _ => Ok(payload),
+    }
+}
+
 pub(super) enum Work {
     /// Waits for the message of a unary method.
     Unary {
@@ -73,77 +153,49 @@ impl Work {
     }
 
     /// Says what is to be said before anything is read.
-    pub(super) fn send_head(&mut self, call: &mut Call<'_, Server>) -> Result<(), End> {
+    pub(super) fn send_head(&mut self, talk: &mut Talk<'_, '_>) -> Result<(), End> {
         match self {
             Self::Unary { .. } => Ok(()),
-            Self::Streaming { responder, .. } => send_head(call, responder.encoding(), &responder.metadata()),
+            Self::Streaming { responder, .. } => talk.send_head(responder.encoding(), &responder.metadata()),
         }
     }
 
     /// Goes on as far as it gets. An error is the end, a good one included.
-    pub(super) fn advance(&mut self, route: &mut Route, peer: &Peer, call: &mut Call<'_, Server>) -> Result<(), End> {
+    pub(super) fn advance(&mut self, route: &mut Route, peer: &Peer, talk: &mut Talk<'_, '_>) -> Result<(), End> {
         match (self, route) {
             (Self::Unary { metadata, deadline }, Route::Unary(answer)) => {
-                while let Some(item) = call.read() {
+                while let Some(item) = talk.call.read() {
                     if let Item::Message(message) = item {
+                        let message = decode(talk.codecs, talk.coding, message)?;
                         let reply = answer(UnaryRequest { metadata, deadline: *deadline, message, peer })?;
-                        return reply_with(call, reply);
+                        return reply_with(talk, reply);
                     }
                 }
                 Ok(())
             }
-            (Self::Streaming { responder, refused }, _) => stream(responder.as_mut(), refused, call),
+            (Self::Streaming { responder, refused }, _) => stream(responder.as_mut(), refused, talk),
             (Self::Unary { .. }, Route::Streaming(_)) => Ok(()),
         }
     }
 }
 
-fn send_head(call: &mut Call<'_, Server>, encoding: Option<&str>, metadata: &Metadata) -> Result<(), End> {
-    if let Some(coding) = encoding {
-        call.set_encoding(coding)?;
-    }
-    if metadata.iter().next().is_some() {
-        call.send_head(metadata)?;
-    }
-    Ok(())
-}
-
-fn reply_with(call: &mut Call<'_, Server>, reply: Reply) -> Result<(), End> {
-    send_head(call, reply.encoding, &reply.metadata)?;
+fn reply_with(talk: &mut Talk<'_, '_>, reply: Reply) -> Result<(), End> {
+    talk.send_head(reply.encoding, &reply.metadata)?;
     // Nothing else is queued, so there is room.
-    send(call, reply.message)?;
+    talk.send(reply.message)?;
     Err(End { status: Status::ok(), trailers: reply.trailers })
 }
 
-/// Queues a message; gives it back where there is no room.
-fn send(call: &mut Call<'_, Server>, message: Message) -> Result<Option<Message>, End> {
-    match call.send(message) {
-        Ok(()) => Ok(None),
-        Err(SendError::Full(message)) => Ok(Some(message)),
-        // Stopped says so, and nobody waits for the message.
-        Err(SendError::Ended(_)) => Ok(None),
-        Err(SendError::TooLarge(message)) => {
-            let text = std::format!("a message of {} octets is longer than max_send_message", message.data.len());
-            Err(Status::new(Code::ResourceExhausted, text).into())
-        }
-        Err(SendError::Misuse(misuse)) => Err(misuse.into()),
-    }
-}
-
-fn stream(
-    responder: &mut dyn Responder,
-    refused: &mut Option<Message>,
-    call: &mut Call<'_, Server>,
-) -> Result<(), End> {
+fn stream(responder: &mut dyn Responder, refused: &mut Option<Message>, talk: &mut Talk<'_, '_>) -> Result<(), End> {
     if let Some(message) = refused.take() {
-        *refused = send(call, message)?;
+        *refused = talk.send(message)?;
     }
-    while refused.is_none() && call.stopped().is_none() {
+    while refused.is_none() && talk.call.stopped().is_none() {
         match responder.next()? {
-            Next::Message(message) => *refused = send(call, message)?,
+            Next::Message(message) => *refused = talk.send(message)?,
             Next::Finish(trailers) => return Err(End { status: Status::ok(), trailers }),
-            Next::Wait => match call.read() {
-                Some(Item::Message(message)) => responder.message(message)?,
+            Next::Wait => match talk.call.read() {
+                Some(Item::Message(message)) => responder.message(decode(talk.codecs, talk.coding, message)?)?,
                 Some(Item::End(_)) => responder.half_close()?,
                 Some(Item::Head(_)) => {}
                 None => return Ok(()),

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::string::String;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -23,9 +24,16 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call that was opened; `closed` where its only message was sent too.
-    pub(super) fn new(shared: Arc<Shared<Client>>, id: CallId, kind: Kind, closed: bool) -> Self {
-        let sender = CallSender { shared: Arc::clone(&shared), id, streams: kind.client_streams(), closed };
+    /// A call that was opened with this coding; `closed` where its only message was sent too.
+    pub(super) fn new(
+        shared: Arc<Shared<Client>>,
+        id: CallId,
+        kind: Kind,
+        closed: bool,
+        coding: Option<String>,
+    ) -> Self {
+        let streams = kind.client_streams();
+        let sender = CallSender { shared: Arc::clone(&shared), id, streams, closed, coding };
         let receiver = CallReceiver { shared, id, head: None, outcome: None };
         Self { sender, receiver }
     }
@@ -130,6 +138,8 @@ pub struct CallSender {
     streams: bool,
     /// No more messages follow.
     closed: bool,
+    /// What its codec is called.
+    coding: Option<String>,
 }
 
 impl CallSender {
@@ -141,19 +151,19 @@ impl CallSender {
     /// [`SendError::Ended`] hands the message back where the call has ended, well or badly: its outcome says how. Never
     /// [`SendError::Full`].
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
-        let mut message = Some(message.into());
+        let mut message = Some(self.shared.encode(self.coding.as_deref(), message.into()));
         poll_fn(|context| self.shared.with(|state| state.poll_send(self.id, &mut message, context))).await?;
         self.closed |= !self.streams;
         Ok(())
     }
 
-    /// Queues a message if there is room.
+    /// Queues a message if there is room. One that is handed back may have been compressed, and can be sent again so.
     ///
     /// # Errors
     ///
     /// As [`CallSender::send`], and [`SendError::Full`].
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
-        let message = message.into();
+        let message = self.shared.encode(self.coding.as_deref(), message.into());
         self.shared.with(|state| state.try_send(self.id, message))?;
         self.closed |= !self.streams;
         Ok(())
@@ -257,6 +267,23 @@ impl CallReceiver {
     }
 
     fn poll_step(&mut self, context: &Context<'_>) -> Poll<Option<Message>> {
+        self.poll_raw(context).map(|message| message.and_then(|message| self.decode(message)))
+    }
+
+    /// A message as the server meant it. One that cannot be decompressed ends the call.
+    fn decode(&mut self, message: Message) -> Option<Message> {
+        let coding = self.head.as_ref().and_then(|head| head.encoding.as_deref());
+        match self.shared.decode(coding, message) {
+            Ok(message) => Some(message),
+            Err(error) => {
+                cancel(&self.shared, self.id);
+                self.outcome = Some(Outcome::local(error.code(), error, Origin::Local, false));
+                None
+            }
+        }
+    }
+
+    fn poll_raw(&mut self, context: &Context<'_>) -> Poll<Option<Message>> {
         let (head, outcome) = (&mut self.head, &mut self.outcome);
         self.shared.with(|state| {
             let mut message = None;

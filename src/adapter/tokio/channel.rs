@@ -6,12 +6,14 @@ use super::error::{CallError, Outcome};
 use super::request::{Request, Response};
 use super::shared::Shared;
 use crate::call::Client;
+use crate::codec::Codecs;
 use crate::config::ClientConfig;
 use crate::connection::Connection;
 use crate::error::{ConnectionError, OpenError, Origin, SendError};
 use crate::event::CallId;
 use crate::grpc::{Code, Kind, Message, Method};
 use crate::options::OpenOptions;
+use std::borrow::ToOwned;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -87,6 +89,18 @@ impl Channel {
         (Self(Arc::new(Owner(shared))), driver)
     }
 
+    /// Compresses and decompresses messages with these codecs, on this channel and all its clones; the first that are given
+    /// stay. The config has to list them: [`Codecs::codings`] is what its `codings` takes.
+    ///
+    /// Messages that a server sends compressed are decompressed then, up to `max_receive_message`; a call whose message
+    /// cannot be ends with INTERNAL, or RESOURCE_EXHAUSTED. What is compressed on the way out is said by
+    /// [`Codecs::sending`], [`Request::with_encoding`] and [`Message::as_is`].
+    #[must_use]
+    pub fn with_codecs(self, codecs: Codecs) -> Self {
+        self.0.0.set_codecs(codecs);
+        self
+    }
+
     /// Calls a unary method.
     ///
     /// # Errors
@@ -153,7 +167,11 @@ impl Channel {
         let mut options = OpenOptions::new(method).metadata(&request.metadata);
         options.deadline = request.deadline.map(|deadline| shared.at(deadline));
         options.authority = request.authority.as_deref();
-        options.encoding = request.encoding.as_deref();
+        options.encoding = match shared.codecs() {
+            Some(codecs) => codecs.for_client(request.encoding.as_deref()),
+            None => request.encoding.as_deref(),
+        };
+        message = message.map(|message| shared.encode(options.encoding, message));
         options.content_subtype = request.content_subtype.as_deref();
         options.previous_attempts = request.previous_attempts;
 
@@ -166,7 +184,8 @@ impl Channel {
                 Err(Outcome::local(Code::DeadlineExceeded, rule, Origin::Local, true).into())
             }),
         }?;
-        Ok(Call::new(Arc::clone(shared), id, method.kind(), closed))
+        let coding = shared.codecs().and(options.encoding).map(ToOwned::to_owned);
+        Ok(Call::new(Arc::clone(shared), id, method.kind(), closed, coding))
     }
 
     /// Opens a call and queues its only message, if it has one, so that both leave in one write. `None` where there is no

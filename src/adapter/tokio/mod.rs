@@ -45,6 +45,10 @@ mod call;
 mod channel;
 mod driver;
 mod error;
+#[cfg(feature = "health")]
+mod health;
+#[cfg(feature = "reflection")]
+mod reflection;
 mod request;
 mod router;
 mod server;
@@ -57,6 +61,9 @@ pub use call::{Call, CallReceiver, CallSender};
 pub use channel::Channel;
 pub use driver::DriverError;
 pub use error::{CallError, Failure, Outcome, Refusal, Stopped};
+#[cfg(feature = "health")]
+#[cfg_attr(docsrs, doc(cfg(feature = "health")))]
+pub use health::Health;
 pub use request::{Request, Response, ResponseHead};
 pub use router::{Incoming, Router};
 pub use server::{Handler, Listen, Server};

@@ -28,7 +28,7 @@ pub struct Request<M = Message> {
     pub metadata: Metadata,
     /// When the call ends with DEADLINE_EXCEEDED.
     pub deadline: Option<Instant>,
-    /// The coding of compressed messages, one of the config's.
+    /// The coding of compressed messages, one of the config's; `identity` for none though the channel has a usual one.
     pub encoding: Option<Cow<'static, str>>,
     /// `:authority`, where it is not the config's.
     pub authority: Option<String>,
@@ -86,7 +86,8 @@ impl<M> Request<M> {
         self
     }
 
-    /// The same with a coding, which messages with their compressed flag set are taken to be in.
+    /// The same with a coding. A channel with codecs compresses with it; without any, it is what messages with their
+    /// compressed flag set are taken to be in.
     pub fn with_encoding(mut self, coding: impl Into<Cow<'static, str>>) -> Self {
         self.encoding = Some(coding.into());
         self
@@ -161,7 +162,9 @@ impl Response {
         self
     }
 
-    /// The same with a coding, for a compressed message. It must be in the config, and accepted by the client.
+    /// The same with a coding, which has to be in the config. A server with codecs compresses with it if the client accepts
+    /// it, and with `identity` not at all; without codecs it is for a message that is compressed already, and the client must
+    /// accept it.
     pub fn with_encoding(mut self, coding: impl Into<Cow<'static, str>>) -> Self {
         self.encoding = Some(coding.into());
         self

@@ -5,6 +5,7 @@ use super::server_call::{Peer, ServerCall};
 use super::shared::Shared;
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ServerTls;
+use crate::codec::Codecs;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::event::CallId;
@@ -110,6 +111,7 @@ impl Listen for tokio::net::UnixListener {
 pub struct Server {
     config: ServerConfig,
     grace: Option<Duration>,
+    codecs: Option<Codecs>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
     watcher: Watcher,
@@ -136,6 +138,7 @@ impl Server {
         Self {
             config,
             grace: None,
+            codecs: None,
             #[cfg(feature = "tls")]
             tls: None,
             watcher: Watcher(None),
@@ -160,6 +163,18 @@ impl Server {
     /// How long calls may go on after a graceful shutdown has begun. For as long as they like, unless set.
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
+        self
+    }
+
+    /// Compresses and decompresses messages with these codecs. The config has to list them: [`Codecs::codings`] is what its
+    /// `codings` takes.
+    ///
+    /// Handlers get their messages decompressed then, up to `max_receive_message`; a call whose message cannot be ends with
+    /// INTERNAL, or RESOURCE_EXHAUSTED. Responses are compressed with the handler's coding, or else with the first of
+    /// [`Codecs::sending`] that the client accepts, unless they are [`as_is`](crate::grpc::Message::as_is).
+    #[must_use]
+    pub fn with_codecs(mut self, codecs: Codecs) -> Self {
+        self.codecs = Some(codecs);
         self
     }
 
@@ -287,6 +302,9 @@ impl Server {
         let epoch = tokio::time::Instant::now();
         let connection = Connection::<crate::Server>::new(&self.config, crate::Instant::from_nanos(0));
         let shared = Arc::new(Shared::new(connection, epoch));
+        if let Some(codecs) = &self.codecs {
+            shared.set_codecs(codecs.clone());
+        }
         let at_once = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let opened = {
             let shared = Arc::clone(&shared);

@@ -7,7 +7,7 @@ use super::shared::Shared;
 use crate::call::{Item, Server, Stop};
 use crate::error::{Misuse, SendError};
 use crate::event::CallId;
-use crate::grpc::{Code, Kind, Message, Metadata, Path, Side, Status};
+use crate::grpc::{Code, Kind, Message, Metadata, Path, Side, Status, encoding};
 use futures_core::Stream;
 use std::borrow::ToOwned;
 use std::future::poll_fn;
@@ -85,10 +85,11 @@ impl ServerCall {
                 certificates: peer.certificates.clone(),
             })
         })?;
+        let coding = shared.codecs().and(head.encoding.clone());
         Some(Self {
             head,
-            requests: Requests { shared: Arc::clone(shared), id, ended: false },
-            responses: Responses { shared: Arc::clone(shared), id },
+            requests: Requests { shared: Arc::clone(shared), id, ended: false, coding },
+            responses: Responses { shared: Arc::clone(shared), id, coding: Coding::Usual },
             finisher: Finisher { shared: Arc::clone(shared), id, finished: false },
         })
     }
@@ -163,7 +164,14 @@ impl ServerCall {
     }
 
     /// Ends the call with the one message of a unary or client-streaming method, or with a refusal.
-    pub fn respond(self, result: Result<Response, Refusal>) {
+    pub fn respond(self, mut result: Result<Response, Refusal>) {
+        if let (Ok(response), Coding::Chosen(coding)) = (&mut result, &self.responses.coding)
+            && response.encoding.is_none()
+        {
+            let message = std::mem::take(&mut response.message);
+            response.message = self.finisher.shared.encode(coding.as_deref(), message);
+            return self.finisher.answer(result);
+        }
         self.finisher.respond(result);
     }
 
@@ -180,6 +188,8 @@ pub struct Requests {
     id: CallId,
     /// The client has sent its last message.
     ended: bool,
+    /// What the client's codec is called.
+    coding: Option<String>,
 }
 
 impl Requests {
@@ -197,7 +207,7 @@ impl Requests {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
-        let polled = self.shared.with(|state| {
+        let mut polled = self.shared.with(|state| {
             let Some(call) = state.connection.call(self.id) else {
                 return Poll::Ready(Err(Stopped { reason: None }));
             };
@@ -210,8 +220,24 @@ impl Requests {
             });
             read.map(|message| Ok(message.flatten()))
         });
+        if let Poll::Ready(Ok(Some(message))) = polled {
+            polled = Poll::Ready(self.decode(message).map(Some));
+        }
         self.ended = matches!(polled, Poll::Ready(Ok(None)));
         polled
+    }
+
+    /// A message as the client meant it. One that cannot be decompressed ends the call.
+    fn decode(&self, message: Message) -> Result<Message, Stopped> {
+        self.shared.decode(self.coding.as_deref(), message).map_err(|error| {
+            self.shared.with(|state| {
+                if let Some(call) = state.connection.call(self.id) {
+                    call.finish(&error.status(Side::Server), &Metadata::new());
+                    state.wake_all_of(self.id);
+                }
+            });
+            Stopped { reason: Some(Stop::PeerFault) }
+        })
     }
 }
 
@@ -228,17 +254,50 @@ impl Stream for Requests {
 pub struct Responses {
     shared: Arc<Shared<Server>>,
     id: CallId,
+    coding: Coding,
+}
+
+/// What a server compresses its responses with.
+#[derive(Debug)]
+enum Coding {
+    /// What its codecs say, once the head goes out.
+    Usual,
+    /// This, or nothing.
+    Chosen(Option<String>),
 }
 
 impl Responses {
-    /// Names the coding of compressed messages. To be told before the head is sent.
+    /// Names the coding of compressed messages. To be told before the head is sent. A server with codecs compresses with
+    /// it; `identity` is no compression, though there is a usual coding.
     ///
     /// # Errors
     ///
     /// [`Misuse::HeadSent`]; [`Misuse::EncodingNotAccepted`] for a coding that the config does not list, or that the
     /// client does not accept.
     pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
-        self.verb(|call| call.set_encoding(coding))
+        if coding == encoding::IDENTITY && self.shared.codecs().is_some() {
+            self.coding = Coding::Chosen(None);
+            return Ok(());
+        }
+        self.verb(|call| call.set_encoding(coding))?;
+        self.coding = Coding::Chosen(Some(coding.to_owned()));
+        Ok(())
+    }
+
+    /// The head is about to go out: if nothing was said of a coding, the usual one is named now.
+    fn settle_coding(&mut self) {
+        if let (Coding::Usual, Some(codecs)) = (&self.coding, self.shared.codecs()) {
+            let chosen = codecs.choose(|name| self.verb(|call| call.set_encoding(name)).is_ok());
+            self.coding = Coding::Chosen(chosen.map(ToOwned::to_owned));
+        }
+    }
+
+    fn encode(&mut self, message: Message) -> Message {
+        self.settle_coding();
+        match &self.coding {
+            Coding::Chosen(coding) => self.shared.encode(coding.as_deref(), message),
+            Coding::Usual => message,
+        }
     }
 
     /// Sends initial metadata. Without it the first message implies a head.
@@ -247,6 +306,7 @@ impl Responses {
     ///
     /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
     pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
+        self.settle_coding();
         self.verb(|call| call.send_head(metadata))
     }
 
@@ -265,17 +325,17 @@ impl Responses {
     ///
     /// [`SendError::Ended`] hands the message back where the call has stopped or was finished. Never [`SendError::Full`].
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
-        let mut message = Some(message.into());
+        let mut message = Some(self.encode(message.into()));
         poll_fn(|context| self.shared.with(|state| state.poll_send(self.id, &mut message, context))).await
     }
 
-    /// Queues a message if there is room.
+    /// Queues a message if there is room. One that is handed back may have been compressed, and can be sent again so.
     ///
     /// # Errors
     ///
     /// As [`Responses::send`], and [`SendError::Full`].
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
-        let message = message.into();
+        let message = self.encode(message.into());
         self.shared.with(|state| state.try_send(self.id, message))
     }
 }
@@ -296,7 +356,12 @@ impl Finisher {
     }
 
     /// As [`ServerCall::respond`].
-    pub fn respond(mut self, result: Result<Response, Refusal>) {
+    pub fn respond(self, result: Result<Response, Refusal>) {
+        let result = result.map(|response| self.encode(response));
+        self.answer(result);
+    }
+
+    fn answer(mut self, result: Result<Response, Refusal>) {
         self.end(|mut call| {
             let refusal = match result {
                 Ok(response) => {
@@ -310,6 +375,24 @@ impl Finisher {
             };
             refuse(call, &refusal);
         });
+    }
+
+    /// Names the coding of a response, if the client accepts it, and compresses the message (G-092).
+    fn encode(&self, mut response: Response) -> Response {
+        let Some(codecs) = self.shared.codecs().filter(|_| !response.message.compressed) else { return response };
+        let accepts = |name: &str| {
+            self.shared.with(|state| match state.connection.call(self.id) {
+                Some(mut call) => call.set_encoding(name).is_ok(),
+                None => false,
+            })
+        };
+        let coding = match response.encoding.take() {
+            Some(own) if own == encoding::IDENTITY => None,
+            Some(own) => Some(own).filter(|own| accepts(own)),
+            None => codecs.choose(accepts).map(|name| name.to_owned().into()),
+        };
+        response.message = codecs.encode(coding.as_deref(), response.message);
+        response
     }
 
     /// Ends a call whose handler has sent its messages itself: with OK and trailing metadata, or with a refusal.

@@ -1,6 +1,7 @@
 //! What the driver and the handles of one connection share.
 
 use crate::call::{Item, Role};
+use crate::codec::{Codecs, DecodeError};
 use crate::connection::Connection;
 use crate::error::SendError;
 use crate::event::{CallId, Event};
@@ -9,7 +10,7 @@ use crate::time::Instant;
 use std::mem;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::vec::Vec;
@@ -27,6 +28,10 @@ pub(super) struct Shared<R: Role> {
     ended: Notify,
     /// Where the connection's clock starts. tokio's clock, so that a paused one pauses deadlines too.
     epoch: tokio::time::Instant,
+    /// Without any, messages come and go as they are.
+    codecs: OnceLock<Codecs>,
+    /// Octets of a received message, once it is decompressed.
+    max_receive_message: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -65,6 +70,7 @@ struct Waits {
 
 impl<R: Role> Shared<R> {
     pub(super) fn new(connection: Connection<R>, epoch: tokio::time::Instant) -> Self {
+        let max_receive_message = connection.max_receive_message();
         let state = State {
             connection,
             waits: Vec::new(),
@@ -77,7 +83,42 @@ impl<R: Role> Shared<R> {
             closed: false,
         };
         let (room, ended) = (Notify::new(), Notify::new());
-        Self { state: Mutex::new(state), write_blocked: AtomicBool::new(false), room, ended, epoch }
+        Self {
+            state: Mutex::new(state),
+            write_blocked: AtomicBool::new(false),
+            room,
+            ended,
+            epoch,
+            codecs: OnceLock::new(),
+            max_receive_message,
+        }
+    }
+
+    /// Gives the connection codecs; the first that it gets stay.
+    pub(super) fn set_codecs(&self, codecs: Codecs) {
+        let _ = self.codecs.set(codecs);
+    }
+
+    pub(super) fn codecs(&self) -> Option<&Codecs> {
+        self.codecs.get()
+    }
+
+    /// A message as it goes into a call with this coding. No lock is held meanwhile.
+    pub(super) fn encode(&self, coding: Option<&str>, message: Message) -> Message {
+        match self.codecs() {
+            Some(codecs) => codecs.encode(coding, message),
+            None => message,
+        }
+    }
+
+    /// A message as it came in a call with this coding. No lock is held meanwhile.
+    pub(super) fn decode(&self, coding: Option<&str>, message: Message) -> Result<Message, DecodeError> {
+        match self.codecs() {
+            Some(codecs) if message.compressed => {
+                Ok(Message::decoded(codecs.decode(coding, &message.data, self.max_receive_message)?))
+            }
+            _ => Ok(message),
+        }
     }
 
     /// Now, on the connection's clock.
