@@ -21,6 +21,7 @@
 //! | [`codec`] | compression of messages, above the engine | yes |
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
+//! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
 //! how a call ended is data ([`Outcome`], [`Stop`]), a broken connection is a [`ConnectionError`], and a verb that makes no
@@ -52,6 +53,9 @@ pub mod adapter;
 pub mod buffer;
 mod call;
 pub mod codec;
+#[cfg(feature = "codegen")]
+#[cfg_attr(docsrs, doc(cfg(feature = "codegen")))]
+pub mod codegen;
 mod config;
 mod connection;
 mod error;
@@ -64,6 +68,7 @@ mod octets;
 mod options;
 #[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
 pub mod services;
+pub mod stub;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 #[allow(
@@ -89,6 +94,9 @@ pub use options::OpenOptions;
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Instant;
+#[cfg(feature = "prost")]
+#[cfg_attr(docsrs, doc(cfg(feature = "prost")))]
+pub use {prost, prost_types};
 
 #[cfg(all(doctest, feature = "proptest"))]
 #[doc = include_str!("../docs/testing.md")]

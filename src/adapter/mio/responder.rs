@@ -37,14 +37,14 @@ pub struct UnaryRequest<'a> {
 /// The answer of a unary method that went well.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Reply {
+pub struct Reply<M = Message> {
     /// Initial metadata, with the head.
     pub metadata: Metadata,
     /// The coding of a compressed message; a server with codecs compresses with it if the client accepts it, and with
     /// `identity` not at all.
     pub encoding: Option<&'static str>,
-    /// The message.
-    pub message: Message,
+    /// The message; in generated code one of its own type, or an iterator of them.
+    pub message: M,
     /// Trailing metadata.
     pub trailers: Metadata,
 }
@@ -52,7 +52,14 @@ pub struct Reply {
 impl Reply {
     /// A message without metadata.
     pub fn new(message: impl Into<Message>) -> Self {
-        Self { message: message.into(), ..Self::default() }
+        Self::of(message.into())
+    }
+}
+
+impl<M> Reply<M> {
+    /// A typed message, or an iterator of them, without metadata.
+    pub fn of(message: M) -> Self {
+        Self { metadata: Metadata::new(), encoding: None, message, trailers: Metadata::new() }
     }
 
     /// With initial metadata.
@@ -74,6 +81,12 @@ impl Reply {
     }
 }
 
+impl<M> From<M> for Reply<M> {
+    fn from(message: M) -> Self {
+        Self::of(message)
+    }
+}
+
 /// How a call that failed ends: a status, and trailing metadata if there is any to say.
 #[derive(Clone, Debug)]
 pub struct Failure {
@@ -91,9 +104,12 @@ impl From<Status> for Failure {
 
 /// What a [`Responder`] does next.
 #[derive(Clone, Debug)]
-pub enum Next {
+pub enum Next<M = Message> {
     /// It sends this, and is asked again as soon as there is room for more.
-    Message(Message),
+    Message(M),
+    /// It sends initial metadata, and is asked again at once. Only before its first message, and only if
+    /// [`Responder::metadata`] gave none.
+    Head(Metadata),
     /// It has nothing to send now: it is asked again after the next message from the client or its half-close.
     ///
     /// To be asked at another time, such as when another thread has found something, use a [`Resumer`](super::Resumer).
@@ -157,6 +173,12 @@ pub trait Responder {
     /// it, and with `identity` not at all.
     fn encoding(&self) -> Option<&'static str> {
         None
+    }
+
+    /// Whether it takes a message now, or the news that no more come. While it does not, none is read, so the client has to
+    /// wait; it is asked again as after [`Next::Wait`].
+    fn is_ready(&self) -> bool {
+        true
     }
 
     /// A message came.

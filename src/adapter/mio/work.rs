@@ -193,7 +193,9 @@ fn stream(responder: &mut dyn Responder, refused: &mut Option<Message>, talk: &m
     while refused.is_none() && talk.call.stopped().is_none() {
         match responder.next()? {
             Next::Message(message) => *refused = talk.send(message)?,
+            Next::Head(metadata) => talk.send_head(responder.encoding(), &metadata)?,
             Next::Finish(trailers) => return Err(End { status: Status::ok(), trailers }),
+            Next::Wait if !responder.is_ready() => return Ok(()),
             Next::Wait => match talk.call.read() {
                 Some(Item::Message(message)) => responder.message(decode(talk.codecs, talk.coding, message)?)?,
                 Some(Item::End(_)) => responder.half_close()?,

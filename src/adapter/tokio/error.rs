@@ -30,7 +30,7 @@ impl Outcome {
         }
     }
 
-    pub(super) fn local(code: Code, rule: impl fmt::Display, origin: Origin, unprocessed: bool) -> Self {
+    pub(crate) fn local(code: Code, rule: impl fmt::Display, origin: Origin, unprocessed: bool) -> Self {
         let status = Status::local(Side::Client, code, rule);
         Self { status, trailers: Metadata::new(), origin, unprocessed }
     }
@@ -50,7 +50,7 @@ impl Outcome {
 pub struct Failure(Box<(Outcome, Metadata)>);
 
 impl Failure {
-    pub(super) fn new(outcome: Outcome, metadata: Metadata) -> Self {
+    pub(crate) fn new(outcome: Outcome, metadata: Metadata) -> Self {
         Self(Box::new((outcome, metadata)))
     }
 

@@ -53,19 +53,30 @@ impl Request<()> {
 
     /// The same with a message.
     pub fn with_message(self, message: impl Into<Message>) -> Request {
-        Request {
-            message: message.into(),
+        self.replace(message.into()).1
+    }
+}
+
+impl<M> Request<M> {
+    /// A request with a typed message, or a stream of them, as generated code takes it.
+    pub fn of(message: M) -> Self {
+        Request::empty().replace(message).1
+    }
+
+    /// Another message in the place of this one, which is handed back.
+    pub(crate) fn replace<N>(self, message: N) -> (M, Request<N>) {
+        let request = Request {
+            message,
             metadata: self.metadata,
             deadline: self.deadline,
             encoding: self.encoding,
             authority: self.authority,
             content_subtype: self.content_subtype,
             previous_attempts: self.previous_attempts,
-        }
+        };
+        (self.message, request)
     }
-}
 
-impl<M> Request<M> {
     /// The same with initial metadata.
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
@@ -101,16 +112,7 @@ impl<M> Request<M> {
 
     /// The message, and the rest.
     pub(super) fn split(self) -> (M, Request<()>) {
-        let rest = Request {
-            message: (),
-            metadata: self.metadata,
-            deadline: self.deadline,
-            encoding: self.encoding,
-            authority: self.authority,
-            content_subtype: self.content_subtype,
-            previous_attempts: self.previous_attempts,
-        };
-        (self.message, rest)
+        self.replace(())
     }
 }
 
@@ -133,9 +135,9 @@ impl<M: Into<Message>> From<M> for Request {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Response {
-    /// The message.
-    pub message: Message,
+pub struct Response<M = Message> {
+    /// The message; in generated code one of its own type, or a stream of them.
+    pub message: M,
     /// Initial metadata.
     pub metadata: Metadata,
     /// Trailing metadata.
@@ -147,7 +149,20 @@ pub struct Response {
 impl Response {
     /// A response with this message and nothing else.
     pub fn new(message: impl Into<Message>) -> Self {
-        Self { message: message.into(), ..Self::default() }
+        Self::of(message.into())
+    }
+}
+
+impl<M> Response<M> {
+    /// A response with a typed message, or a stream of them, as generated code takes it.
+    pub fn of(message: M) -> Self {
+        Self { message, metadata: Metadata::new(), trailers: Metadata::new(), encoding: None }
+    }
+
+    /// Another message in the place of this one, which is handed back.
+    pub(crate) fn replace<N>(self, message: N) -> (M, Response<N>) {
+        let response = Response { message, metadata: self.metadata, trailers: self.trailers, encoding: self.encoding };
+        (self.message, response)
     }
 
     /// The same with initial metadata.
@@ -168,6 +183,12 @@ impl Response {
     pub fn with_encoding(mut self, coding: impl Into<Cow<'static, str>>) -> Self {
         self.encoding = Some(coding.into());
         self
+    }
+}
+
+impl<M> From<M> for Response<M> {
+    fn from(message: M) -> Self {
+        Self::of(message)
     }
 }
 

@@ -27,6 +27,11 @@ pub struct Incoming<M = Message> {
 }
 
 impl<M> Incoming<M> {
+    /// Another message in the place of this one, which is handed back.
+    pub(crate) fn replace<N>(self, message: N) -> (M, Incoming<N>) {
+        (self.message, Incoming { message, head: self.head, cancellation: self.cancellation })
+    }
+
     /// Initial metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.head.metadata
@@ -175,6 +180,12 @@ impl Router {
                 finisher.conclude(handler(Incoming { message, head, cancellation }, responses).await);
             }
         })
+    }
+
+    /// Takes over the methods of another router, such as those of a generated service.
+    pub fn merge(mut self, other: Self) -> Self {
+        self.routes.extend(other.routes);
+        self
     }
 
     fn add<F, A>(mut self, method: &Method, kind: Kind, handler: F) -> Self

@@ -1,0 +1,1 @@
+grpc_sansio::include_protos!();

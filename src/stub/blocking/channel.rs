@@ -1,0 +1,280 @@
+//! One connection of a client that blocks.
+
+use super::client::Request;
+use super::error::{CallError, Failure};
+use crate::adapter::mio::{Client as Loop, ConnectionId, Handler};
+use crate::call::{self, Client};
+use crate::config::ClientConfig;
+use crate::connection::Connection;
+use crate::error::{OpenError, SendError};
+use crate::event::{CallId, Event};
+use crate::grpc::{Code, Message, Metadata, Method, Side, Status};
+use crate::stub::codec::{self, Codec};
+use crate::stub::{ClientCall, Item, Opening, SendTypedError, TypedCall};
+use crate::time::Instant;
+use core::cell::RefCell;
+use core::fmt;
+use core::time::Duration;
+use std::boxed::Box;
+use std::collections::{BTreeMap, VecDeque};
+use std::format;
+use std::io;
+use std::net::ToSocketAddrs;
+use std::rc::Rc;
+use std::string::ToString;
+
+/// A client's connection whose calls block the thread. Clones are cheap and share the connection.
+///
+/// Whoever waits for something moves all calls of the channel on; while nobody does, nothing moves, PINGs of the server
+/// are not answered, and what was queued waits. So a channel suits a program that calls and goes on with the answer. Each
+/// thread has a channel of its own; for a loop of your own, see [`adapter::mio::Client`](crate::adapter::mio::Client).
+#[derive(Clone)]
+pub struct Channel(Rc<RefCell<State>>);
+
+struct State {
+    client: Loop,
+    id: ConnectionId,
+    calls: Calls,
+}
+
+/// The calls that somebody holds, and how the connection stands.
+#[derive(Default)]
+struct Calls {
+    /// What was received and not read when the connection ended: no more than its windows allowed.
+    left: BTreeMap<CallId, VecDeque<Received>>,
+    ready: bool,
+    closed: bool,
+    /// What the operating system reported.
+    cause: Option<io::Error>,
+}
+
+/// An item that was kept.
+enum Received {
+    Head(Metadata),
+    Message(Message),
+    End(Box<Failure>),
+}
+
+/// What a call gives: initial metadata, a message, or its end, which may be a good one.
+pub(super) enum Taken<M> {
+    Head(Metadata),
+    Message(M),
+    End(Box<Failure>),
+}
+
+impl Handler<Client> for Calls {
+    fn event(&mut self, _: Instant, _: ConnectionId, connection: &mut Connection<Client>, event: Event) {
+        match event {
+            Event::Ready => self.ready = true,
+            // The connection is about to go, with all that lies in it.
+            Event::Closed => {
+                self.closed = true;
+                for (id, left) in &mut self.left {
+                    let Some(mut call) = connection.call(*id) else { continue };
+                    while let Some(item) = call.read() {
+                        left.push_back(match item {
+                            call::Item::Head(head) => Received::Head(head.metadata().to_metadata()),
+                            call::Item::Message(payload) => {
+                                let compressed = payload.compressed();
+                                let mut message = Message::new(payload.into_bytes());
+                                message.compressed = compressed;
+                                Received::Message(message)
+                            }
+                            call::Item::End(outcome) => Received::End(Box::new(Failure::of(outcome))),
+                        });
+                    }
+                }
+            }
+            // Whoever waits looks at the call itself.
+            _ => {}
+        }
+    }
+
+    fn closed(&mut self, _: ConnectionId, connection: &Connection<Client>, cause: Option<&io::Error>) {
+        self.closed = true;
+        self.cause = match (cause, connection.error()) {
+            (Some(cause), _) => Some(io::Error::new(cause.kind(), cause.to_string())),
+            (None, Some(error)) => Some(io::Error::other(error.to_string())),
+            (None, None) => None,
+        };
+    }
+}
+
+impl Channel {
+    /// Connects by TCP, and waits for the server to say that it speaks HTTP/2. Of several addresses the first that works
+    /// is taken.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system reports of the last address, or the rule that the server broke.
+    pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<Self> {
+        let mut error = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+        for address in address.to_socket_addrs()? {
+            let mut client = Loop::new()?;
+            let id = client.connect(address, config)?;
+            let mut state = State { client, id, calls: Calls::default() };
+            while !state.calls.ready && !state.calls.closed {
+                state.poll()?;
+            }
+            if state.calls.ready {
+                return Ok(Self(Rc::new(RefCell::new(state))));
+            }
+            // Its turn comes until the socket is closed, and that tells the cause.
+            while state.client.connection_mut(state.id).is_some() {
+                state.poll()?;
+            }
+            let ended = io::Error::new(io::ErrorKind::ConnectionAborted, "the server closed the connection");
+            error = state.calls.cause.take().unwrap_or(ended);
+        }
+        Err(error)
+    }
+
+    /// Opens a call, waiting until the connection has room for it.
+    pub(super) fn open<Req, Res, C: Codec<Req> + Codec<Res>>(
+        &self,
+        method: &Method,
+        codec: &C,
+        head: &Request<()>,
+    ) -> Result<ClientCall<Req, Res, C>, CallError> {
+        let state = &mut *self.0.borrow_mut();
+        let deadline = head.timeout.map(|timeout| state.client.now().saturating_add(timeout));
+        loop {
+            let now = state.client.now();
+            let Some(connection) = state.client.connection_mut(state.id) else { return Err(state.gone().into()) };
+            let opening = Opening::new(method, codec.clone()).with(|mut options| {
+                (options.deadline, options.authority) = (deadline, head.authority.as_deref());
+                options.metadata(&head.metadata)
+            });
+            match opening.open(connection, now) {
+                Ok(call) => {
+                    state.calls.left.insert(call.id(), VecDeque::new());
+                    return Ok(call);
+                }
+                Err(OpenError::Draining) => return Err(state.gone().into()),
+                Err(OpenError::Full) if deadline.is_some_and(|deadline| deadline <= now) => {
+                    let rule = "the deadline of the call passed while it waited to be opened";
+                    return Err(Failure::local(Status::local(Side::Client, Code::DeadlineExceeded, rule), true).into());
+                }
+                Err(OpenError::Full) => {
+                    let left = deadline.map(|deadline| deadline.saturating_since(now));
+                    state.client.poll(&mut state.calls, left)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Queues a message if there is room.
+    pub(super) fn try_send<Req, Res, C: Codec<Req> + Codec<Res>>(
+        &self,
+        call: &ClientCall<Req, Res, C>,
+        message: &Req,
+    ) -> Result<(), SendTypedError> {
+        self.verb(call, |call| match call {
+            Some(mut call) => call.send(message),
+            None => Err(SendError::Ended(()).into()),
+        })
+    }
+
+    pub(super) fn half_close<Req, Res, C: Codec<Req> + Codec<Res>>(
+        &self,
+        call: &ClientCall<Req, Res, C>,
+    ) -> Result<(), crate::Misuse> {
+        self.verb(call, |call| call.map_or(Ok(()), |mut call| call.half_close()))
+    }
+
+    /// Takes what has come on a call; `None` where nothing has.
+    pub(super) fn try_take<Req, Res, C: Codec<Req> + Codec<Res>>(
+        &self,
+        handle: &ClientCall<Req, Res, C>,
+    ) -> Option<Result<Taken<Res>, Status>> {
+        let state = &mut *self.0.borrow_mut();
+        let left = state.calls.left.get_mut(&handle.id()).and_then(VecDeque::pop_front);
+        if let Some(left) = left {
+            return Some(Ok(match left {
+                Received::Head(metadata) => Taken::Head(metadata),
+                Received::Message(message) => match codec::from_message(handle.codec(), Side::Client, message) {
+                    Ok(message) => Taken::Message(message),
+                    Err(status) => return Some(Err(status)),
+                },
+                Received::End(outcome) => Taken::End(outcome),
+            }));
+        }
+        let lost = state.calls.closed;
+        let call = state.client.connection_mut(state.id).and_then(|connection| handle.on(connection));
+        let Some(mut call) = call else { return Some(Ok(Taken::End(state.gone()))) };
+        match call.read() {
+            Some(item) => Some(item.map(|item| match item {
+                Item::Head(head) => Taken::Head(head.metadata().to_metadata()),
+                Item::Message(message) => Taken::Message(message),
+                Item::End(outcome) => Taken::End(Box::new(Failure::of(outcome))),
+            })),
+            None if lost => Some(Ok(Taken::End(state.gone()))),
+            None => None,
+        }
+    }
+
+    /// Lets a call go: cancels it if it goes on.
+    pub(super) fn forget(&self, id: CallId) {
+        let state = &mut *self.0.borrow_mut();
+        state.calls.left.remove(&id);
+        if let Some(call) = state.client.connection_mut(state.id).and_then(|connection| connection.call(id)) {
+            call.cancel();
+            // Nobody may wait for a while, and the server should learn it now. A failure shows in the next call.
+            let _ = state.client.poll(&mut state.calls, Some(Duration::ZERO));
+        }
+    }
+
+    /// Waits until something happens on the connection.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        self.0.borrow_mut().poll()
+    }
+
+    /// Closes the connection once all calls have ended, and waits for that, for no longer than `grace`.
+    ///
+    /// # Errors
+    ///
+    /// Where the socket cannot be waited for.
+    pub fn close(self, grace: Option<Duration>) -> io::Result<()> {
+        let state = &mut *self.0.borrow_mut();
+        state.client.shutdown(grace);
+        state.client.run(&mut state.calls)
+    }
+
+    /// Whether the connection takes no more calls.
+    pub fn is_closed(&self) -> bool {
+        self.0.borrow().calls.closed
+    }
+
+    fn verb<Req, Res, C: Codec<Req> + Codec<Res>, T>(
+        &self,
+        handle: &ClientCall<Req, Res, C>,
+        verb: impl FnOnce(Option<TypedCall<'_, Client, Req, Res, C>>) -> T,
+    ) -> T {
+        let state = &mut *self.0.borrow_mut();
+        let connection = state.client.connection_mut(state.id);
+        verb(connection.and_then(|connection| handle.on(connection)))
+    }
+}
+
+impl State {
+    fn poll(&mut self) -> io::Result<()> {
+        self.client.poll(&mut self.calls, None)
+    }
+
+    /// The end of a call that the connection knows nothing of, for it is gone.
+    fn gone(&self) -> Box<Failure> {
+        let status = match &self.calls.cause {
+            Some(cause) => Status::local(Side::Client, Code::Unavailable, format!("the connection is gone: {cause}")),
+            None => Status::local(Side::Client, Code::Unavailable, OpenError::Draining),
+        };
+        Failure::local(status, true)
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.borrow();
+        f.debug_struct("Channel").field("calls", &state.calls.left.len()).field("closed", &state.calls.closed).finish()
+    }
+}

@@ -1,0 +1,235 @@
+//! Typed calls that block.
+
+use super::call::{Call, Fed};
+use super::channel::Channel;
+use super::error::{CallError, Failure};
+use crate::grpc::{CARDINALITY_VIOLATION, Metadata, Method, Status};
+use crate::stub::codec::Codec;
+use core::time::Duration;
+use std::string::String;
+
+/// A call to be made: its message, or its messages, and what goes with it. A message alone becomes one by `into`.
+///
+/// ```
+/// use grpc_sansio::stub::blocking::Request;
+/// use std::time::Duration;
+///
+/// let request = Request::new("a message").with_timeout(Duration::from_secs(5));
+/// # let _ = request;
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Request<M> {
+    /// The message, or an iterator of messages.
+    pub message: M,
+    /// Initial metadata.
+    pub metadata: Metadata,
+    /// How long after it was opened the call ends with DEADLINE_EXCEEDED.
+    pub timeout: Option<Duration>,
+    /// `:authority`, where it is not the config's.
+    pub authority: Option<String>,
+}
+
+impl<M> Request<M> {
+    /// A request with this message and nothing else.
+    pub fn new(message: M) -> Self {
+        Self { message, metadata: Metadata::new(), timeout: None, authority: None }
+    }
+
+    /// The same with initial metadata.
+    pub fn with_metadata(mut self, metadata: Metadata) -> Self {
+        self.metadata = metadata;
+        self
+    }
+
+    /// The same with a time that the call may take.
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same for another `:authority` than the config's.
+    pub fn with_authority(mut self, authority: impl Into<String>) -> Self {
+        self.authority = Some(authority.into());
+        self
+    }
+
+    fn split(self) -> (M, Request<()>) {
+        let head = Request { message: (), metadata: self.metadata, timeout: self.timeout, authority: self.authority };
+        (self.message, head)
+    }
+}
+
+impl<M> From<M> for Request<M> {
+    fn from(message: M) -> Self {
+        Self::new(message)
+    }
+}
+
+/// Messages to send: anything that can be iterated, alone or in a [`Request`].
+pub trait IntoRequests {
+    /// The message.
+    type Message;
+    /// What gives them.
+    type Iter: Iterator<Item = Self::Message>;
+
+    /// The request.
+    fn into_requests(self) -> Request<Self::Iter>;
+}
+
+impl<I: IntoIterator> IntoRequests for I {
+    type Message = I::Item;
+    type Iter = I::IntoIter;
+
+    fn into_requests(self) -> Request<I::IntoIter> {
+        Request::new(self.into_iter())
+    }
+}
+
+impl<I: IntoIterator> IntoRequests for Request<I> {
+    type Message = I::Item;
+    type Iter = I::IntoIter;
+
+    fn into_requests(self) -> Request<I::IntoIter> {
+        let (messages, head) = self.split();
+        Request {
+            message: messages.into_iter(),
+            metadata: head.metadata,
+            timeout: head.timeout,
+            authority: head.authority,
+        }
+    }
+}
+
+/// The whole of a response with one message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Response<M> {
+    /// The message.
+    pub message: M,
+    /// Initial metadata.
+    pub metadata: Metadata,
+    /// Trailing metadata.
+    pub trailers: Metadata,
+}
+
+/// A channel with a codec: what a generated client that blocks is made of.
+#[derive(Clone, Debug)]
+pub struct Stub<C> {
+    channel: Channel,
+    codec: C,
+}
+
+impl<C> Stub<C> {
+    /// Calls over this channel with this codec.
+    pub fn new(channel: Channel, codec: C) -> Self {
+        Self { channel, codec }
+    }
+
+    /// The channel.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Calls a unary method, and waits for its response.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Failed`] where the call ended with another status than OK; the others for a call that cannot be made.
+    pub fn unary<Req, Res>(&self, method: &Method, request: impl Into<Request<Req>>) -> Result<Response<Res>, CallError>
+    where
+        C: Codec<Req> + Codec<Res>,
+    {
+        let (message, head) = request.into().split();
+        let mut call = self.duplex(method, head)?;
+        call.send(&message)?;
+        single(call)
+    }
+
+    /// Calls a method that answers with a stream, and is done when the request is queued.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] for a call that cannot be made; how it ends is told by the iterator.
+    pub fn server_streaming<Req, Res>(
+        &self,
+        method: &Method,
+        request: impl Into<Request<Req>>,
+    ) -> Result<Call<Req, Res, C>, CallError>
+    where
+        C: Codec<Req> + Codec<Res>,
+    {
+        let (message, head) = request.into().split();
+        let mut call = self.duplex(method, head)?;
+        call.send(&message)?;
+        Ok(call)
+    }
+
+    /// Calls a method that takes a stream, sends all that the iterator gives, and waits for the response.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stub::unary`].
+    pub fn client_streaming<R, Res>(&self, method: &Method, requests: R) -> Result<Response<Res>, CallError>
+    where
+        R: IntoRequests,
+        C: Codec<R::Message> + Codec<Res>,
+    {
+        let (requests, head) = requests.into_requests().split();
+        let mut call = self.duplex(method, head)?;
+        for message in requests {
+            if !call.send(&message)? {
+                break;
+            }
+        }
+        call.half_close()?;
+        single(call)
+    }
+
+    /// Calls a method with streams both ways: as the responses are read, the requests are sent.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`] for a call that cannot be made; how it ends is told by the iterator.
+    pub fn bidi_streaming<R, Res>(
+        &self,
+        method: &Method,
+        requests: R,
+    ) -> Result<Fed<R::Iter, R::Message, Res, C>, CallError>
+    where
+        R: IntoRequests,
+        C: Codec<R::Message> + Codec<Res>,
+    {
+        let (requests, head) = requests.into_requests().split();
+        Ok(self.duplex(method, head)?.feed(requests))
+    }
+
+    /// Opens a call, to send requests one by one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stub::bidi_streaming`].
+    pub fn duplex<Req, Res>(&self, method: &Method, request: Request<()>) -> Result<Call<Req, Res, C>, CallError>
+    where
+        C: Codec<Req> + Codec<Res>,
+    {
+        let handle = self.channel.open(method, &self.codec, &request)?;
+        Ok(Call::new(self.channel.clone(), handle))
+    }
+}
+
+/// The whole of a response with one message, once the call has ended.
+fn single<Req, Res, C: Codec<Req> + Codec<Res>>(mut call: Call<Req, Res, C>) -> Result<Response<Res>, CallError> {
+    let message = call.message()?;
+    // The end is an item of its own.
+    let message = match message {
+        Some(message) => call.message()?.or(Some(message)),
+        None => None,
+    };
+    let Some(message) = message else {
+        let status = Status::new(CARDINALITY_VIOLATION, "client: the server sent no message");
+        return Err(Failure::local(status, false).into());
+    };
+    let (metadata, trailers) = call.into_metadata();
+    Ok(Response { message, metadata, trailers })
+}
