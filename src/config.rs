@@ -50,9 +50,10 @@ pub struct Limits {
     pub max_waiting_calls: u32,
     /// What the peer may send on one call before it is read (SETTINGS_INITIAL_WINDOW_SIZE). 65,535.
     pub call_window: u32,
-    /// What that grows to, where it is the larger one, while a reader keeps up with its peer. 256 KiB.
+    /// What that grows to, where it is the larger one, while a reader keeps up and the window holds its peer up: by
+    /// doubling, up to two to four times what the line carries in a round trip. 256 KiB.
     pub max_call_window: u32,
-    /// What all calls together may grow by. 1 MiB.
+    /// What all calls together may grow by. 1 MiB; 0 turns growth off.
     pub window_growth: u32,
     /// What the peer may send on all calls before it is read. 4 MiB. The message that a call's reader waits for counts
     /// only once it is whole: otherwise beginnings of messages could fill the window, and none would ever end.

@@ -1,6 +1,7 @@
 //! A client and a server that hand each other their output in memory.
 
 use bytes::Buf;
+use core::time::Duration;
 use grpc_sansio::{Client, ClientConfig, Connection, Instant, Limits, Role, Server, ServerConfig, WriteBuf};
 
 /// Virtual nanoseconds between two waves, so that deadlines of calls long gone come due as they do in life.
@@ -11,16 +12,18 @@ pub struct Pair {
     pub server: Connection<Server>,
     wire: WriteBuf,
     nanos: u64,
+    /// Every connection of a program shares its config.
+    pub configs: (ClientConfig, ServerConfig),
 }
 
 impl Pair {
     /// Both ends, past their handshake.
     pub fn new(limits: &Limits) -> Self {
         let now = Instant::from_nanos(0);
-        let client = ClientConfig::builder("localhost:50051").limits(limits.clone()).build().expect("client's limits");
-        let server = ServerConfig::builder().limits(limits.clone()).build().expect("server's limits");
-        let (client, server) = (Connection::<Client>::new(&client, now), Connection::<Server>::new(&server, now));
-        let mut pair = Self { client, server, wire: WriteBuf::new(), nanos: 0 };
+        let ours = ClientConfig::builder("localhost:50051").limits(limits.clone()).build().expect("client's limits");
+        let theirs = ServerConfig::builder().limits(limits.clone()).build().expect("server's limits");
+        let (client, server) = (Connection::<Client>::new(&ours, now), Connection::<Server>::new(&theirs, now));
+        let mut pair = Self { client, server, wire: WriteBuf::new(), nanos: 0, configs: (ours, theirs) };
         for _ in 0..2 {
             pair.feed_server();
             pair.feed_client();
@@ -36,6 +39,14 @@ impl Pair {
 
     pub fn step(&mut self) {
         self.nanos += STEP;
+    }
+
+    /// So long nothing happens.
+    pub fn pass(&mut self, duration: Duration) {
+        self.nanos += duration.as_nanos() as u64;
+        let now = self.now();
+        self.client.handle_timeout(now);
+        self.server.handle_timeout(now);
     }
 
     pub fn feed_server(&mut self) {

@@ -1,6 +1,7 @@
 //! The request of every figure: ten fields, one of them unique per call.
 
 pub const PATH: &str = "/helloworld.Greeter/SayHello";
+pub const OTHER_PATH: &str = "/helloworld.Greeter/SayGoodbye";
 pub const AUTHORIZATION: &str = "Bearer 0123456789abcdef0123456789abcdef01234567";
 
 /// A message each way.
@@ -26,4 +27,14 @@ impl RequestId {
         }
         core::str::from_utf8(&self.text).expect("ASCII digits")
     }
+}
+
+/// A message behind its prefix (five octets), for peers that leave that to their caller.
+#[cfg(feature = "peers")]
+pub fn framed(message: &[u8]) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(5 + message.len());
+    octets.push(0);
+    octets.extend_from_slice(&(message.len() as u32).to_be_bytes());
+    octets.extend_from_slice(message);
+    octets
 }

@@ -8,6 +8,12 @@ use grpc_sansio::{CallId, Event, Item, Limits, OpenOptions, SendError};
 
 static LIST: Method = Method::from_static("/helloworld.Greeter/List", Kind::ServerStreaming);
 
+/// The window of call and connection on every peer: the protocol's default for small messages, and for others so much that it
+/// is never in the way.
+pub fn window_for(size: usize) -> u32 {
+    if size <= 1024 { 65_535 } else { 16 << 20 }
+}
+
 /// How a message gets into the server's queue, and its octets into the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum How {
@@ -28,10 +34,9 @@ pub struct Stream {
 impl Stream {
     pub fn new(size: usize, how: How) -> Self {
         let mut limits = Limits::default();
-        if size > 1024 {
-            // What the peers' figures were measured with.
-            (limits.call_window, limits.connection_window) = (16 << 20, 16 << 20);
-        }
+        let window = window_for(size);
+        (limits.call_window, limits.connection_window) = (window, window.max(limits.connection_window));
+        limits.max_receive_message = Some(limits.max_receive_message.unwrap_or(0).max(size as u32));
         if how == How::Shared {
             (limits.max_frame, limits.max_send_frame) = (128 * 1024, 128 * 1024);
         }

@@ -1,6 +1,7 @@
 //! The engine of one connection: HTTP/2 below, calls above. Both roles share it.
 
 use super::inbox::Encoding;
+use super::loan::Sample;
 use super::server::Reading;
 use super::state::{CallState, Events, Stage, Stop};
 use super::timers::Timers;
@@ -94,6 +95,8 @@ pub struct Engine {
     pub(super) total_queue: VecDeque<StreamKey>,
     /// What the windows of open calls have grown by.
     pub(super) grown_octets: u32,
+    /// The call whose pace is measured now.
+    pub(super) sample: Sample,
     /// What the application was lent by the last verb.
     pub(super) lent_chunk: Option<Box<Chunk>>,
     pub(super) lent_block: Option<Box<FieldBlock>>,
@@ -130,6 +133,7 @@ impl Engine {
             loan_queue: VecDeque::new(),
             total_queue: VecDeque::new(),
             grown_octets: 0,
+            sample: Sample::default(),
             lent_chunk: None,
             lent_block: None,
             scratch: Vec::new(),

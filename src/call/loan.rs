@@ -13,7 +13,43 @@ use super::state::Stop;
 use crate::frame::MAX_PADDING;
 use crate::grpc::{Code, Status};
 use crate::http2::StreamKey;
+use crate::time::Instant;
 use alloc::format;
+use core::time::Duration;
+
+/// How much the reader of one call takes, and since when. One call at a time is measured, for a round trip at least; then the
+/// next that reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sample {
+    key: Option<StreamKey>,
+    octets: u32,
+    since: Instant,
+    /// A round trip later.
+    complete: Instant,
+    /// When another call may take its place, because this one's reader takes no more.
+    stale: Instant,
+}
+
+impl Sample {
+    /// Counts what the reader of a call takes; says whether that call has now been measured for long enough.
+    #[inline]
+    pub(super) fn count(&mut self, key: StreamKey, octets: u32, now: Instant, round_trip: Duration) -> bool {
+        if self.key == Some(key) {
+            self.octets = self.octets.saturating_add(octets);
+            return now >= self.complete;
+        }
+        if now >= self.stale {
+            *self = Self::begin(key, now, round_trip);
+        }
+        false
+    }
+
+    #[cold]
+    fn begin(key: StreamKey, since: Instant, round_trip: Duration) -> Self {
+        let complete = since.saturating_add(round_trip);
+        Self { key: Some(key), octets: 0, since, complete, stale: complete.saturating_add(round_trip) }
+    }
+}
 
 impl Engine {
     /// Lends the arriving message what its window lacks, now or when its turn comes, if its reader waits for it: no
@@ -106,17 +142,33 @@ impl Engine {
         }
     }
 
-    /// Doubles the window of a call whose peer has run into it although its reader keeps up, out of a budget of the
-    /// connection. Call it when all whole messages are read and what they took is owed.
+    /// Whether a call has taken more than half of its window in the time that an octet of window needs to the peer and back:
+    /// then the window may be what holds it up, since a line that carries more needs a larger one. Ends the call's sample if
+    /// it is complete.
+    fn fills_its_window(&mut self, key: StreamKey, window: u32) -> bool {
+        if self.sample.key != Some(key) || self.now < self.sample.complete {
+            return false;
+        }
+        let Sample { octets, since, .. } = core::mem::take(&mut self.sample);
+        let elapsed = self.now.saturating_since(since);
+        // octets / elapsed > window / 2 / round trip, in whole numbers
+        2 * u128::from(octets) * self.http2.round_trip().as_nanos() > u128::from(window) * elapsed.as_nanos()
+    }
+
+    /// Doubles the window of a call whose reader keeps up, out of a budget of the connection, where its peer has run into it
+    /// or fills it as fast as the way to the peer and back allows. Call it when all whole messages are read and what they
+    /// took is owed.
     pub(super) fn widen(&mut self, key: StreamKey) {
         let limits = &self.settings.limits;
         let Some(call) = self.http2.get(key) else { return };
         let window = limits.call_window + call.grown;
         let step =
             window.min(limits.max_call_window.saturating_sub(window)).min(limits.window_growth - self.grown_octets);
+        let borrows = call.lent > 0;
         // Less than the two frames that are on their way while credit travels.
         let ran_into_it = self.http2.announced_window(key) < i64::from(window / 4);
-        if step == 0 || call.lent > 0 || !ran_into_it || !self.http2.widen(key, step) {
+        let held_up = self.fills_its_window(key, window) || ran_into_it;
+        if step == 0 || borrows || !held_up || !self.http2.widen(key, step) {
             return;
         }
         if let Some(call) = self.http2.get_mut(key) {

@@ -89,12 +89,16 @@ impl Engine {
     /// arriving that could want one, and no reason to widen the window.
     #[inline]
     fn give_credit(&mut self, key: StreamKey) -> bool {
+        let limits = &self.settings.limits;
+        let round_trip = self.http2.round_trip();
         let Some((stream, common)) = self.http2.at(key) else { return true };
         let announced = stream.announced_window();
+        let grows = !round_trip.is_zero() && !stream.is_receive_ended();
         let call = &mut stream.upper;
-        let window = self.settings.limits.call_window + call.grown;
-        let may_widen = call.inbox.complete() == 1 && announced < i64::from(window / 4);
+        let window = limits.call_window + call.grown;
         let credit = call.inbox.next_credit();
+        let measured = grows && window < limits.max_call_window && self.sample.count(key, credit, self.now, round_trip);
+        let may_widen = call.inbox.complete() == 1 && (measured || announced < i64::from(window / 4));
         if may_widen || !call.is_plain() || call.credited > credit {
             return false;
         }

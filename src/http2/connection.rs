@@ -22,6 +22,7 @@ use crate::hpack::{Decoder, Encoder, FieldBlock, Start};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::num::NonZeroU32;
+use core::time::Duration;
 
 /// RST_STREAM and WINDOW_UPDATE that are free for each stream that has closed, since they may have been under way (L-41).
 pub(super) const LATE_FRAMES: u32 = 4;
@@ -133,6 +134,9 @@ pub struct Connection<T> {
     pub(super) peer_error: Option<ConnectionError>,
     pub(super) handshake_until: Option<Instant>,
     pub(super) settings_ack_until: Option<Instant>,
+    pub(super) settings_sent: Instant,
+    /// From our SETTINGS to their acknowledgement; zero before that.
+    pub(super) round_trip: Duration,
     pub(super) error: Option<ConnectionError>,
     pub(super) ended: bool,
     pub(super) counters: Counters,
@@ -192,6 +196,8 @@ impl<T: Default> Connection<T> {
             peer_error: None,
             handshake_until: config.handshake_timeout.and_then(|timeout| now.checked_add(timeout)),
             settings_ack_until: None,
+            settings_sent: now,
+            round_trip: Duration::ZERO,
             error: None,
             ended: false,
             counters: Counters::default(),

@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::reader::Phase;
 use super::slots::StreamKey;
 use super::stream::{Receive, Stream};
+use core::time::Duration;
 
 impl<T: Default> Connection<T> {
     /// Octets of DATA payload that were taken from the stream: they go back to the peer's windows.
@@ -44,6 +45,13 @@ impl<T: Default> Connection<T> {
         if self.widen(key, octets) {
             self.control.awaits(self.receive_window(key));
         }
+    }
+
+    /// How long the way to the peer and back took when the connection began: the time between our SETTINGS and their
+    /// acknowledgement, which a peer owes at once (RFC 9113 §6.5.3). Zero before that.
+    #[inline]
+    pub(crate) fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// What the peer has been told that it may still send on this stream, in octets.

@@ -173,7 +173,7 @@ impl<T: Default> Connection<T> {
 impl<T: Default> Connection<T> {
     fn settings(&mut self, now: Instant, settings: Settings<'_>) -> Result<Step, Fault> {
         if settings.is_ack() {
-            return self.settings_acknowledged();
+            return self.settings_acknowledged(now);
         }
         self.counters.settings_received += 1;
         if self.counters.settings_received > FREE_SETTINGS {
@@ -249,12 +249,13 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    fn settings_acknowledged(&mut self) -> Result<Step, Fault> {
+    fn settings_acknowledged(&mut self, now: Instant) -> Result<Step, Fault> {
         if self.control.settings != OurSettings::Sent {
             return Err(Fault::protocol("SETTINGS ACK without SETTINGS (RFC 9113 section 6.5.3)"));
         }
         self.control.settings = OurSettings::Acknowledged;
         self.settings_ack_until = None;
+        self.round_trip = now.saturating_since(self.settings_sent);
         self.decoder.set_max_table_size(self.config.decoder_table_size);
         // H-081: from here on a window below the protocol's default is in force.
         let difference = i64::from(self.config.stream_window) - i64::from(self.config.early_stream_window());

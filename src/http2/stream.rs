@@ -163,6 +163,11 @@ impl<T> Stream<T> {
         self.receive_window.available()
     }
 
+    /// Whether the peer's half has ended, or the stream is closed.
+    pub(crate) fn is_receive_ended(&self) -> bool {
+        self.receive == Receive::Ended
+    }
+
     /// Whether our half has ended, or the stream is closed.
     pub(crate) fn is_send_ended(&self) -> bool {
         self.send == Send::Ended

@@ -335,6 +335,7 @@ impl<T: Default> Connection<T> {
     /// RFC 9113 §3.4: the first octets of either side.
     fn write_preface(&mut self, now: Instant, output: &mut WriteBuf) {
         self.control.settings = OurSettings::Sent;
+        self.settings_sent = now;
         self.settings_ack_until = self.config.settings_ack_timeout.and_then(|timeout| now.checked_add(timeout));
         let config = &self.config;
         let mut settings = Vec::with_capacity(6);

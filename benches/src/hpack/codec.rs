@@ -15,11 +15,6 @@ pub trait Encode {
     fn insertions(&self) -> Option<u64> {
         None
     }
-
-    /// Allocations outside Rust's allocator so far.
-    fn foreign_allocations() -> u64 {
-        0
-    }
 }
 
 /// One that hands over the fields of blocks.
@@ -28,11 +23,6 @@ pub trait Decode {
 
     /// Returns the octets of all names and values.
     fn decode(&mut self, block: &[u8]) -> usize;
-
-    /// Allocations outside Rust's allocator so far.
-    fn foreign_allocations() -> u64 {
-        0
-    }
 }
 
 /// Blocks of a decoder before it begins anew with the first of them.
@@ -74,10 +64,6 @@ impl<E: Encode> Work for Encoding<E> {
             }
         }
         self.blocks += units;
-    }
-
-    fn foreign_allocations(&self) -> u64 {
-        E::foreign_allocations()
     }
 
     fn octets_of_a_block(&self) -> Option<f64> {
@@ -127,10 +113,6 @@ impl<D: Decode> Work for Decoding<D> {
                 });
             }
         }
-    }
-
-    fn foreign_allocations(&self) -> u64 {
-        D::foreign_allocations()
     }
 
     fn octets_of_a_block(&self) -> Option<f64> {

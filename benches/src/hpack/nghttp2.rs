@@ -1,59 +1,24 @@
 //! nghttp2's codec through its public functions, with its assertions on, as its Rust binding builds it.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "a C library")]
 
 use super::codec;
 use super::lists::List;
+use crate::peers;
 use libnghttp2_sys::{
     nghttp2_hd_deflate_del, nghttp2_hd_deflate_hd2, nghttp2_hd_deflate_new2, nghttp2_hd_deflater,
     nghttp2_hd_inflate_del, nghttp2_hd_inflate_end_headers, nghttp2_hd_inflate_hd3, nghttp2_hd_inflate_new2,
     nghttp2_hd_inflater, nghttp2_mem, nghttp2_nv,
 };
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 const FLAG_NO_INDEX: u8 = 1;
 const INFLATE_FINAL: c_int = 1;
 const INFLATE_EMIT: c_int = 2;
 
-/// Allocations of nghttp2, which C's allocator serves.
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-unsafe extern "C" {
-    fn malloc(size: usize) -> *mut c_void;
-    fn free(memory: *mut c_void);
-    fn calloc(count: usize, size: usize) -> *mut c_void;
-    fn realloc(memory: *mut c_void, size: usize) -> *mut c_void;
-}
-
-unsafe extern "C" fn counted_malloc(size: usize, _: *mut c_void) -> *mut c_void {
-    ALLOCATIONS.fetch_add(1, Relaxed);
-    unsafe { malloc(size) }
-}
-
-unsafe extern "C" fn plain_free(memory: *mut c_void, _: *mut c_void) {
-    unsafe { free(memory) }
-}
-
-unsafe extern "C" fn counted_calloc(count: usize, size: usize, _: *mut c_void) -> *mut c_void {
-    ALLOCATIONS.fetch_add(1, Relaxed);
-    unsafe { calloc(count, size) }
-}
-
-unsafe extern "C" fn counted_realloc(memory: *mut c_void, size: usize, _: *mut c_void) -> *mut c_void {
-    ALLOCATIONS.fetch_add(1, Relaxed);
-    unsafe { realloc(memory, size) }
-}
-
-/// Counting costs some five instructions an allocation. A codec keeps the pointer.
+/// A codec keeps the pointer.
 fn memory() -> *mut nghttp2_mem {
-    Box::leak(Box::new(nghttp2_mem {
-        mem_user_data: ptr::null_mut(),
-        malloc: Some(counted_malloc),
-        free: Some(plain_free),
-        calloc: Some(counted_calloc),
-        realloc: Some(counted_realloc),
-    }))
+    Box::leak(Box::new(peers::nghttp2::memory()))
 }
 
 pub struct Deflate {
@@ -83,10 +48,6 @@ impl codec::Encode for Deflate {
         // The fields are only read, and lie in memory that is never given back.
         let len = unsafe { nghttp2_hd_deflate_hd2(self.deflater, out, len, list.as_ptr(), list.len()) };
         &self.out[..usize::try_from(len).expect("a block")]
-    }
-
-    fn foreign_allocations() -> u64 {
-        ALLOCATIONS.load(Relaxed)
     }
 }
 
@@ -122,10 +83,6 @@ impl codec::Decode for Inflate {
                 return octets;
             }
         }
-    }
-
-    fn foreign_allocations() -> u64 {
-        ALLOCATIONS.load(Relaxed)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The same unary call through h2, polled by hand: the prefix of a message, the names of gRPC and the status are its
-//! caller's work, and there is no timer.
+//! caller's work, and there is no timer. Headers go in and come out as `HeaderMap`. Octets go through a pipe of 64 KiB, into
+//! it and out of it by a copy, as the traits of tokio want it.
 
 use crate::Work;
 use crate::request::{AUTHORIZATION, MESSAGE, PATH, RequestId};
@@ -17,8 +18,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Octets that a pipe holds.
+const PIPE: usize = 64 * 1024;
+
 /// One end of a transport in memory.
-struct End {
+pub struct End {
     read: Rc<RefCell<BytesMut>>,
     write: Rc<RefCell<BytesMut>>,
 }
@@ -37,8 +41,13 @@ impl AsyncRead for End {
 
 impl AsyncWrite for End {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        self.write.borrow_mut().extend_from_slice(octets);
-        Poll::Ready(Ok(octets.len()))
+        let mut pipe = self.write.borrow_mut();
+        let count = octets.len().min(PIPE - pipe.len());
+        if count == 0 {
+            return Poll::Pending;
+        }
+        pipe.extend_from_slice(&octets[..count]);
+        Poll::Ready(Ok(count))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -50,7 +59,7 @@ impl AsyncWrite for End {
     }
 }
 
-fn pipe() -> (End, End) {
+pub fn pipe() -> (End, End) {
     let (a, b) = (Rc::default(), Rc::default());
     (End { read: Rc::clone(&a), write: Rc::clone(&b) }, End { read: b, write: a })
 }
@@ -59,34 +68,44 @@ fn pipe() -> (End, End) {
 pub struct Unary {
     open: usize,
     requests: SendRequest<Bytes>,
-    client: Pin<Box<client::Connection<End, Bytes>>>,
-    server: server::Connection<End, Bytes>,
+    client: Client,
+    server: Server,
     authority: Uri,
     id: RequestId,
 }
 
+type Client = Pin<Box<client::Connection<End, Bytes>>>;
+type Server = server::Connection<End, Bytes>;
+
+/// Both ends, past their handshake.
+pub fn connect(client: &client::Builder, server: &server::Builder) -> (SendRequest<Bytes>, Client, Server) {
+    let context = &mut Context::from_waker(Waker::noop());
+    let (near, far) = pipe();
+    let mut opening = Box::pin(client.handshake::<_, Bytes>(near));
+    let mut accepting = Box::pin(server.handshake::<_, Bytes>(far));
+    let (mut client, mut server) = (None, None);
+    while client.is_none() || server.is_none() {
+        if client.is_none()
+            && let Poll::Ready(done) = opening.as_mut().poll(context)
+        {
+            client = Some(done.expect("a handshake"));
+        }
+        if server.is_none()
+            && let Poll::Ready(done) = accepting.as_mut().poll(context)
+        {
+            server = Some(done.expect("a handshake"));
+        }
+    }
+    let (Some((requests, client)), Some(server)) = (client, server) else { unreachable!() };
+    (requests, Box::pin(client), server)
+}
+
 impl Unary {
     pub fn new(open: usize) -> Self {
-        let context = &mut Context::from_waker(Waker::noop());
-        let (near, far) = pipe();
-        let mut opening = Box::pin(client::Builder::new().initial_max_send_streams(open).handshake::<_, Bytes>(near));
-        let mut accepting = Box::pin(server::handshake(far));
-        let (mut client, mut server) = (None, None);
-        while client.is_none() || server.is_none() {
-            if client.is_none()
-                && let Poll::Ready(done) = opening.as_mut().poll(context)
-            {
-                client = Some(done.expect("a handshake"));
-            }
-            if server.is_none()
-                && let Poll::Ready(done) = accepting.as_mut().poll(context)
-            {
-                server = Some(done.expect("a handshake"));
-            }
-        }
-        let (Some((requests, client)), Some(server)) = (client, server) else { unreachable!() };
+        let (requests, client, server) =
+            connect(client::Builder::new().initial_max_send_streams(open), &server::Builder::new());
         let authority = Uri::from_static("http://localhost:50051/helloworld.Greeter/SayHello");
-        Self { open, requests, client: Box::pin(client), server, authority, id: RequestId::new() }
+        Self { open, requests, client, server, authority, id: RequestId::new() }
     }
 
     fn request(&mut self) -> Request<()> {
