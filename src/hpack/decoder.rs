@@ -152,6 +152,12 @@ impl Decoder {
         self.table.size()
     }
 
+    /// Gives the memory back that only spares work. The table stays.
+    pub(crate) fn trim(&mut self) {
+        self.memo.trim();
+        self.start = None;
+    }
+
     /// Octets of memory allocated for the table.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn heap_size(&self) -> usize {

@@ -257,6 +257,12 @@ impl Encoder {
             + blocks
     }
 
+    /// Gives the memory back that only spares work, and changes nothing of what is sent. The table stays.
+    pub(crate) fn trim(&mut self) {
+        self.memo.trim();
+        (self.expected, self.run) = (Vec::new(), Vec::new());
+    }
+
     /// The number of entries ever inserted.
     ///
     /// Fields that were encoded without an insertion may be sent again as the same octets, after a

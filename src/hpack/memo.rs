@@ -96,6 +96,13 @@ impl Memo {
         (self.count, self.learning) = (0, false);
     }
 
+    /// As [`forget`](Self::forget), with the memory given back.
+    pub(super) fn trim(&mut self) {
+        self.forget();
+        (self.given, self.made) = (Vec::new(), Vec::new());
+        self.misses = PATIENCE;
+    }
+
     /// Octets allocated.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn heap_size(&self) -> usize {

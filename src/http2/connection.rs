@@ -9,7 +9,7 @@ use super::fields::{CLASSIFIER, Summary};
 use super::flow::SendWindow;
 use super::guard::Bucket;
 use super::id_map::IdMap;
-use super::known::{Received, Sent};
+use super::known::Known;
 use super::lines::Place;
 use super::outgoing::Control;
 use super::reader::Reader;
@@ -64,7 +64,7 @@ pub(super) enum Shutdown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CurrentBlock {
     Decoded,
-    /// They are those of `known_response`, or of `known_trailers`.
+    /// They are those of the known response, or of the known trailers.
     Response,
     Trailers,
 }
@@ -97,11 +97,8 @@ pub struct Connection<T> {
     pub(super) encoder: Encoder,
     pub(super) fields: Box<FieldBlock>,
     pub(super) current_block: CurrentBlock,
-    pub(super) known_response: Received,
-    pub(super) known_trailers: Received,
+    pub(super) known: Option<Box<Known>>,
     pub(super) next_known: u32,
-    pub(super) sent_response: Sent,
-    pub(super) sent_trailers: Sent,
     /// How a request started that was sound and went on with regular fields, and what it said.
     pub(super) sound_request: Option<(Start, Summary)>,
     pub(super) slots: Slots<T>,
@@ -159,11 +156,8 @@ impl<T: Default> Connection<T> {
             encoder: Encoder::new(config.encoder_table_size, config.seed),
             fields: Box::default(),
             current_block: CurrentBlock::Decoded,
-            known_response: Received::default(),
-            known_trailers: Received::default(),
+            known: None,
             next_known: 1,
-            sent_response: Sent::default(),
-            sent_trailers: Sent::default(),
             sound_request: None,
             slots: Slots::new(),
             ids: IdMap::new(config.seed),
@@ -372,20 +366,21 @@ impl<T: Default> Connection<T> {
 
     /// The fields of the header block that the last step named.
     pub fn fields(&self) -> &FieldBlock {
-        match self.current_block {
-            CurrentBlock::Decoded => &self.fields,
-            CurrentBlock::Response => &self.known_response.fields,
-            CurrentBlock::Trailers => &self.known_trailers.fields,
+        match (self.current_block, &self.known) {
+            (CurrentBlock::Response, Some(known)) => &known.response.fields,
+            (CurrentBlock::Trailers, Some(known)) => &known.trailers.fields,
+            _ => &self.fields,
         }
     }
 
     /// A number that stands for those fields as long as the connection lives; `None` where they have none.
     pub(crate) fn block_number(&self) -> Option<NonZeroU32> {
-        NonZeroU32::new(match self.current_block {
-            CurrentBlock::Decoded => 0,
-            CurrentBlock::Response => self.known_response.number,
-            CurrentBlock::Trailers => self.known_trailers.number,
-        })
+        let known = self.known.as_ref()?;
+        match self.current_block {
+            CurrentBlock::Decoded => None,
+            CurrentBlock::Response => NonZeroU32::new(known.response.number),
+            CurrentBlock::Trailers => NonZeroU32::new(known.trailers.number),
+        }
     }
 
     /// How that block started, if it did as usual.
@@ -396,10 +391,10 @@ impl<T: Default> Connection<T> {
     /// Takes those fields, if it can without a copy.
     pub(crate) fn take_fields(&mut self) -> Box<FieldBlock> {
         let mut block = self.common.pool.take_block();
-        match self.current_block {
-            CurrentBlock::Decoded => return core::mem::replace(&mut self.fields, block),
-            CurrentBlock::Response => block.extend_from(&self.known_response.fields),
-            CurrentBlock::Trailers => block.extend_from(&self.known_trailers.fields),
+        match (self.current_block, &self.known) {
+            (CurrentBlock::Response, Some(known)) => block.extend_from(&known.response.fields),
+            (CurrentBlock::Trailers, Some(known)) => block.extend_from(&known.trailers.fields),
+            _ => return core::mem::replace(&mut self.fields, block),
         }
         block
     }
@@ -498,6 +493,9 @@ impl<T: Default> Connection<T> {
             self.common.pool.trim();
             self.common.lines.trim();
             self.control.trim();
+            (self.known, self.current_block) = (None, CurrentBlock::Decoded);
+            self.encoder.trim();
+            self.decoder.trim();
             self.trim_slack();
         }
     }
@@ -523,6 +521,7 @@ impl<T: Default> Connection<T> {
             + self.reader.heap_size()
             + self.control.heap_size()
             + self.fields.capacity()
+            + self.known.as_ref().map_or(0, |known| known.heap_size())
             + self.decoder.heap_size()
             + self.encoder.heap_size()
     }

@@ -74,6 +74,21 @@ impl Received {
     }
 }
 
+/// What is remembered on one connection. It comes with the first block and goes with the quiet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) response: Received,
+    pub(super) trailers: Received,
+    pub(super) sent_response: Sent,
+    pub(super) sent_trailers: Sent,
+}
+
+impl Known {
+    pub(super) fn heap_size(&self) -> usize {
+        size_of::<Self>() + self.response.fields.capacity() + self.trailers.fields.capacity()
+    }
+}
+
 /// A block that was sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sent(Octets);

@@ -108,9 +108,10 @@ impl<T: Default> Connection<T> {
     #[inline]
     fn known_block(&mut self, key: StreamKey, part: Option<Receive>, block: &OpenBlock, octets: &[u8]) -> Option<Step> {
         let generation = self.decoder.generation()?;
+        let known = self.known.as_mut()?;
         let (known, part, current) = match part? {
-            Receive::Head { .. } => (&mut self.known_response, Part::Response, CurrentBlock::Response),
-            Receive::Body if block.end_stream => (&mut self.known_trailers, Part::Trailers, CurrentBlock::Trailers),
+            Receive::Head { .. } => (&mut known.response, Part::Response, CurrentBlock::Response),
+            Receive::Body if block.end_stream => (&mut known.trailers, Part::Trailers, CurrentBlock::Trailers),
             _ => return None,
         };
         if !known.recall(octets, generation) {
@@ -132,10 +133,11 @@ impl<T: Default> Connection<T> {
     fn learn_block(&mut self, before: Option<u64>, octets: &[u8], step: &Step) {
         let Step::Headers { part, status, oversized: false, .. } = *step else { return };
         let (Some(generation), false) = (before, before != self.decoder.generation()) else { return };
+        let all = self.known.get_or_insert_default();
         let (known, current) = match part {
             Part::Request => return,
-            Part::Response => (&mut self.known_response, CurrentBlock::Response),
-            Part::Trailers => (&mut self.known_trailers, CurrentBlock::Trailers),
+            Part::Response => (&mut all.response, CurrentBlock::Response),
+            Part::Trailers => (&mut all.trailers, CurrentBlock::Trailers),
         };
         // A response whose content has a length says more than its fields.
         if self.fields.fields().any(|field| field.class == class::CONTENT_LENGTH) {

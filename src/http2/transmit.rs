@@ -116,11 +116,11 @@ impl<T: Default> Connection<T> {
 
     /// As [`send_head`](Self::send_head), for the list that all responses have that say nothing unusual.
     pub(crate) fn send_usual_head(&mut self, key: StreamKey, block: &FieldBlock, output: &mut WriteBuf) {
-        let mut sent = self.sent_response;
+        let mut sent = self.known.get_or_insert_default().sent_response;
         self.send_head_with(key, false, output, |encoder, out| {
             sent.write(encoder, out, |encoder, out| encoder.encode_block(block, out));
         });
-        self.sent_response = sent;
+        self.known.get_or_insert_default().sent_response = sent;
     }
 
     fn send_head_with(
@@ -165,11 +165,11 @@ impl<T: Default> Connection<T> {
 
     /// As [`send_trailers`](Self::send_trailers), for the ones that nearly all responses have.
     pub(crate) fn send_usual_trailers(&mut self, key: StreamKey, field: Field<'_>, output: &mut WriteBuf) {
-        let mut sent = self.sent_trailers;
+        let mut sent = self.known.get_or_insert_default().sent_trailers;
         self.send_trailers_with(key, output, |encoder, out| {
             sent.write(encoder, out, |encoder, out| encoder.encode([field], out));
         });
-        self.sent_trailers = sent;
+        self.known.get_or_insert_default().sent_trailers = sent;
     }
 
     fn send_trailers_with(
