@@ -1,9 +1,9 @@
 //! Queues of octets that share one pool of buffers.
 //!
 //! Every call queues octets both ways, and most hold a message or two for a moment. Buffers therefore belong to the
-//! connection and travel as pointers: a queue holds its first one itself, so that the usual queue, of one buffer, is worked on
-//! where it lies; what follows stands in a list of the pool. An idle call costs nothing, and a warm connection allocates
-//! nothing.
+//! connection and travel as pointers: a queue holds its first one itself, so that the usual queue, of one buffer, is
+//! worked on where it lies; what follows stands in a list of the pool. An idle call costs nothing, and a warm
+//! connection allocates nothing.
 
 use super::pages::Pages;
 use crate::hpack::FieldBlock;
@@ -200,8 +200,8 @@ impl Pool {
         }
     }
 
-    /// A block that will be kept for a while: without much memory that it does not use. `None` for an empty one, which is given
-    /// back at once.
+    /// A block that will be kept for a while: without much memory that it does not use. `None` for an empty one, which
+    /// is given back at once.
     pub(crate) fn keep(&mut self, mut block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
         if block.is_empty() {
             self.give_block(block);
@@ -249,7 +249,8 @@ impl Queue {
         self.len == 0
     }
 
-    /// Appends memory that is shared. An empty one is not kept, so that the first chunk of a queue always has octets left.
+    /// Appends memory that is shared. An empty one is not kept, so that the first chunk of a queue always has octets
+    /// left.
     pub(crate) fn push_shared(&mut self, pool: &mut Pool, bytes: Bytes, mark: u8) {
         if !bytes.is_empty() {
             let chunk = pool.shell(Octets::Shared(bytes, mark));
@@ -318,7 +319,8 @@ impl Queue {
         result
     }
 
-    /// Appends octets in two parts, to the last buffer where it is copied and has fewer than `limit` octets, else to a new one.
+    /// Appends octets in two parts, to the last buffer where it is copied and has fewer than `limit` octets, else to a
+    /// new one.
     #[inline]
     pub(crate) fn append(&mut self, pool: &mut Pool, limit: usize, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();

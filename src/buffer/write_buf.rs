@@ -47,7 +47,8 @@ enum Segment {
 /// past the end, and it panics.
 #[derive(Clone)]
 pub struct WriteBuf {
-    /// Framing: `copied[..read]` is gone, `copied[read..]` is what the `Copied` segments count, in order, and `last` after them.
+    /// Framing: `copied[..read]` is gone, `copied[read..]` is what the `Copied` segments count, in order, and `last`
+    /// after them.
     copied: Vec<u8>,
     read: usize,
     segments: VecDeque<Segment>,

@@ -104,7 +104,8 @@ pub struct Engine {
     /// How times are spelled.
     pub(super) timeouts: Spelling,
     pub(super) close_at: Option<Instant>,
-    /// When all that an idle connection need not keep is given back, and when only what received octets took on their way.
+    /// When all that an idle connection need not keep is given back, and when only what received octets took on their
+    /// way.
     pub(super) trim_at: Option<Instant>,
     pub(super) slack_at: Option<Instant>,
     /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
@@ -473,8 +474,8 @@ impl Engine {
     }
 }
 
-/// What a kept header list counts for `held_headers`. What every request and response has does not count: how many there
-/// are is bounded otherwise.
+/// What a kept header list counts for `held_headers`. What every request and response has does not count: how many
+/// there are is bounded otherwise.
 pub(super) fn held_size(block: &FieldBlock) -> usize {
     block.list_size().saturating_sub(ORDINARY_HEADERS)
 }

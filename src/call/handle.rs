@@ -47,7 +47,8 @@ pub enum ItemInto<'a, R: Role> {
     End(R::End<'a>),
 }
 
-/// One call of a connection, for a moment: get it by [`Connection::call`](crate::Connection::call), say what is to be said, drop it.
+/// One call of a connection, for a moment: get it by [`Connection::call`](crate::Connection::call), say what is to be
+/// said, drop it.
 #[must_use]
 #[derive(Debug)]
 pub struct Call<'a, R: Role> {
@@ -72,8 +73,9 @@ impl<'a, R: Role> Call<'a, R> {
         self.id
     }
 
-    /// Takes the next item, in the order of the wire, giving its octets back to the peer's windows. `None` when there is
-    /// none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End` the call is gone.
+    /// Takes the next item, in the order of the wire, giving its octets back to the peer's windows. `None` when there
+    /// is none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End`
+    /// the call is gone.
     pub fn read(&mut self) -> Option<Item<'_, R>> {
         let (engine, key) = self.enter();
         match engine.next(key) {
@@ -87,7 +89,8 @@ impl<'a, R: Role> Call<'a, R> {
         }
     }
 
-    /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without allocation.
+    /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
+    /// allocation.
     pub fn read_into(&mut self, buffer: &mut Vec<u8>) -> Option<ItemInto<'_, R>> {
         match self.read()? {
             Item::Head(head) => Some(ItemInto::Head(head)),
@@ -128,13 +131,13 @@ impl<'a, R: Role> Call<'a, R> {
 
     /// Queues a message. Payloads of at least `copy_below` octets are sent by reference, without a copy.
     ///
-    /// On a client's unary or server-streaming call the message is the only one, and closes the sending side (G-076). On
-    /// a server the first message implies the response head.
+    /// On a client's unary or server-streaming call the message is the only one, and closes the sending side (G-076).
+    /// On a server the first message implies the response head.
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`] hands the message back, and [`Event::Writable`](crate::Event::Writable) says, once, when to try
-    /// again; an empty queue always accepts. [`SendError::Ended`] when the call has ended or stopped.
+    /// [`SendError::Full`] hands the message back, and [`Event::Writable`](crate::Event::Writable) says, once, when to
+    /// try again; an empty queue always accepts. [`SendError::Ended`] when the call has ended or stopped.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
         let (engine, key) = self.enter();
         engine.send(key, message.into())
@@ -185,8 +188,8 @@ impl Call<'_, Client> {
 }
 
 impl Call<'_, Server> {
-    /// Tells what kind of method this is, so that cardinality is checked. Call it while handling `Opened`; until then the
-    /// call counts as bidirectional streaming, of which nothing is checked.
+    /// Tells what kind of method this is, so that cardinality is checked. Call it while handling `Opened`; until then
+    /// the call counts as bidirectional streaming, of which nothing is checked.
     ///
     /// # Errors
     ///
@@ -207,8 +210,8 @@ impl Call<'_, Server> {
         engine.set_encoding(key, coding)
     }
 
-    /// Sends the response head with initial metadata. Needed only for metadata, or to be early: the first message implies
-    /// a head (G-039).
+    /// Sends the response head with initial metadata. Needed only for metadata, or to be early: the first message
+    /// implies a head (G-039).
     ///
     /// # Errors
     ///

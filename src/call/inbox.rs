@@ -147,8 +147,8 @@ impl Inbox {
         Ok(())
     }
 
-    /// Takes the small messages that lie whole and sound at the front of `octets`, as many as share a buffer, in one copy; returns
-    /// the octets taken.
+    /// Takes the small messages that lie whole and sound at the front of `octets`, as many as share a buffer, in one
+    /// copy; returns the octets taken.
     #[inline]
     fn whole_messages(&mut self, octets: &[u8], pool: &mut Pool, rules: Rules) -> usize {
         let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);

@@ -1,12 +1,12 @@
 //! Messages larger than the window (G-190, L-21).
 //!
-//! A call gives window back as its messages are read, so a message longer than the window would never arrive. The one that
-//! its reader waits for may therefore go beyond its call's window, out of a budget of the whole connection, first come,
-//! first served.
+//! A call gives window back as its messages are read, so a message longer than the window would never arrive. The one
+//! that its reader waits for may therefore go beyond its call's window, out of a budget of the whole connection, first
+//! come, first served.
 //!
-//! The connection's window has the same trouble at a smaller size: a peer that serves its calls in turn could fill it with
-//! beginnings of messages, none of which can be read. So a message that its reader waits for counts for the connection only
-//! once it is whole, and then without what its call was lent.
+//! The connection's window has the same trouble at a smaller size: a peer that serves its calls in turn could fill it
+//! with beginnings of messages, none of which can be read. So a message that its reader waits for counts for the
+//! connection only once it is whole, and then without what its call was lent.
 
 use super::engine::Engine;
 use super::state::Stop;
@@ -17,8 +17,8 @@ use crate::time::Instant;
 use alloc::format;
 use core::time::Duration;
 
-/// How much the reader of one call takes, and since when. One call at a time is measured, for a round trip at least; then the
-/// next that reads.
+/// How much the reader of one call takes, and since when. One call at a time is measured, for a round trip at least;
+/// then the next that reads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sample {
     key: Option<StreamKey>,
@@ -60,7 +60,8 @@ impl Engine {
             return;
         }
         if call.lent > 0 {
-            // It has all that it needs, but padding takes a part of it (G-192): that is announced while a frame still fits.
+            // It has all that it needs, but padding takes a part of it (G-192): that is announced while a frame still
+            // fits.
             let frame = i64::from(self.settings.limits.max_frame);
             return self.http2.announce_for(key, self.awaited(key).min(frame));
         }
@@ -84,8 +85,8 @@ impl Engine {
     }
 
     /// Octets that the peer has to send before a reader can go on: the rest of a message, and the padding of one frame,
-    /// which comes back at once but has to find room. Some peers also end their stream only while its window is open, even
-    /// though that takes none of it.
+    /// which comes back at once but has to find room. Some peers also end their stream only while its window is open,
+    /// even though that takes none of it.
     fn awaited(&self, key: StreamKey) -> i64 {
         let Some(call) = self.http2.get(key) else { return 0 };
         // What is left of the current frame has left the window already.
@@ -98,8 +99,8 @@ impl Engine {
         u32::try_from(self.awaited(key) - self.http2.receive_window(key)).unwrap_or(0)
     }
 
-    /// Serves the queue as far as the budget goes. Call it when octets came back, and when a call stopped waiting: those
-    /// behind it may need less.
+    /// Serves the queue as far as the budget goes. Call it when octets came back, and when a call stopped waiting:
+    /// those behind it may need less.
     pub(super) fn grant_loans(&mut self) {
         while let Some(&key) = self.loan_queue.front() {
             let waits = self.http2.get(key).is_some_and(|call| call.wants_loan) && !self.http2.is_receive_ended(key);
@@ -142,9 +143,9 @@ impl Engine {
         }
     }
 
-    /// Whether a call has taken more than half of its window in the time that an octet of window needs to the peer and back:
-    /// then the window may be what holds it up, since a line that carries more needs a larger one. Ends the call's sample if
-    /// it is complete.
+    /// Whether a call has taken more than half of its window in the time that an octet of window needs to the peer and
+    /// back: then the window may be what holds it up, since a line that carries more needs a larger one. Ends the
+    /// call's sample if it is complete.
     fn fills_its_window(&mut self, key: StreamKey, window: u32) -> bool {
         if self.sample.key != Some(key) || self.now < self.sample.complete {
             return false;
@@ -155,9 +156,9 @@ impl Engine {
         2 * u128::from(octets) * self.http2.round_trip().as_nanos() > u128::from(window) * elapsed.as_nanos()
     }
 
-    /// Doubles the window of a call whose reader keeps up, out of a budget of the connection, where its peer has run into it
-    /// or fills it as fast as the way to the peer and back allows. Call it when all whole messages are read and what they
-    /// took is owed.
+    /// Doubles the window of a call whose reader keeps up, out of a budget of the connection, where its peer has run
+    /// into it or fills it as fast as the way to the peer and back allows. Call it when all whole messages are read and
+    /// what they took is owed.
     pub(super) fn widen(&mut self, key: StreamKey) {
         let limits = &self.settings.limits;
         let Some(call) = self.http2.get(key) else { return };

@@ -85,8 +85,8 @@ impl Engine {
         stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)
     }
 
-    /// The octets of the message about to be taken go back to the windows, if that is all there is to do: no loan, nothing
-    /// arriving that could want one, and no reason to widen the window.
+    /// The octets of the message about to be taken go back to the windows, if that is all there is to do: no loan,
+    /// nothing arriving that could want one, and no reason to widen the window.
     #[inline]
     fn give_credit(&mut self, key: StreamKey) -> bool {
         let limits = &self.settings.limits;

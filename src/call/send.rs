@@ -49,7 +49,8 @@ fn has_room(limits: &Limits, stream: &Stream<CallState>, common: &Common, octets
         && common.queued().saturating_add(with) <= limits.send_queue_per_connection as usize
 }
 
-/// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response (G-039).
+/// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response
+/// (G-039).
 #[inline]
 fn message_queued(side: Side, stream: &mut Stream<CallState>, common: &mut Common) {
     let call = &mut stream.upper;

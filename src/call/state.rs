@@ -54,8 +54,8 @@ pub(super) enum End {
     Awaited,
     /// A server's: the client has half-closed.
     HalfClosed,
-    /// A client's: by trailers, which are [`CallState::trailers`]; `only` without a head before them, `plain` where they
-    /// say OK and nothing about it.
+    /// A client's: by trailers, which are [`CallState::trailers`]; `only` without a head before them, `plain` where
+    /// they say OK and nothing about it.
     Trailers {
         only: bool,
         plain: bool,
@@ -243,8 +243,8 @@ impl CallState {
         matches!(self.stage, Stage::Open | Stage::Foreign | Stage::Stopped(_))
     }
 
-    /// Messages that have at least begun to arrive. A second one need not be whole to be one too many: behind the first,
-    /// which is held back, it may never fit the window.
+    /// Messages that have at least begun to arrive. A second one need not be whole to be one too many: behind the
+    /// first, which is held back, it may never fit the window.
     pub(super) fn begun(&self) -> u8 {
         self.received.saturating_add(u8::from(self.inbox.is_inside_message()))
     }

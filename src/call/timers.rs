@@ -5,10 +5,10 @@ use crate::time::Instant;
 use alloc::collections::{BinaryHeap, VecDeque};
 use core::cmp::Reverse;
 
-/// Who is to be woken when: those that were asked for in the order in which they come stand in a line, which is most of them,
-/// since most deadlines are as long as the one before; the others are in a heap. Nearly all deadlines are cancelled by the end
-/// of their call, so cancelling costs nothing: an entry is dropped when its time comes and its call is gone, or when such
-/// entries outnumber the live ones.
+/// Who is to be woken when: those that were asked for in the order in which they come stand in a line, which is most of
+/// them, since most deadlines are as long as the one before; the others are in a heap. Nearly all deadlines are
+/// cancelled by the end of their call, so cancelling costs nothing: an entry is dropped when its time comes and its
+/// call is gone, or when such entries outnumber the live ones.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     line: VecDeque<(Instant, StreamKey)>,

@@ -9,8 +9,8 @@ pub(crate) fn wire_field<'a>((name, value, sensitive): Field<'a>) -> hpack::Fiel
     hpack::Field { sensitive, ..hpack::Field::new(name, value) }
 }
 
-/// The fields of a request that the config alone decides, written down once: the pseudo-headers before the path, those behind
-/// it, and the others up to the metadata.
+/// The fields of a request that the config alone decides, written down once: the pseudo-headers before the path, those
+/// behind it, and the others up to the metadata.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestTemplate {
     before_path: FieldBlock,
@@ -30,8 +30,8 @@ impl RequestTemplate {
         }
     }
 
-    /// Writes a request's fields, `grpc-timeout` right behind the pseudo-headers (G-008). Says whether all of `metadata` may be
-    /// sent in a request.
+    /// Writes a request's fields, `grpc-timeout` right behind the pseudo-headers (G-008). Says whether all of
+    /// `metadata` may be sent in a request.
     pub(crate) fn write(
         &self,
         path: Path<'_>,

@@ -155,7 +155,8 @@ impl FieldBlock {
         Self { bytes: buffer, count: 0 }
     }
 
-    /// Takes the buffer out, to be used again by [`from_cleared`](Self::from_cleared). Its content has no promised form.
+    /// Takes the buffer out, to be used again by [`from_cleared`](Self::from_cleared). Its content has no promised
+    /// form.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

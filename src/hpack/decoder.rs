@@ -141,8 +141,8 @@ impl Decoder {
         self.start
     }
 
-    /// A number that changes with the table: while it stands still, and is not `None`, the same block gives the same fields. `None`
-    /// while a size update is owed.
+    /// A number that changes with the table: while it stands still, and is not `None`, the same block gives the same
+    /// fields. `None` while a size update is owed.
     pub(crate) fn generation(&self) -> Option<u64> {
         if self.owed.is_some() { None } else { Some(self.table.generation()) }
     }

@@ -1,9 +1,9 @@
 //! Header blocks out (RFC 7541 §3, §6).
 //!
-//! What is indexed (P-038): a field goes into the table at first sight, until three values of its name in a row were in no
-//! table; from then on at its second sight within a short memory, so values that never repeat stay out. After many more
-//! such values only each eighth is looked for at all. A name that no table has goes in with whatever value it has, or it
-//! would be spelled out for ever.
+//! What is indexed (P-038): a field goes into the table at first sight, until three values of its name in a row were in
+//! no table; from then on at its second sight within a short memory, so values that never repeat stay out. After many
+//! more such values only each eighth is looked for at all. A name that no table has goes in with whatever value it has,
+//! or it would be spelled out for ever.
 #![expect(clippy::arithmetic_side_effects, reason = "lengths and places of our own fields, in memory")]
 
 mod hash;
@@ -40,8 +40,8 @@ const SHORT_STRING: usize = 64;
 /// The encoding context of one direction of a connection (RFC 7541 §2.2).
 ///
 /// Memory: the table takes at most twice its size limit, finding its entries about half a KiB for each KiB of it, and
-/// the memory of recent values 512 octets, that of names 2.5 KiB, the start of the usual block 2 KiB; nothing before the
-/// first block. The seed protects the hash table against aimed collisions and never changes the output.
+/// the memory of recent values 512 octets, that of names 2.5 KiB, the start of the usual block 2 KiB; nothing before
+/// the first block. The seed protects the hash table against aimed collisions and never changes the output.
 ///
 /// ```
 /// use grpc_sansio::hpack::{Encoder, Field};
@@ -99,8 +99,8 @@ impl Expected {
         Self { generation: u64::MAX, indexed: Indexed { place: 0, entry: Entry::NONE }, start: 0, wire: 0 };
 }
 
-/// An entry of either table, or none: 0, the static table's by wire index, then those of the dynamic table in the order in
-/// which they came in, whether they are still there or not.
+/// An entry of either table, or none: 0, the static table's by wire index, then those of the dynamic table in the order
+/// in which they came in, whether they are still there or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Entry(u64);
 
@@ -272,8 +272,8 @@ impl Encoder {
         self.table.inserted()
     }
 
-    /// A number that changes with the table: while it stands still, and is not `None`, the same fields may be sent as the same
-    /// octets, if those inserted nothing. `None` while a size update is due.
+    /// A number that changes with the table: while it stands still, and is not `None`, the same fields may be sent as
+    /// the same octets, if those inserted nothing. `None` while a size update is due.
     pub(crate) fn generation(&self) -> Option<u64> {
         if self.resize.is_some() { None } else { Some(self.table.generation()) }
     }

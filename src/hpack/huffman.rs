@@ -10,9 +10,9 @@ use table::{CODES, LENGTH_BITS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS
 /// Octets beyond the code that [`encode`] needs room for, as it writes whole words.
 pub(super) const SLACK: usize = size_of::<u64>();
 
-/// Writes the code of `bytes`, padded with ones (P-029), to the start of `out`; returns its length. `None`, with anything
-/// written, where the code leaves less than [`SLACK`] octets of `out`: whoever wants a code no longer than that asks for
-/// nothing more, and pays for nothing more.
+/// Writes the code of `bytes`, padded with ones (P-029), to the start of `out`; returns its length. `None`, with
+/// anything written, where the code leaves less than [`SLACK`] octets of `out`: whoever wants a code no longer than
+/// that asks for nothing more, and pays for nothing more.
 #[expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -54,8 +54,8 @@ const FOUR_CODES: u64 = 56;
 
 /// Packs codes into words.
 struct Packer {
-    /// The lower `pending` bits, and those of the codes that were added since, wait for their octets; bits above them are
-    /// stale.
+    /// The lower `pending` bits, and those of the codes that were added since, wait for their octets; bits above them
+    /// are stale.
     bits: u64,
     pending: u64,
     place: usize,

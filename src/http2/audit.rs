@@ -40,8 +40,8 @@ pub(crate) fn must(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), St
 }
 
 impl<T: Default> Connection<T> {
-    /// Recounts what this connection counts as it goes, and checks that each stream with something to say is in the list
-    /// that gives it a turn (L-04, L-05, L-17, L-40).
+    /// Recounts what this connection counts as it goes, and checks that each stream with something to say is in the
+    /// list that gives it a turn (L-04, L-05, L-17, L-40).
     ///
     /// # Errors
     ///

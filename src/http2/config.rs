@@ -28,8 +28,8 @@ pub struct Config {
     /// Streams that have ended on the wire while the layer above still holds them; `None` stands for as many as
     /// `max_concurrent_streams`. With as many as this a server refuses streams until one is released.
     pub max_zombie_streams: Option<u32>,
-    /// Streams that a client may open beyond `max_concurrent_streams` after it acknowledged that limit, besides as many as
-    /// the limit itself; they are refused, and one more ends the connection with PROTOCOL_ERROR.
+    /// Streams that a client may open beyond `max_concurrent_streams` after it acknowledged that limit, besides as many
+    /// as the limit itself; they are refused, and one more ends the connection with PROTOCOL_ERROR.
     pub max_streams_beyond_limit: u32,
     /// Streams that a client may have waiting for the peer's SETTINGS_MAX_CONCURRENT_STREAMS.
     pub max_waiting_streams: u32,
@@ -41,7 +41,8 @@ pub struct Config {
     pub max_header_list_size: u32,
     /// Fields of one list; a longer one is decoded and discarded.
     pub max_header_fields: u32,
-    /// How many times over a list may exceed `max_header_list_size` or `max_header_fields` before that ends the connection.
+    /// How many times over a list may exceed `max_header_list_size` or `max_header_fields` before that ends the
+    /// connection.
     pub header_abuse: u32,
     /// Informational (1xx) responses of one stream; one more is a stream error.
     pub max_informational: u8,
@@ -67,19 +68,21 @@ pub struct Config {
     pub glitch_burst: u32,
     /// Tokens that come back each second.
     pub glitch_per_second: u32,
-    /// Of the tokens for resets and glitches: with more than so many per cent spent the connection is shut down gracefully,
-    /// so that an honest peer is rid of what it spent. 100 never does.
+    /// Of the tokens for resets and glitches: with more than so many per cent spent the connection is shut down
+    /// gracefully, so that an honest peer is rid of what it spent. 100 never does.
     pub drain_at_percent: u8,
-    /// Tokens for DATA frames that are tiny for want of window. When they are spent, DATA waits a moment for more window.
+    /// Tokens for DATA frames that are tiny for want of window. When they are spent, DATA waits a moment for more
+    /// window.
     pub tiny_data_burst: u32,
     /// Tokens that come back each second.
     pub tiny_data_per_second: u32,
     /// How long DATA waits then.
     pub tiny_data_hold: Duration,
-    /// How long a stream may have octets queued that the peer gives no window for. A paused reader is legal, so there is no
-    /// limit unless set.
+    /// How long a stream may have octets queued that the peer gives no window for. A paused reader is legal, so there
+    /// is no limit unless set.
     pub stalled_send_timeout: Option<Duration>,
-    /// The same, while more than `crowded_queue` octets are queued on the connection; it ends where all of it takes nothing.
+    /// The same, while more than `crowded_queue` octets are queued on the connection; it ends where all of it takes
+    /// nothing.
     pub crowded_send_timeout: Option<Duration>,
     /// See `crowded_send_timeout`.
     pub crowded_queue: u32,

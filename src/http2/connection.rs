@@ -24,7 +24,8 @@ use alloc::boxed::Box;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-/// RST_STREAM and WINDOW_UPDATE that are free for each stream that has closed, since they may have been under way (L-41).
+/// RST_STREAM and WINDOW_UPDATE that are free for each stream that has closed, since they may have been under way
+/// (L-41).
 pub(super) const LATE_FRAMES: u32 = 4;
 
 /// Streams that a client opens before it knows the server's limit (G-164).
@@ -79,13 +80,13 @@ pub(super) enum Exhaustion {
 
 /// HTTP/2 for one connection, either side, with the state `T` of the layer above kept inside each stream.
 ///
-/// Octets go in through [`receive_step`](Self::receive_step), one frame (or a part of a DATA frame) a step; they come out
-/// through [`transmit_step`](Self::transmit_step), which asks for header blocks at the moment they are written, so that
-/// header compression and the wire agree on the order (RFC 7541 §2.2). A stream is named by a [`StreamKey`] until
+/// Octets go in through [`receive_step`](Self::receive_step), one frame (or a part of a DATA frame) a step; they come
+/// out through [`transmit_step`](Self::transmit_step), which asks for header blocks at the moment they are written, so
+/// that header compression and the wire agree on the order (RFC 7541 §2.2). A stream is named by a [`StreamKey`] until
 /// [`release`](Self::release).
 ///
-/// A client is not told the method of its requests, so it is not for HEAD: a response with `content-length` and no content
-/// is malformed (RFC 9113 §8.1.1), 204 and 304 apart.
+/// A client is not told the method of its requests, so it is not for HEAD: a response with `content-length` and no
+/// content is malformed (RFC 9113 §8.1.1), 204 and 304 apart.
 ///
 /// See [the module](crate::http2) for a complete loop.
 #[derive(Clone, Debug)]
@@ -506,7 +507,8 @@ impl<T: Default> Connection<T> {
         *self.fields = FieldBlock::new();
     }
 
-    /// Whether the way of header blocks and of frames in pieces holds memory that is worth a [`trim_slack`](Self::trim_slack).
+    /// Whether the way of header blocks and of frames in pieces holds memory that is worth a
+    /// [`trim_slack`](Self::trim_slack).
     pub(crate) fn has_slack(&self) -> bool {
         self.reader.heap_size() + self.fields.capacity() > SLACK
     }

@@ -21,14 +21,14 @@ impl<T: Default> Connection<T> {
         self.common.receive_window.owe(octets);
     }
 
-    /// Octets that were given back before they were consumed, and are held after all: so many of those consumed next are
-    /// not announced.
+    /// Octets that were given back before they were consumed, and are held after all: so many of those consumed next
+    /// are not announced.
     pub fn withhold(&mut self, octets: u32) {
         self.common.receive_window.withhold(octets);
     }
 
-    /// Lets the peer send `octets` more on this stream from now on, beyond the window it began with; `false` where it will
-    /// send no more, or does not know of the stream yet (H-113).
+    /// Lets the peer send `octets` more on this stream from now on, beyond the window it began with; `false` where it
+    /// will send no more, or does not know of the stream yet (H-113).
     pub fn widen(&mut self, key: StreamKey, octets: u32) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
         if stream.receive == Receive::Ended || stream.id.is_zero() {
@@ -39,8 +39,8 @@ impl<T: Default> Connection<T> {
         true
     }
 
-    /// Lets the peer send `octets` beyond the stream's window at once, for a message larger than that. They are not to be
-    /// given back to the stream when they are consumed; what is owed to the connection is announced too.
+    /// Lets the peer send `octets` beyond the stream's window at once, for a message larger than that. They are not to
+    /// be given back to the stream when they are consumed; what is owed to the connection is announced too.
     pub fn lend(&mut self, key: StreamKey, octets: u32) {
         if self.widen(key, octets) {
             self.control.awaits(self.receive_window(key));

@@ -43,8 +43,8 @@ impl<T: Default> Connection<T> {
         self.fail(code, Origin::Application, reason);
     }
 
-    /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3). Where there are none, and no frame was
-    /// cut short, that is a graceful end (L-36).
+    /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3). Where there are none, and no frame
+    /// was cut short, that is a graceful end (L-36).
     pub fn receive_eof(&mut self) {
         if self.error.is_none() && !self.ended {
             let between_frames = self.reader.is_between_frames();

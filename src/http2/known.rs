@@ -1,7 +1,7 @@
 //! Short header blocks that come again and again: the head of a response, and trailers that say OK.
 //!
-//! As long as a table stands still, the same octets mean the same fields, and the same fields make the same octets. So the
-//! last such block is remembered with what came of it. A block that is another one costs a comparison.
+//! As long as a table stands still, the same octets mean the same fields, and the same fields make the same octets. So
+//! the last such block is remembered with what came of it. A block that is another one costs a comparison.
 
 use super::fields::Summary;
 use crate::hpack::{Encoder, FieldBlock};
@@ -194,7 +194,8 @@ mod tests {
         }
     }
 
-    /// The usual block is recalled at its second sight, and one that takes its place after as many others as it is given.
+    /// The usual block is recalled at its second sight, and one that takes its place after as many others as it is
+    /// given.
     #[test]
     fn another_block_takes_the_place_in_time() {
         let (mut encoder, mut reader) = (Encoder::new(4096, 1), Reader::new());

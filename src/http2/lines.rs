@@ -1,7 +1,7 @@
 //! The lines that streams stand in until their turn comes, first come, first served.
 //!
-//! Joining and leaving take constant time, and touch no other stream: who leaves early leaves its entry behind, which is
-//! passed over when its turn comes. An entry is good while its stream says so.
+//! Joining and leaving take constant time, and touch no other stream: who leaves early leaves its entry behind, which
+//! is passed over when its turn comes. An entry is good while its stream says so.
 
 use super::slots::{Slots, StreamKey};
 use super::stream::Stream;
@@ -200,8 +200,8 @@ impl Lines {
         first_of(&mut self.notices, slots, |stream| stream.noticed)
     }
 
-    /// Sweeps out what was left behind, where that is more than all streams make up for. Call it when a stream is opened,
-    /// and when one changes its line.
+    /// Sweeps out what was left behind, where that is more than all streams make up for. Call it when a stream is
+    /// opened, and when one changes its line.
     #[inline]
     pub(super) fn tidy<T>(&mut self, slots: &Slots<T>) {
         if self.made > SLACK {

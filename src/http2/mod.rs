@@ -1,8 +1,9 @@
-//! HTTP/2 (RFC 9113) as a pure state machine: streams, flow control, settings, header rules and guards. Knows nothing of
-//! gRPC, and is worth using alone.
+//! HTTP/2 (RFC 9113) as a pure state machine: streams, flow control, settings, header rules and guards. Knows nothing
+//! of gRPC, and is worth using alone.
 //!
-//! [`Connection`] is the machine for either side. Octets of the peer go in by [`Connection::receive_step`], which handles a
-//! frame at a time and says what it means as a [`Step`]; octets for the peer come out by [`Connection::transmit_step`].
+//! [`Connection`] is the machine for either side. Octets of the peer go in by [`Connection::receive_step`], which
+//! handles a frame at a time and says what it means as a [`Step`]; octets for the peer come out by
+//! [`Connection::transmit_step`].
 //!
 //! ```
 //! use grpc_sansio::hpack::Field;

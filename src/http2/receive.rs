@@ -85,8 +85,8 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// The frame at the front of the input, taken, if it is HEADERS that lie there whole, are a whole block and say nothing of
-    /// padding or priority. Most do, and are spared the stations of those that come in pieces.
+    /// The frame at the front of the input, taken, if it is HEADERS that lie there whole, are a whole block and say
+    /// nothing of padding or priority. Most do, and are spared the stations of those that come in pieces.
     #[inline]
     fn ordinary_headers<'i>(&mut self, input: &mut Input<'i>) -> Option<(OpenBlock, &'i [u8])> {
         const NEEDED: u8 = Flags::END_HEADERS.0;
@@ -335,8 +335,8 @@ impl<T: Default> Connection<T> {
         Ok(Step::Nothing)
     }
 
-    /// T-12, T-26: RST_STREAM and WINDOW_UPDATE may have been under way when their stream closed, a few for each (L-41). More
-    /// than that only make work.
+    /// T-12, T-26: RST_STREAM and WINDOW_UPDATE may have been under way when their stream closed, a few for each
+    /// (L-41). More than that only make work.
     fn late_frame(&mut self, now: Instant) -> Result<Step, Fault> {
         match (self.late_frames.checked_sub(1), self.updates_due.checked_sub(1)) {
             (Some(rest), _) => self.late_frames = rest,
@@ -346,7 +346,8 @@ impl<T: Default> Connection<T> {
         Ok(Step::Nothing)
     }
 
-    /// T-17. Some peers give credit for each message that they read, however small (L-42): what answers DATA is no flood.
+    /// T-17. Some peers give credit for each message that they read, however small (L-42): what answers DATA is no
+    /// flood.
     fn judge_increment(&mut self, now: Instant, increment: u32, before: usize) -> Result<(), Fault> {
         if increment >= SMALL_INCREMENT || before <= AMPLE_WINDOW {
             return Ok(());
@@ -409,8 +410,8 @@ impl<T: Default> Connection<T> {
         if opened { Ok(()) } else { Err(Fault::protocol(reason)) }
     }
 
-    /// Whether the peer's fault on one stream ends the connection. T-03: on a server it does, so that a client cannot make it
-    /// open and drop work for ever. A client spares its other calls (H-032, H-034, G-055), if there are any.
+    /// Whether the peer's fault on one stream ends the connection. T-03: on a server it does, so that a client cannot
+    /// make it open and drop work for ever. A client spares its other calls (H-032, H-034, G-055), if there are any.
     pub(super) fn ends_for_fault(&self) -> bool {
         self.common.side == Side::Server || self.active == 0
     }

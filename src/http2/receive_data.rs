@@ -15,10 +15,10 @@ use crate::time::Instant;
 const REFUND_EVERY: u32 = 16 * 1024;
 
 impl<T: Default> Connection<T> {
-    /// The frame at the front of the input, if it is DATA that lies there whole, has no padding, is for a stream that expects it
-    /// and well within its windows. Most DATA is, and is spared the stations of what comes in pieces. Its stream, the length of
-    /// the payload, which is to be taken from the input now, and whether the peer's half ended with it: no
-    /// [`Step::End`] follows then. `None`, with nothing done, for any other frame.
+    /// The frame at the front of the input, if it is DATA that lies there whole, has no padding, is for a stream that
+    /// expects it and well within its windows. Most DATA is, and is spared the stations of what comes in pieces. Its
+    /// stream, the length of the payload, which is to be taken from the input now, and whether the peer's half ended
+    /// with it: no [`Step::End`] follows then. `None`, with nothing done, for any other frame.
     #[inline]
     pub(crate) fn ordinary_data(&mut self, input: &mut Input<'_>) -> Option<(StreamKey, usize, bool)> {
         let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;

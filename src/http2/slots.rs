@@ -30,9 +30,9 @@ impl StreamKey {
     }
 }
 
-/// Streams by key. They are worked on where they lie: a slot always holds one, with the generation 0 while it is free, and
-/// free slots are reused last in, first out, so that a warm connection works on warm memory. Generations come from one
-/// counter, so pages can be freed and made anew.
+/// Streams by key. They are worked on where they lie: a slot always holds one, with the generation 0 while it is free,
+/// and free slots are reused last in, first out, so that a warm connection works on warm memory. Generations come from
+/// one counter, so pages can be freed and made anew.
 #[derive(Clone, Debug)]
 pub(super) struct Slots<T> {
     /// Arrays, so that the place in a page needs no check of its bounds.
@@ -108,8 +108,8 @@ impl<T> Slots<T> {
 }
 
 impl<T: Default> Slots<T> {
-    /// A slot for a new stream, which is as [`Stream::vacant`] made it, but for its key; `None` when all indices of 32 bits are
-    /// in use.
+    /// A slot for a new stream, which is as [`Stream::vacant`] made it, but for its key; `None` when all indices of 32
+    /// bits are in use.
     #[inline]
     pub(super) fn insert(&mut self) -> Option<&mut Stream<T>> {
         if self.free == NONE {

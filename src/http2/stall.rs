@@ -66,8 +66,8 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// Whether a tiny DATA frame is to wait for more window, which is at most `tiny_data_hold` and only once such frames
-    /// were many. It waits for the stream's own window or for the connection's, whichever is smaller.
+    /// Whether a tiny DATA frame is to wait for more window, which is at most `tiny_data_hold` and only once such
+    /// frames were many. It waits for the stream's own window or for the connection's, whichever is smaller.
     #[cold]
     pub(super) fn hold(&mut self, now: Instant, key: StreamKey, own_window: bool) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };

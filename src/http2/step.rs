@@ -85,6 +85,7 @@ pub enum Transmit {
     /// The queue of this stream fell to the mark that [`Connection::watch_queue`](super::Connection::watch_queue) set;
     /// there may be more to transmit.
     Drained(StreamKey),
-    /// This stream's trailers are due: call [`Connection::send_trailers`](super::Connection::send_trailers), or reset it.
+    /// This stream's trailers are due: call [`Connection::send_trailers`](super::Connection::send_trailers), or reset
+    /// it.
     Trailers(StreamKey),
 }

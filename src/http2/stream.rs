@@ -70,8 +70,9 @@ impl ContentLeft {
 pub(crate) struct Stream<T> {
     pub(super) key: StreamKey,
     pub(super) id: StreamId,
-    /// Both halves together are the state of RFC 9113 §5.1, figure 2; "reserved" does not occur without push. A stream whose
-    /// halves have both ended, by END_STREAM or by RST_STREAM, is closed, though the layer above may still hold it.
+    /// Both halves together are the state of RFC 9113 §5.1, figure 2; "reserved" does not occur without push. A stream
+    /// whose halves have both ended, by END_STREAM or by RST_STREAM, is closed, though the layer above may still hold
+    /// it.
     pub(super) send: Send,
     pub(super) receive: Receive,
     pub(super) ending: Ending,

@@ -45,8 +45,8 @@ impl<T: Default> Connection<T> {
         self.transmit_turn(now, output)
     }
 
-    /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to do again
-    /// until something was received, read, reset or let go.
+    /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to
+    /// do again until something was received, read, reset or let go.
     pub(crate) fn transmit_replies(&mut self, now: Instant, output: &mut WriteBuf) {
         if self.ended {
             // RFC 9113 §3.4: the preface goes before everything, also before an early end.
@@ -97,8 +97,8 @@ impl<T: Default> Connection<T> {
     }
 
     /// Adds a stream's first HEADERS, as [`Transmit::Head`] asked for; a client's stream gets its id here. END_STREAM
-    /// goes with them where `end` says so (Trailers-Only, and what is queued is dropped), or where [`end`](Self::end) was
-    /// called and nothing is queued.
+    /// goes with them where `end` says so (Trailers-Only, and what is queued is dropped), or where [`end`](Self::end)
+    /// was called and nothing is queued.
     pub fn send_head<'f>(
         &mut self,
         key: StreamKey,
@@ -227,8 +227,8 @@ impl<T: Default> Connection<T> {
         !self.common.lines.is_empty(Place::Blocked) && self.send_window.available() >= self.stalls.unblock_from.max(1)
     }
 
-    /// One stream for each turn while the connection's window lasts: were it all of them, a peer that grants an octet at
-    /// a time could make every stream move each time (T-17).
+    /// One stream for each turn while the connection's window lasts: were it all of them, a peer that grants an octet
+    /// at a time could make every stream move each time (T-17).
     fn unblock(&mut self) {
         if self.may_unblock()
             && let Some(key) = self.common.lines.first(Place::Blocked, &self.slots)
@@ -238,8 +238,8 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn. Says whether the
-    /// queue has drained to its mark.
+    /// One DATA frame of a stream that has octets queued, if the windows let it; then the next stream's turn. Says
+    /// whether the queue has drained to its mark.
     fn data_turn(&mut self, now: Instant, key: StreamKey, output: &mut WriteBuf) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
         let stream_window = stream.send_window.available();
@@ -262,8 +262,9 @@ impl<T: Default> Connection<T> {
         self.write_data(key, queued.min(window).min(frame), output)
     }
 
-    /// Writes a DATA frame with the next `octets` of the outbox; END_STREAM goes with the last of them. The stream's next turn, if
-    /// it has more to send, comes after those of all others. Says whether the queue has drained to its mark.
+    /// Writes a DATA frame with the next `octets` of the outbox; END_STREAM goes with the last of them. The stream's
+    /// next turn, if it has more to send, comes after those of all others. Says whether the queue has drained to its
+    /// mark.
     fn write_data(&mut self, key: StreamKey, octets: usize, output: &mut WriteBuf) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
         let end = stream.ending == Ending::Data && stream.outbox.len() == octets;
@@ -303,8 +304,8 @@ impl<T: Default> Connection<T> {
         if increment == 0 || (awaited == 0 && available > 0) {
             return increment >= self.credit_threshold();
         }
-        // Somebody cannot go on without it. Where unread messages hold nearly the whole window, what is left is not dealt
-        // out octet by octet: the peer would spend a round trip on each (RFC 1122 §4.2.3.3, RFC 9113 §6.9).
+        // Somebody cannot go on without it. Where unread messages hold nearly the whole window, what is left is not
+        // dealt out octet by octet: the peer would spend a round trip on each (RFC 1122 §4.2.3.3, RFC 9113 §6.9).
         let completes = awaited > 0 && available + i64::from(increment) >= awaited;
         completes || increment >= self.credit_threshold().min(WORTHWHILE_CREDIT)
     }
@@ -436,8 +437,8 @@ fn write_window_update(stream: StreamId, increment: u32, output: &mut WriteBuf) 
     }
 }
 
-/// HEADERS, and CONTINUATION where the block is longer than the peer's frames (G-014, G-038). The block is encoded here,
-/// into the output, so that the encoder's table and the wire never disagree (L-25).
+/// HEADERS, and CONTINUATION where the block is longer than the peer's frames (G-014, G-038). The block is encoded
+/// here, into the output, so that the encoder's table and the wire never disagree (L-25).
 fn write_block(
     stream: StreamId,
     end_stream: bool,

@@ -33,8 +33,8 @@ impl Index {
         self.by_field.insert(serial, len, field_hash);
     }
 
-    /// The newest entry among the `len` of the table with this field hash that `is_it` accepts. Entries go by the number
-    /// of newer ones here.
+    /// The newest entry among the `len` of the table with this field hash that `is_it` accepts. Entries go by the
+    /// number of newer ones here.
     pub(super) fn find_field(&self, hash: u32, len: usize, is_it: impl FnMut(usize) -> bool) -> Option<usize> {
         self.by_field.find(self.newest, hash, len, is_it)
     }

@@ -115,8 +115,8 @@ impl Names {
         self.places.get_mut(usize::from(place))
     }
 
-    /// The place of the name with `hash`, which has no seed. Where there is none it is made, and another name may have to
-    /// go. Two names with one hash have one place: what is said there is to be compared with the name.
+    /// The place of the name with `hash`, which has no seed. Where there is none it is made, and another name may have
+    /// to go. Two names with one hash have one place: what is said there is to be compared with the name.
     pub(super) fn place(&mut self, hash: u64) -> Found {
         let tag = (hash >> 32) as u32 | 1;
         let mut moved = self.places.is_empty();

@@ -118,8 +118,8 @@ pub(super) const LONG: [Class; LONG_CLASSES] = {
     long
 };
 
-/// What the next [`WINDOW_BITS`] bits begin with: up to two whole symbols, or none where the code is a longer one. Also the
-/// sum of several.
+/// What the next [`WINDOW_BITS`] bits begin with: up to two whole symbols, or none where the code is a longer one. Also
+/// the sum of several.
 ///
 /// From the lowest octet: the bits of the symbols, eight for each symbol, and the symbols, the first one lower.
 #[derive(Clone, Copy)]
