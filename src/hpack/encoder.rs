@@ -309,7 +309,9 @@ impl Encoder {
         }
         let found = self.names.place(Recent::name(field.name));
         if found.moved {
+            // What was expected, and what was learnt, speaks of places that may be another's now.
             self.memo.forget();
+            self.expected.fill(Expected::NOTHING);
         }
         let place = found.place;
         let name = self.names.get(place)?;
@@ -362,7 +364,8 @@ impl Encoder {
             return self.hit(position, Indexed { place, entry }, out);
         }
         let name = self.names.get(place)?;
-        let same_name = self.name_entry(name);
+        // Two names may have had the place in turn, so its name is compared before it goes out.
+        let same_name = if self.is_of(name, field.name) { self.name_entry(name) } else { Entry::NONE };
         if field.sensitive {
             // RFC 7541 §6.2.3; P-034, P-037.
             self.literal(same_name, field, 4, 0x10, out);
