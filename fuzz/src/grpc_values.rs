@@ -110,7 +110,7 @@ fn base64(value: &[u8]) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// G-019: `application/grpc` alone, or with a subtype or a parameter.
+/// G-019: `application/grpc` alone, or with a subtype or a parameter; blanks before the semicolon belong to neither.
 fn read_content_type(value: &[u8]) {
     let text = std::str::from_utf8(value).ok();
     let rest = text.and_then(|text| {
@@ -119,7 +119,8 @@ fn read_content_type(value: &[u8]) {
     });
     let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with(['+', ';']));
     let rest = rest.filter(|rest| rest.chars().all(|character| (' '..='~').contains(&character)));
-    let subtype = rest.map(|rest| rest.strip_prefix('+').map_or("", |rest| rest.split(';').next().unwrap_or_default()));
+    let subtype = rest
+        .map(|rest| rest.strip_prefix('+').map_or("", |rest| rest.split(';').next().unwrap_or_default().trim_end()));
     assert_eq!(content_type::parse(value).map(|parsed| parsed.subtype()), subtype);
 }
 
