@@ -81,6 +81,13 @@ fn p_041_each_limit_from_both_sides() {
         (BlockLimits { abuse_list_size: 135, ..wide }, Err(DecodeError::ListAbuse)),
         (BlockLimits { abuse_fields: 4, ..wide }, Ok(Decoded::Complete)),
         (BlockLimits { abuse_fields: 3, ..wide }, Err(DecodeError::FieldAbuse)),
+        // Two of them at once: over the first pair, on the edge of the second; and only the one that was passed is told.
+        (BlockLimits { max_fields: 3, abuse_fields: 4, ..wide }, Ok(Decoded::TooManyFields)),
+        (BlockLimits { max_fields: 2, abuse_fields: 3, ..wide }, Err(DecodeError::FieldAbuse)),
+        (BlockLimits { max_list_size: 135, abuse_list_size: 136, ..wide }, Ok(Decoded::ListTooLarge)),
+        (BlockLimits { max_list_size: 134, abuse_list_size: 135, ..wide }, Err(DecodeError::ListAbuse)),
+        (BlockLimits { max_fields: 3, max_list_size: 136, ..wide }, Ok(Decoded::TooManyFields)),
+        (BlockLimits { max_fields: 3, max_list_size: 135, ..wide }, Ok(Decoded::ListTooLarge)),
     ] {
         let (mut decoder, mut list) = (decoder(), block(&[Field::new(b"before", b"")]));
         assert_eq!(decoder.decode(&four, &limits, &mut list), expected, "{limits:?}");
