@@ -535,5 +535,6 @@ mod tests {
     fn debug_is_readable() {
         let block: FieldBlock = [Field::new(b"a", b"1"), Field::sensitive(b"b", b"2")].into_iter().collect();
         assert_eq!(format!("{block:?}"), "[a: 1, b: (sensitive, 1 octets)]");
+        assert_eq!(format!("{:?}", block.fields()), format!("{block:?}"));
     }
 }

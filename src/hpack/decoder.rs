@@ -466,6 +466,45 @@ mod tests {
         assert!(decoder.start().is_none());
     }
 
+    /// P-007: a literal too large for the table empties it, though the count of insertions stands still.
+    #[test]
+    fn a_run_is_forgotten_with_the_entries_it_named() {
+        let limits = BlockLimits { max_list_size: 9_999, max_fields: 9, abuse_list_size: 9_999, abuse_fields: 9 };
+        let mut decoder = Decoder::new(64, Classifier::NONE);
+        let mut decode = |input: &[u8]| decoder.decode(input, &limits, &mut FieldBlock::new());
+        assert_eq!(decode(&[0x40, 1, b'n', 1, b'v']), Ok(Decoded::Complete));
+        for _ in 0..20 {
+            assert_eq!(decode(&[0xbe]), Ok(Decoded::Complete));
+        }
+        assert_eq!(decode(&[&[0x40, 1, b'n', 40][..], &[b'v'; 40]].concat()), Ok(Decoded::Complete));
+        assert_eq!(decode(&[0xbe]), Err(DecodeError::InvalidIndex));
+    }
+
+    /// A start that is known counts as its fields do.
+    #[test]
+    fn a_known_start_keeps_to_the_limits() {
+        let wide = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+        let input = [0x82, 0x86, 0x84, 0x00, 1, b'n', 0, 0x00, 1, b'm', 0];
+        // `:method: GET`, `:scheme: http`, `:path: /` and two of one octet each.
+        let size = 10 + 11 + 6 + 2 + 5 * 32;
+        for (limits, expected) in [
+            (BlockLimits { max_fields: 5, ..wide }, Decoded::Complete),
+            (BlockLimits { max_fields: 4, ..wide }, Decoded::TooManyFields),
+            (BlockLimits { max_fields: 3, ..wide }, Decoded::TooManyFields),
+            (BlockLimits { max_fields: 2, ..wide }, Decoded::TooManyFields),
+            (BlockLimits { max_list_size: size, ..wide }, Decoded::Complete),
+            (BlockLimits { max_list_size: size - 1, ..wide }, Decoded::ListTooLarge),
+            (BlockLimits { max_list_size: 40, ..wide }, Decoded::ListTooLarge),
+        ] {
+            let mut decoder = Decoder::new(4096, Classifier::NONE);
+            for _ in 0..20 {
+                decoder.decode(&input, &wide, &mut FieldBlock::new()).unwrap();
+            }
+            assert!(decoder.start().is_some());
+            assert_eq!(decoder.decode(&input, &limits, &mut FieldBlock::new()), Ok(expected), "{limits:?}");
+        }
+    }
+
     #[test]
     fn trimming_gives_back_what_only_spares_work() {
         let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };

@@ -221,6 +221,8 @@ mod tests {
         for count in 0..10_000u64 {
             let place = names.place(count << 50).place;
             assert!(usize::from(place) < MAX_PLACES);
+            let again = names.place(count << 50);
+            assert_eq!((again.place, again.moved), (place, false));
         }
         assert_eq!(names.places.len(), MAX_PLACES);
     }

@@ -73,6 +73,8 @@ fn the_huffman_code_is_used_where_it_pays() {
         (b"a", false),
         (&[&[b'X'; 64][..], &[b'P'; 8]].concat(), true),
         (&[b'X'; 72], false),
+        // The last of the short ones.
+        (&[&[b'X'; 56][..], &[b'P'; 8]].concat(), false),
     ] {
         let mut out = Vec::new();
         string(bytes, &mut out);
