@@ -61,15 +61,28 @@ fn a_connection_says_what_it_holds() {
         server.say();
         server
     });
-    compare("responses that come again", || {
-        let mut client = Peer::client();
-        for n in 0..30 {
-            let key = client.request();
-            client.queue(key, 70_000);
-            client.http2.end(key, false);
-            client.say();
-            client.hear(&[headers(2 * n + 1, OK, false), headers(2 * n + 1, FIELD, true)].concat());
+    for trimmed in [false, true] {
+        compare("responses that come again", || responses(trimmed));
+    }
+    // The tables of header compression stay.
+    let (before, after) = (responses(false).http2.heap_size(), responses(true).http2.heap_size());
+    assert!(before > 2_000_000 && after < 2_000, "{before} {after}");
+}
+
+fn responses(trimmed: bool) -> Peer {
+    let mut client = Peer::client();
+    for n in 0..30 {
+        let key = client.request();
+        client.queue(key, 70_000);
+        client.http2.end(key, false);
+        client.say();
+        client.hear(&[headers(2 * n + 1, OK, false), headers(2 * n + 1, FIELD, true)].concat());
+    }
+    if trimmed {
+        while let Some(key) = client.http2.stream_from(0) {
+            client.http2.release(key);
         }
-        client
-    });
+        client.http2.trim();
+    }
+    client
 }
