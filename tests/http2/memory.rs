@@ -86,3 +86,26 @@ fn responses(trimmed: bool) -> Peer {
     }
     client
 }
+
+/// L-43: what only ever waits for something is given back when nothing waits any more.
+#[test]
+fn l43_what_waits_for_nothing_is_given_back() {
+    for malformed in [false, true] {
+        let mut server = Peer::server();
+        for n in 0..100 {
+            let id = 2 * n + 1;
+            if malformed {
+                // To be answered by RST_STREAM.
+                server.hear(&headers(id, FIELD, true));
+            } else {
+                server.hear(&[ping(b"whatever"), headers(id, GET, true), reset(id, ErrorCode::CANCEL)].concat());
+                server.http2.release(server.key(id));
+            }
+        }
+        server.http2.trim();
+        assert!(server.http2.heap_size() >= 100 * 8, "replies wait");
+        assert!(server.say().len() >= 100);
+        server.http2.trim();
+        assert_eq!(server.http2.heap_size(), 0);
+    }
+}
