@@ -173,6 +173,22 @@ fn h119_connection_window_exceeded() {
     server.fails(&data(1, 1, false), ErrorCode::FLOW_CONTROL_ERROR);
 }
 
+/// A connection's window that is used up is told, unless half of it is about to be given back anyway.
+#[test]
+fn a_window_that_is_used_up_is_told_where_nothing_is_on_its_way() {
+    for (taken, told) in [(0, true), (29_999, true), (30_000, false)] {
+        let config = Config { stream_window: 60_000, connection_window: 65_535, ..Config::new(Side::Server) };
+        let mut server = Peer::started(Side::Server, config, &[]);
+        server.consume = false;
+        server.hear(&[headers(1, GET, false), headers(3, GET, false)].concat());
+        server.http2.consumed_late(taken);
+        for (stream, count) in [(1, 16_384), (1, 16_384), (3, 16_384), (3, 16_383)] {
+            assert_eq!(server.hear(&data(stream, count, false)).len(), 1);
+        }
+        assert_eq!(server.http2.take_window_exhausted(), told, "{taken}");
+    }
+}
+
 /// RFC 9113 §6.9: a window that is used up is opened again by less than half of it, one that is not waits for half; and
 /// no window is opened octet by octet.
 #[test]
