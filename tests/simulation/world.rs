@@ -299,7 +299,7 @@ impl<'p> World<'p> {
                     self.open_waiting(line);
                 }
             }
-            Event::Ready | Event::WindowExhausted => {}
+            Event::Ready | Event::WindowExhausted | Event::TooManyPings => {}
             _ => panic!("an event that the simulation does not know: {event:?}"),
         }
     }
