@@ -72,7 +72,7 @@ async fn g_204_a_client_finds_out_that_its_connection_is_dead() {
     let (address, dead) = line(listener.local_addr().unwrap()).await;
     tokio::spawn(Server::new(ServerConfig::default()).serve(listener, router()));
     let channel = Channel::connect(address, &client(10, 5)).await.unwrap();
-    let call = open(&channel).await;
+    let mut call = open(&channel).await;
     dead.notify_one();
     tokio::task::yield_now().await;
     tokio::time::pause();
@@ -89,8 +89,8 @@ async fn g_204_a_client_finds_out_that_its_connection_is_dead() {
 async fn g_214_a_server_finds_out_that_its_client_is_gone() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, dead) = line(listener.local_addr().unwrap()).await;
-    let channel = Channel::connect(address, &client_config());
-    let (channel, accepted) = tokio::join!(channel, listener.accept());
+    let config = client_config();
+    let (channel, accepted) = tokio::join!(Channel::connect(address, &config), listener.accept());
     let config = server(|management| {
         (management.keepalive_time, management.keepalive_timeout) = (Some(seconds(30)), seconds(7));
     });
@@ -125,7 +125,8 @@ async fn g_206_the_next_config_asks_less() {
     for minutes in [10, 20, 40] {
         assert_eq!(config.management().keepalive_time, Some(seconds(minutes)));
         let pair = pair_with(&config, ServerConfig::default(), router());
-        let outcome = open(&pair.channel).await.outcome().await;
+        let mut call = open(&pair.channel).await;
+        let outcome = call.outcome().await;
         assert_eq!(outcome.status.code(), Code::Unavailable);
         assert!(outcome.status.message().contains("too_many_pings"), "{}", outcome.status);
         config = pair.channel.next_config();
