@@ -125,6 +125,12 @@ impl<R: Role> Connection<R> {
         self.engine.poll_timeout()
     }
 
+    /// As [`Connection::poll_timeout`], without the time of the next look whether the peer is still there.
+    #[cfg(feature = "testing")]
+    pub fn poll_timeout_but_keepalive(&self) -> Option<Instant> {
+        self.engine.poll_timeout_but_keepalive()
+    }
+
     /// Does what is due at `now`. Early, late and needless calls are all fine. Where octets were read too, hand them in first:
     /// to a loop that was held up they may be the sign of life that it would miss.
     pub fn handle_timeout(&mut self, now: Instant) {

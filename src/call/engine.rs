@@ -307,9 +307,19 @@ impl Engine {
 
     /// As [`Engine::poll_timeout`], with [`Instant::MAX`] for never.
     fn next_timeout(&self) -> Instant {
+        self.next_timeout_but(self.management.next())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn poll_timeout_but_keepalive(&self) -> Option<Instant> {
+        Some(self.next_timeout_but(self.management.next_but_keepalive())).filter(|next| *next != Instant::MAX)
+    }
+
+    #[inline]
+    fn next_timeout_but(&self, management: Instant) -> Instant {
         let close_at = self.close_at.unwrap_or(Instant::MAX);
         let trim_at = self.trim_at.unwrap_or(Instant::MAX).min(self.slack_at.unwrap_or(Instant::MAX));
-        self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at).min(self.management.next())
+        self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at).min(management)
     }
 
     pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {

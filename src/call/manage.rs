@@ -73,6 +73,10 @@ impl Management {
         self.next
     }
 
+    pub(super) fn next_but_keepalive(&self) -> Instant {
+        self.idle_at.min(self.age_at).min(self.force_at)
+    }
+
     /// Octets came. To be told before anything fires: who was not looked after for a while has not lost its peer (L-28).
     #[inline]
     pub(super) fn hear(&mut self, now: Instant) {
@@ -86,7 +90,7 @@ impl Management {
     }
 
     fn schedule(&mut self) {
-        self.next = self.keepalive.next().min(self.idle_at).min(self.age_at).min(self.force_at);
+        self.next = self.keepalive.next().min(self.next_but_keepalive());
     }
 
     /// Nothing is due any more.
