@@ -115,6 +115,10 @@ struct Compression;
 #[doc = include_str!("../docs/services.md")]
 struct Services;
 
+#[cfg(doctest)]
+#[doc = include_str!("../docs/connection-management.md")]
+struct ConnectionManagement;
+
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
