@@ -7,8 +7,8 @@ use core::time::Duration;
 /// When a PING is due, from what is noted once for each read: when the last octet came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keepalive {
-    /// The PING that nothing was received after, as far as was looked.
-    pinged: Option<Instant>,
+    /// When the PING went that nothing was received after, as far as was looked; [`Instant::MAX`] where none waits.
+    pinged: Instant,
     /// That PING took the place of one whose time ran out unseen.
     repeated: bool,
     /// A PING was due, and there was no call to ask for.
@@ -30,7 +30,7 @@ pub(super) enum Due {
 impl Keepalive {
     pub(super) fn new(rules: &Rules, now: Instant) -> Self {
         let check_at = rules.keepalive.map_or(Instant::MAX, |time| now.saturating_add(time));
-        Self { pinged: None, repeated: false, owed: false, check_at }
+        Self { pinged: Instant::MAX, repeated: false, owed: false, check_at }
     }
 
     /// When [`Keepalive::check`] is due: early where octets came meanwhile, never late.
@@ -46,8 +46,8 @@ impl Keepalive {
     /// `heard` is when the last octet came (G-201), and `in_use` whether a call is open on the wire.
     pub(super) fn check(&mut self, rules: &Rules, now: Instant, heard: Instant, in_use: bool) -> Due {
         let Some(time) = rules.keepalive.filter(|_| self.check_at <= now) else { return Due::Nothing };
-        if let Some(since) = self.pinged.filter(|since| heard < *since) {
-            let late = since.saturating_add(rules.keepalive_timeout);
+        if self.pinged != Instant::MAX && heard < self.pinged {
+            let late = self.pinged.saturating_add(rules.keepalive_timeout);
             if late > now {
                 // Were something heard right now, the next PING would be due no sooner.
                 self.check_at = late.min(now.saturating_add(time));
@@ -62,7 +62,7 @@ impl Keepalive {
             self.repeated = true;
             return self.ping(time, rules, now);
         }
-        (self.pinged, self.repeated) = (None, false);
+        (self.pinged, self.repeated) = (Instant::MAX, false);
         let due = heard.saturating_add(time);
         if due > now {
             self.check_at = due;
@@ -77,7 +77,7 @@ impl Keepalive {
     }
 
     fn ping(&mut self, time: Duration, rules: &Rules, now: Instant) -> Due {
-        (self.pinged, self.owed) = (Some(now), false);
+        (self.pinged, self.owed) = (now, false);
         self.check_at = now.saturating_add(time.min(rules.keepalive_timeout));
         Due::Ping
     }

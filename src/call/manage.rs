@@ -21,6 +21,16 @@ const KEEPALIVE_TIMEOUT: &str = "keepalive_timeout: nothing was received since t
 /// How much longer or shorter an age may be, in per cent (G-212).
 const AGE_JITTER: u8 = 10;
 
+/// How old the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    Young,
+    /// It is being shut down; its grace begins with the second GOAWAY.
+    Old,
+    /// Its calls end by themselves, or with this.
+    Grace,
+}
+
 /// What is kept for it. [`Instant::MAX`] stands for never.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Management {
@@ -32,10 +42,9 @@ pub(super) struct Management {
     /// A call was opened after a long silence, and has not left (G-203).
     pub(super) knocks: bool,
     idle_at: Instant,
+    age: Age,
+    /// When it ends.
     age_at: Instant,
-    /// The connection is too old, and its grace has not begun yet.
-    grace: Option<Duration>,
-    force_at: Instant,
     /// With the stream of this id there were calls enough.
     last_stream: u32,
     /// The earliest of all these.
@@ -57,9 +66,8 @@ impl Management {
             keepalive: Keepalive::new(rules, now),
             knocks: false,
             idle_at: later(now, rules.idle),
+            age: Age::Young,
             age_at: later(now, rules.age.map(|age| jittered(age, AGE_JITTER, seed))),
-            grace: None,
-            force_at: Instant::MAX,
             last_stream: rules.calls.map_or(NO_STREAM, last_stream),
             next: Instant::MAX,
             too_many_pings: false,
@@ -74,7 +82,7 @@ impl Management {
     }
 
     pub(super) fn next_but_keepalive(&self) -> Instant {
-        self.idle_at.min(self.age_at).min(self.force_at)
+        self.idle_at.min(self.age_at)
     }
 
     /// Octets came. To be told before anything fires: who was not looked after for a while has not lost its peer (L-28).
@@ -95,8 +103,7 @@ impl Management {
 
     /// Nothing is due any more.
     pub(super) fn stop(&mut self) {
-        (self.idle_at, self.age_at, self.force_at, self.next) =
-            (Instant::MAX, Instant::MAX, Instant::MAX, Instant::MAX);
+        (self.idle_at, self.age_at, self.next) = (Instant::MAX, Instant::MAX, Instant::MAX);
         (self.knocks, self.last_stream) = (false, NO_STREAM);
     }
 }
@@ -125,17 +132,24 @@ impl Engine {
         self.management.knocks |= self.management.keepalive.is_owed() && self.http2.waiting_streams() > 0;
         if self.management.age_at <= now {
             self.management.age_at = Instant::MAX;
-            self.management.grace = rules.grace.filter(|_| self.http2.shutdown_reason().is_none());
-            self.http2.shut_down_because(now, MAX_AGE);
+            match self.management.age {
+                Age::Young => self.grow_old(),
+                Age::Old => {}
+                Age::Grace => self.http2.abort(ErrorCode::NO_ERROR, MAX_AGE_GRACE),
+            }
         }
         if self.management.idle_at <= now {
             self.idle_for(rules.idle.unwrap_or(Duration::MAX));
         }
-        if self.management.force_at <= now {
-            self.management.force_at = Instant::MAX;
-            self.http2.abort(ErrorCode::NO_ERROR, MAX_AGE_GRACE);
-        }
         self.management.schedule();
+    }
+
+    /// G-212, unless a shutdown is under way, which has a date of its own or none.
+    fn grow_old(&mut self) {
+        if self.http2.shutdown_reason().is_none() {
+            self.management.age = Age::Old;
+            self.http2.shut_down_because(self.now, MAX_AGE);
+        }
     }
 
     fn act(&mut self, due: Due) {
@@ -186,12 +200,11 @@ impl Engine {
 
     /// G-213: the grace of an old connection begins with the second GOAWAY.
     pub(super) fn begin_grace(&mut self) {
-        if self.http2.is_shutdown_final()
-            && let Some(grace) = self.management.grace.take()
-        {
-            self.management.force_at = self.now.saturating_add(grace);
+        if self.management.age == Age::Old && self.http2.is_shutdown_final() {
+            self.management.age = Age::Grace;
+            self.management.age_at = later(self.now, self.settings.rules.grace);
             self.management.schedule();
-            if grace.is_zero() {
+            if self.management.age_at <= self.now {
                 self.manage();
             }
         }

@@ -184,7 +184,7 @@ impl<T: Default> Connection<T> {
             empty_data: Bucket::new(config.empty_data_burst, 0, 100, now),
             beyond_limit: Bucket::new(beyond_limit, 0, 100, now),
             tiny_data: Bucket::new(config.tiny_data_burst, config.tiny_data_per_second, 100, now),
-            strikes: Strikes::default(),
+            strikes: Strikes::NONE,
             data_since_refund: 0,
             late_frames: 0,
             updates_due: 0,

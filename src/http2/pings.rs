@@ -15,28 +15,30 @@ pub const IDLE_PING_INTERVAL: Duration = Duration::from_secs(2 * 60 * 60);
 const TOO_MANY_PINGS: &str = "too_many_pings";
 
 /// What a server remembers of its client's PINGs since it last sent HEADERS or DATA.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Strikes {
     count: u32,
     most: u32,
-    /// The last PING that came in time; `None` where each would.
-    valid_at: Option<Instant>,
+    /// The last PING that came in time; [`Instant::MAX`] where each would.
+    valid_at: Instant,
     /// HEADERS or DATA were sent since the last PING: noted once for each transmit, and looked at when a PING comes.
     spoke: bool,
 }
 
 impl Strikes {
+    pub(super) const NONE: Self = Self { count: 0, most: 0, valid_at: Instant::MAX, spoke: false };
+
     /// A PING came; whether it is one too many.
     fn ping(&mut self, config: &Config, now: Instant, idle: bool) -> bool {
         let Some(limit) = config.max_ping_strikes else { return false };
         if core::mem::take(&mut self.spoke) {
             // G-208: a PING may well follow what it measures.
-            (self.count, self.valid_at) = (0, None);
+            (self.count, self.valid_at) = (0, Instant::MAX);
         }
         let idle = idle && !config.pings_without_streams;
         let interval = if idle { IDLE_PING_INTERVAL } else { config.min_ping_interval };
-        if self.valid_at.is_none_or(|last| last.saturating_add(interval) <= now) {
-            self.valid_at = Some(now);
+        if self.valid_at == Instant::MAX || self.valid_at.saturating_add(interval) <= now {
+            self.valid_at = now;
             return false;
         }
         self.count = self.count.saturating_add(1);
@@ -109,7 +111,7 @@ mod tests {
 
     /// Pings at these seconds; how many came before one was too many.
     fn fine(config: &Config, idle: bool, seconds: &[u64]) -> usize {
-        let mut strikes = Strikes::default();
+        let mut strikes = Strikes::NONE;
         let at = |second: u64| Instant::from_nanos(second * 1_000_000_000);
         seconds.iter().take_while(|second| !strikes.ping(config, at(**second), idle)).count()
     }
