@@ -80,6 +80,9 @@ pub mod stub;
 )]
 pub mod testing;
 pub mod time;
+#[cfg(feature = "web")]
+#[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+pub mod web;
 
 pub use buffer::WriteBuf;
 pub use call::{

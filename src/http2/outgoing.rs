@@ -1,5 +1,6 @@
 //! Control frames that wait to be transmitted. All of it is bounded: see [`Control`].
 
+use super::config::Side;
 use crate::frame::{ErrorCode, StreamId};
 use alloc::collections::VecDeque;
 
@@ -12,11 +13,21 @@ pub(super) struct GoAwayFrame {
     pub(super) last: StreamId,
     pub(super) code: ErrorCode,
     pub(super) debug_data: &'static str,
+    /// It is said to a client of HTTP/1.1, in its words.
+    pub(super) to_http1: bool,
 }
+
+/// What a client of HTTP/1.1 is told (RFC 9110 §15.6.6).
+pub(super) const HTTP1_REFUSAL: &[u8] = b"HTTP/1.1 505 HTTP Version Not Supported\r\n\
+    content-type: text/plain\r\ncontent-length: 41\r\nconnection: close\r\n\r\n\
+    This port speaks gRPC over HTTP/2 only.\r\n";
 
 /// Our SETTINGS on their way (RFC 9113 §6.5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OurSettings {
+    /// A server's, as long as the client's preface has not come: it may be none of HTTP/2, and then is answered in words
+    /// that it knows. A client sends its preface at once (RFC 9113 §3.4), so nobody waits for this.
+    Withheld,
     Unsent,
     Sent,
     Acknowledged,
@@ -41,9 +52,9 @@ pub(super) struct Control {
 }
 
 impl Control {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(side: Side) -> Self {
         Self {
-            settings: OurSettings::Unsent,
+            settings: if matches!(side, Side::Server) { OurSettings::Withheld } else { OurSettings::Unsent },
             settings_acks: 0,
             pongs: VecDeque::new(),
             most_pongs: 0,
@@ -69,7 +80,15 @@ impl Control {
 
     /// A later GOAWAY takes the place of one that has not left yet.
     pub(super) fn say_goaway(&mut self, last: StreamId, code: ErrorCode, debug_data: &'static str) {
-        self.goaway = Some(GoAwayFrame { last, code, debug_data });
+        self.goaway = Some(GoAwayFrame { last, code, debug_data, to_http1: false });
+    }
+
+    /// The client speaks HTTP/1.1. Where SETTINGS have left it is too late for words.
+    pub(super) fn refuse_http1(&mut self) {
+        if self.settings == OurSettings::Withheld {
+            self.say_goaway(StreamId::ZERO, ErrorCode::HTTP_1_1_REQUIRED, "");
+            self.goaway.iter_mut().for_each(|frame| frame.to_http1 = true);
+        }
     }
 
     /// Whether a frame waits here; credit is the connection's to judge.

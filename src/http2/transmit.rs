@@ -3,7 +3,7 @@
 use super::config::Side;
 use super::connection::{Connection, Exhaustion};
 use super::lines::Place;
-use super::outgoing::{OurSettings, SHUTDOWN_PING};
+use super::outgoing::{HTTP1_REFUSAL, OurSettings, SHUTDOWN_PING};
 use super::queue::SHARE_FROM;
 use super::slots::StreamKey;
 use super::step::Transmit;
@@ -311,7 +311,11 @@ impl<T: Default> Connection<T> {
     }
 
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
-        if self.control.settings == OurSettings::Unsent {
+        if self.control.goaway.is_some_and(|frame| frame.to_http1) {
+            self.control.goaway = None;
+            return output.put_slice(HTTP1_REFUSAL);
+        }
+        if matches!(self.control.settings, OurSettings::Withheld | OurSettings::Unsent) {
             self.write_preface(now, output);
         }
         while self.control.settings_acks > 0 && !output.is_full() {
