@@ -236,12 +236,14 @@ impl Http1 {
                 Reading::Ended => Ok(false),
             };
             match went_on {
-                Ok(true) => {}
-                Ok(false) => break,
+                Ok(went_on) => {
+                    if !self.finish(now, link) && !went_on {
+                        return;
+                    }
+                }
                 Err(error) => return self.refuse(error, link),
             }
         }
-        self.finish(now, link);
     }
 
     /// Reads a head, if all of it is there.
@@ -329,20 +331,22 @@ impl Http1 {
         Ok(done || piece.is_some())
     }
 
-    /// Goes on to the next request where the response has ended, or closes.
-    fn finish(&mut self, now: Instant, link: &mut Link) {
-        if self.responses.writing != Writing::Ended || self.closing {
-            return;
+    /// Goes on to the next request where the response has ended, or closes; says whether it did either.
+    fn finish(&mut self, now: Instant, link: &mut Link) -> bool {
+        if self.responses.writing != Writing::Ended {
+            return false;
         }
         self.exchange = None;
         if !(self.responses.keep_alive && matches!(self.reading, Reading::Ended)) {
-            return self.close(link);
+            self.close(link);
+            return true;
         }
         self.reading = Reading::Head(HeadScan::default());
         self.until = now.saturating_add(self.settings.idle_timeout);
         self.responses.writing = Writing::Awaited;
         // A pause begins: the head's own time starts with its first octet.
         self.responses.paused = true;
+        true
     }
 }
 
@@ -403,13 +407,13 @@ impl Outer for Responses {
     }
 
     fn head(&mut self, _: Option<StreamKey>, head: FieldBlock, end: bool) {
-        // What of the request is still to come nobody waits for.
-        self.keep_alive &= self.whole_request;
         let status = head.fields().find(|field| field.name == b":status").map_or(&b""[..], |field| field.value);
         let status = status.iter().fold(0_u16, |status, digit| {
             status.saturating_mul(10).saturating_add(u16::from(digit.wrapping_sub(b'0')))
         });
         if end {
+            // What of the request is still to come nobody waits for.
+            self.keep_alive &= self.whole_request;
             self.write_head(status, &head, Some(0));
             self.writing = Writing::Ended;
         } else {

@@ -208,7 +208,11 @@ impl Http2 {
             for key in core::mem::take(&mut self.streams.drained) {
                 link.taken(key);
             }
-            if output.is_full() || self.is_ended() {
+            if self.is_ended() {
+                // The engine may still be told that all is over.
+                return self.push(now, link, server);
+            }
+            if output.is_full() {
                 return;
             }
             let mut moved = link.push(now, server, &mut self.streams);
