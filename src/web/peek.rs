@@ -1,11 +1,15 @@
 //! The start of an HTTP/2 connection, as far as the first request: does it carry native gRPC or gRPC-Web?
 //!
-//! Until that is known nobody answers but this: with SETTINGS that say nothing, since many clients wait for some before
-//! their first request, and with what a peer is owed at once (RFC 9113 §6.5.3, §6.7). Whoever takes over hears the start
-//! again, and of the acknowledgements of SETTINGS, which come once too often then, each side is spared one.
+//! Until that is known nobody answers but this: with our SETTINGS, since many clients wait for them before their first
+//! request, and with what a peer is owed at once (RFC 9113 §6.5.3, §6.7). Whoever takes over hears the start again and
+//! says its SETTINGS again, which is legal; the acknowledgements that come once too often then are left out. A frame that
+//! is not as it should be ends the waiting: the engine has the words for it.
 
 use super::content_type::ContentType;
-use crate::frame::{Flags, HEAD_LEN, Head, Headers, Kind, PREFACE, Ping, Settings};
+use crate::frame::{
+    DEFAULT_MAX_FRAME_SIZE, Flags, HEAD_LEN, Head, Headers, Kind, MAX_MAX_FRAME_SIZE, MAX_WINDOW, PREFACE, Ping, Setting,
+    SettingId, Settings,
+};
 use crate::hpack::{BlockLimits, Classifier, Decoded, Decoder, FieldBlock};
 use alloc::vec::Vec;
 
@@ -55,9 +59,9 @@ pub(super) struct Start {
 
 impl Peek {
     /// Begins with what has come, which starts with the preface.
-    pub(super) fn new(octets: Vec<u8>) -> Self {
+    pub(super) fn new(octets: Vec<u8>, settings: &[Setting]) -> Self {
         let mut answers = Vec::new();
-        Settings::encode_from(&[], &mut answers);
+        Settings::encode_from(settings, &mut answers);
         Self { held: octets, seen: PREFACE.len(), answers, answered: 0, settings: 0, acknowledged: false }
     }
 
@@ -88,10 +92,12 @@ impl Peek {
             let Some(rest) = self.held.get(self.seen..) else { return Verdict::Undecided };
             let Some((head, rest)) = rest.split_first_chunk::<HEAD_LEN>() else { return Verdict::Undecided };
             let head = Head::parse(head);
+            if head.check(DEFAULT_MAX_FRAME_SIZE).is_err() {
+                return Verdict::Web;
+            }
             let length = head.length as usize;
             let Some(payload) = rest.get(..length) else {
-                let too_much = length > MOST_HELD || self.held.len() > MOST_HELD;
-                return if too_much { Verdict::Web } else { Verdict::Undecided };
+                return if self.held.len() > 2 * MOST_HELD { Verdict::Web } else { Verdict::Undecided };
             };
             let ack = head.flags.contains(Flags::ACK);
             let end = self.seen.saturating_add(HEAD_LEN).saturating_add(length);
@@ -101,6 +107,7 @@ impl Peek {
                     // More than one was not ours to ask for: let the engine see it.
                     core::mem::replace(&mut self.acknowledged, true)
                 }
+                Kind::SETTINGS if !are_sound(head, payload) => return Verdict::Web,
                 Kind::SETTINGS => {
                     self.settings = self.settings.saturating_add(1);
                     self.answered = self.answered.saturating_add(1);
@@ -112,6 +119,9 @@ impl Peek {
                     self.answered = self.answered.saturating_add(1);
                     Ping { ack: true, ..ping }.encode(&mut self.answers);
                     false
+                }
+                Kind::WINDOW_UPDATE if !head.stream.is_zero() || payload.iter().all(|octet| *octet == 0) => {
+                    return Verdict::Web;
                 }
                 Kind::WINDOW_UPDATE | Kind::PRIORITY => true,
                 _ => return Verdict::Web,
@@ -126,6 +136,17 @@ impl Peek {
             }
         }
     }
+}
+
+/// RFC 9113 §6.5.2. The engine judges those that are not, and their number.
+fn are_sound(head: Head, payload: &[u8]) -> bool {
+    let sound = |setting: Setting| match setting.id {
+        SettingId::ENABLE_PUSH => setting.value <= 1,
+        SettingId::INITIAL_WINDOW_SIZE => setting.value <= MAX_WINDOW,
+        SettingId::MAX_FRAME_SIZE => (DEFAULT_MAX_FRAME_SIZE..=MAX_MAX_FRAME_SIZE).contains(&setting.value),
+        _ => true,
+    };
+    payload.len() <= 192 && Settings::parse(head, payload).is_ok_and(|settings| settings.iter().all(sound))
 }
 
 /// Judges the first request. Only what is native gRPC beyond doubt goes the short way.

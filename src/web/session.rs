@@ -12,7 +12,7 @@ use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::frame::PREFACE;
 use crate::grpc::Scheme;
-use crate::http2::ConnectionError;
+use crate::http2::{ConnectionError, Side};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -314,7 +314,7 @@ impl Session {
             self.mode = Mode::Http1(Box::new((link, http1)));
             return self.take_in(now, &octets, server);
         }
-        self.mode = Mode::Peek(Peek::new(octets), self.decide_by);
+        self.mode = Mode::Peek(Peek::new(octets, &self.server.0.http2.settings(Side::Server)), self.decide_by);
         if self.config.0.mixed { self.take_over(Verdict::Web, now, server) } else { self.look(now, server) }
     }
 
