@@ -24,23 +24,36 @@ pub(crate) trait Front<R: Role>: Debug + Send {
     fn error(&self, connection: &Connection<R>) -> Option<io::Error>;
 }
 
+/// Octets of a client that tell HTTP/2 from HTTP/1.1: `PRI ` is no method of the latter.
+const TELLING: usize = 4;
+
 /// A place for such a machine. Without one every verb is the connection's own.
 #[derive(Debug)]
-pub(crate) struct Gate<R: Role>(Option<Box<dyn Front<R>>>);
+pub(crate) struct Gate<R: Role> {
+    front: Option<Box<dyn Front<R>>>,
+    /// Octets of the client to come before a server says anything. It may speak HTTP/1.1, and then is answered in words
+    /// that it knows; one of HTTP/2 sends its preface at once (RFC 9113 §3.4), so nobody waits.
+    silent_for: usize,
+}
 
 impl<R: Role> Gate<R> {
-    /// Nothing in front.
-    pub(crate) const fn open() -> Self {
-        Self(None)
+    /// Nothing in front of this connection.
+    pub(crate) fn of(connection: &Connection<R>) -> Self {
+        Self { front: None, silent_for: if connection.is_server() { TELLING } else { 0 } }
     }
 
     #[cfg(feature = "web")]
     pub(crate) fn behind(front: impl Front<R> + 'static) -> Self {
-        Self(Some(Box::new(front)))
+        Self { front: Some(Box::new(front)), silent_for: 0 }
+    }
+
+    fn is_silent(&self, connection: &Connection<R>) -> bool {
+        self.silent_for > 0 && !connection.is_draining()
     }
 
     pub(crate) fn receive(&mut self, now: Instant, octets: &[u8], connection: &mut Connection<R>) {
-        match &mut self.0 {
+        self.silent_for = self.silent_for.saturating_sub(octets.len());
+        match &mut self.front {
             None => connection.receive(now, octets),
             Some(front) => front.receive_slice(now, octets, connection),
         }
@@ -48,60 +61,63 @@ impl<R: Role> Gate<R> {
 
     #[cfg(feature = "tokio")]
     pub(crate) fn receive_bytes(&mut self, now: Instant, octets: Bytes, connection: &mut Connection<R>) {
-        match &mut self.0 {
+        self.silent_for = self.silent_for.saturating_sub(octets.len());
+        match &mut self.front {
             None => connection.receive_bytes(now, octets),
             Some(front) => front.receive(now, octets, connection),
         }
     }
 
     pub(crate) fn receive_eof(&mut self, now: Instant, connection: &mut Connection<R>) {
-        match &mut self.0 {
+        match &mut self.front {
             None => connection.receive_eof(now),
             Some(front) => front.receive_eof(now, connection),
         }
     }
 
     pub(crate) fn transmit(&mut self, now: Instant, connection: &mut Connection<R>, output: &mut WriteBuf) {
-        match &mut self.0 {
+        let silent = self.is_silent(connection);
+        match &mut self.front {
+            None if silent => {}
             None => connection.transmit(now, output),
             Some(front) => front.transmit(now, connection, output),
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, connection: &mut Connection<R>) {
-        match &mut self.0 {
+        match &mut self.front {
             None => connection.handle_timeout(now),
             Some(front) => front.handle_timeout(now, connection),
         }
     }
 
     pub(crate) fn wants_input(&self) -> bool {
-        self.0.as_ref().is_none_or(|front| front.wants_input())
+        self.front.as_ref().is_none_or(|front| front.wants_input())
     }
 
     pub(crate) fn wants_transmit(&self, connection: &Connection<R>) -> bool {
-        match &self.0 {
-            None => connection.wants_transmit(),
+        match &self.front {
+            None => connection.wants_transmit() && !self.is_silent(connection),
             Some(front) => front.wants_transmit(connection),
         }
     }
 
     pub(crate) fn poll_timeout(&self, connection: &Connection<R>) -> Option<Instant> {
-        match &self.0 {
+        match &self.front {
             None => connection.poll_timeout(),
             Some(front) => front.poll_timeout(connection),
         }
     }
 
     pub(crate) fn is_finished(&self, connection: &Connection<R>) -> bool {
-        match &self.0 {
+        match &self.front {
             None => connection.is_finished(),
             Some(front) => front.is_finished(connection),
         }
     }
 
     pub(crate) fn error(&self, connection: &Connection<R>) -> Option<io::Error> {
-        self.0.as_ref().and_then(|front| front.error(connection))
+        self.front.as_ref().and_then(|front| front.error(connection))
     }
 }
 

@@ -176,7 +176,7 @@ impl<T: Default> Connection<T> {
                 max_frame_size: DEFAULT_MAX_FRAME_SIZE,
                 max_header_list_size: u32::MAX,
             },
-            control: Control::new(side),
+            control: Control::new(),
             resets: Bucket::new(reset_burst, config.reset_per_second, drain_at, now),
             glitches: Bucket::new(config.glitch_burst, config.glitch_per_second, drain_at, now),
             empty_data: Bucket::new(config.empty_data_burst, 0, 100, now),

@@ -1,6 +1,5 @@
 //! Control frames that wait to be transmitted. All of it is bounded: see [`Control`].
 
-use super::config::Side;
 use crate::frame::{ErrorCode, StreamId};
 use alloc::collections::VecDeque;
 
@@ -25,9 +24,6 @@ pub(super) const HTTP1_REFUSAL: &[u8] = b"HTTP/1.1 505 HTTP Version Not Supporte
 /// Our SETTINGS on their way (RFC 9113 §6.5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OurSettings {
-    /// A server's, as long as the client's preface has not come: it may be none of HTTP/2, and then is answered in words
-    /// that it knows. A client sends its preface at once (RFC 9113 §3.4), so nobody waits for this.
-    Withheld,
     Unsent,
     Sent,
     Acknowledged,
@@ -52,9 +48,9 @@ pub(super) struct Control {
 }
 
 impl Control {
-    pub(super) const fn new(side: Side) -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            settings: if matches!(side, Side::Server) { OurSettings::Withheld } else { OurSettings::Unsent },
+            settings: OurSettings::Unsent,
             settings_acks: 0,
             pongs: VecDeque::new(),
             most_pongs: 0,
@@ -85,7 +81,7 @@ impl Control {
 
     /// The client speaks HTTP/1.1. Where SETTINGS have left it is too late for words.
     pub(super) fn refuse_http1(&mut self) {
-        if self.settings == OurSettings::Withheld {
+        if self.settings == OurSettings::Unsent {
             self.say_goaway(StreamId::ZERO, ErrorCode::HTTP_1_1_REQUIRED, "");
             self.goaway.iter_mut().for_each(|frame| frame.to_http1 = true);
         }

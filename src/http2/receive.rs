@@ -51,9 +51,6 @@ impl<T: Default> Connection<T> {
                     if !self.reader.read_preface(seen, input)? {
                         return Ok(Step::Idle);
                     }
-                    if self.control.settings == OurSettings::Withheld {
-                        self.control.settings = OurSettings::Unsent;
-                    }
                 }
                 Phase::Head => {
                     if let Some((block, fragment)) = self.ordinary_headers(input) {

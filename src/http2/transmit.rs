@@ -316,7 +316,7 @@ impl<T: Default> Connection<T> {
             self.control.goaway = None;
             return output.put_slice(HTTP1_REFUSAL);
         }
-        if matches!(self.control.settings, OurSettings::Withheld | OurSettings::Unsent) {
+        if self.control.settings == OurSettings::Unsent {
             self.write_preface(now, output);
         }
         while self.control.settings_acks > 0 && !output.is_full() {

@@ -107,9 +107,7 @@ fn g_167_g_121_what_is_announced() {
     let config = ClientConfig::builder("localhost").build().unwrap();
     let client = announced(Raw::fresh_client(&config).said());
     assert!(client.contains(&(SettingId::ENABLE_PUSH.0, 0)), "{client:?}");
-    let mut server = Raw::fresh_server(&server_config(Limits::default()));
-    server.feed(grpc_sansio::frame::PREFACE);
-    let server = announced(server.said());
+    let server = announced(Raw::fresh_server(&server_config(Limits::default())).said());
     assert!(!server.iter().any(|(id, _)| *id == SettingId::ENABLE_PUSH.0), "{server:?}");
     for (id, _) in client.into_iter().chain(server) {
         assert!((1..=6).contains(&id), "{id:#x}");

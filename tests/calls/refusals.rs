@@ -178,7 +178,6 @@ fn size(fields: &[(&str, &str)]) -> usize {
 #[test]
 fn g_031_g_032_the_limit_to_the_octet() {
     let mut raw = Raw::fresh_server(&grpc_sansio::ServerConfig::default());
-    raw.feed(grpc_sansio::frame::PREFACE);
     let said = raw.said();
     let Seen::Settings(values) = &said[0] else { panic!("{said:?}") };
     assert!(values.contains(&(6, 16_384)), "SETTINGS_MAX_HEADER_LIST_SIZE in {values:?}");

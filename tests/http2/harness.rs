@@ -47,10 +47,10 @@ impl Peer {
 
     pub(super) fn started(side: Side, config: Config, theirs: &[(SettingId, u32)]) -> Self {
         let mut peer = Self::new(side, config);
+        assert!(peer.say().starts_with(&["SETTINGS".to_string()]));
         if side == Side::Server {
             assert!(peer.hear(PREFACE).is_empty());
         }
-        assert!(peer.say().starts_with(&["SETTINGS".to_string()]));
         assert_eq!(peer.hear(&[settings(theirs), ack()].concat()), ["ready"]);
         assert_eq!(peer.say(), ["SETTINGS ACK"]);
         peer

@@ -308,9 +308,8 @@ fn h081_smaller_header_table() {
     let config = Config { decoder_table_size: 0, ..Config::new(Side::Server) };
     let start = || {
         let mut server = Peer::new(Side::Server, config.clone());
-        server.hear(grpc_sansio::frame::PREFACE);
         server.say();
-        server.hear(&settings(&[]));
+        server.hear(&[grpc_sansio::frame::PREFACE, &settings(&[])[..]].concat());
         // The client has not seen our SETTINGS: it inserts an entry and uses it.
         let insert = [GET, &[0x40, 1, b'x', 1, b'y', 0xbe]].concat();
         assert_eq!(server.hear(&headers(1, &insert, true)), ["request 1 END"]);

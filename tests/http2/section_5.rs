@@ -362,8 +362,8 @@ fn h043_our_limit_of_streams() {
     let config = Config { max_concurrent_streams: 2, ..Config::new(Side::Server) };
     for acknowledged in [false, true] {
         let mut server = Peer::new(Side::Server, config.clone());
-        server.hear(grpc_sansio::frame::PREFACE);
         server.say();
+        server.hear(grpc_sansio::frame::PREFACE);
         server.hear(&settings(&[]));
         if acknowledged {
             server.hear(&ack());

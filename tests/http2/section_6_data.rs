@@ -180,8 +180,8 @@ fn h118_smaller_window_from_the_acknowledgement_on() {
     let start = |config: &Config| {
         let mut server = Peer::new(Side::Server, config.clone());
         server.consume = false;
-        server.hear(grpc_sansio::frame::PREFACE);
         server.say();
+        server.hear(grpc_sansio::frame::PREFACE);
         server.hear(&[settings(&[]), headers(1, GET, false), data(1, 1_001, false)].concat());
         server
     };

@@ -131,8 +131,8 @@ impl<S: Transport, R: Role> Driver<S, R> {
     pub fn new(socket: S, connection: Connection<R>) -> Self {
         Self {
             socket,
+            gate: Gate::of(&connection),
             connection,
-            gate: Gate::open(),
             output: WriteBuf::new(),
             phase: Phase::Open,
             readable: true,

@@ -140,9 +140,10 @@ where
     O: FnMut(CallId) + Unpin,
 {
     pub(super) fn new(shared: Arc<Shared<R>>, io: T, accept: O) -> Self {
+        let gate = shared.with(|state| Gate::of(&state.connection));
         Self {
             shared,
-            gate: Gate::open(),
+            gate,
             io,
             input: BytesMut::new(),
             piece: LEAST_PIECE,
