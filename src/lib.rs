@@ -21,6 +21,7 @@
 //! | [`codec`] | compression of messages, above the engine | yes |
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
+//! | `web`, a feature | gRPC-Web in front of a server's connection | yes |
 //! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -112,6 +113,10 @@ struct Compression;
 #[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
 #[doc = include_str!("../docs/services.md")]
 struct Services;
+
+#[cfg(all(doctest, feature = "tokio", feature = "web"))]
+#[doc = include_str!("../docs/grpc-web.md")]
+struct GrpcWeb;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

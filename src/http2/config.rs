@@ -1,7 +1,8 @@
 //! Limits of one HTTP/2 connection.
 
 use crate::frame::{
-    DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW, Setting, SettingId,
+    DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW, Setting,
+    SettingId,
 };
 use crate::hpack::BlockLimits;
 use alloc::vec::Vec;

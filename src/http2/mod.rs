@@ -92,9 +92,9 @@ pub(crate) use common::Common;
 pub use config::{Config, Side};
 pub use connection::Connection;
 pub use counters::{Counters, Guard, Guards};
+pub use error::{ConnectionError, OpenError, Origin};
 #[cfg(feature = "web")]
 pub(crate) use fields::{is_valid_name, is_valid_value};
-pub use error::{ConnectionError, OpenError, Origin};
 pub use input::Input;
 pub use slots::StreamKey;
 pub use step::{Part, Step, Transmit};

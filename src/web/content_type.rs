@@ -68,7 +68,10 @@ mod tests {
     fn g313_its_types_and_no_others() {
         assert_eq!(parse("application/grpc-web"), Some((false, "application/grpc-web".into())));
         assert_eq!(parse("Application/gRPC-Web+Proto"), Some((false, "application/grpc-web+proto".into())));
-        assert_eq!(parse("application/grpc-web-text+json ; charset=utf-8").unwrap().1, "application/grpc-web-text+json");
+        assert_eq!(
+            parse("application/grpc-web-text+json ; charset=utf-8").unwrap().1,
+            "application/grpc-web-text+json"
+        );
         for other in ["application/grpc", "application/grpc+proto", "application/grpc-webx", "application/grpc-web+"] {
             assert_eq!(parse(other), None, "{other}");
         }

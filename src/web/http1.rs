@@ -307,12 +307,7 @@ impl Http1 {
     }
 
     /// Hands on what there is of a body, as far as the engine keeps up.
-    fn read_body(
-        &mut self,
-        now: Instant,
-        link: &mut Link,
-        server: &mut Connection<Server>,
-    ) -> Result<bool, Error> {
+    fn read_body(&mut self, now: Instant, link: &mut Link, server: &mut Connection<Server>) -> Result<bool, Error> {
         let (Reading::Body(body), Some(key)) = (&mut self.reading, self.exchange) else { return Ok(false) };
         if self.responses.writing == Writing::Ended || link.queued(key) >= REQUEST_QUEUE {
             return Ok(false);
@@ -408,9 +403,9 @@ impl Outer for Responses {
 
     fn head(&mut self, _: Option<StreamKey>, head: FieldBlock, end: bool) {
         let status = head.fields().find(|field| field.name == b":status").map_or(&b""[..], |field| field.value);
-        let status = status.iter().fold(0_u16, |status, digit| {
-            status.saturating_mul(10).saturating_add(u16::from(digit.wrapping_sub(b'0')))
-        });
+        let status = status
+            .iter()
+            .fold(0_u16, |status, digit| status.saturating_mul(10).saturating_add(u16::from(digit.wrapping_sub(b'0'))));
         if end {
             // What of the request is still to come nobody waits for.
             self.keep_alive &= self.whole_request;

@@ -115,8 +115,8 @@ impl Http2 {
         }
     }
 
-    pub(super) fn receive(&mut self, now: Instant, octets: Bytes, link: &mut Link, server: &mut Connection<Server>) {
-        let mut input = Input::bytes(&octets);
+    pub(super) fn receive(&mut self, now: Instant, octets: &[u8], link: &mut Link, server: &mut Connection<Server>) {
+        let mut input = Input::slice(octets);
         loop {
             match self.streams.http2.receive_step(now, &mut input) {
                 Step::Idle | Step::Closed => break,

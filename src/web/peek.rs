@@ -7,8 +7,8 @@
 
 use super::content_type::ContentType;
 use crate::frame::{
-    DEFAULT_MAX_FRAME_SIZE, Flags, HEAD_LEN, Head, Headers, Kind, MAX_MAX_FRAME_SIZE, MAX_WINDOW, PREFACE, Ping, Setting,
-    SettingId, Settings,
+    DEFAULT_MAX_FRAME_SIZE, Flags, HEAD_LEN, Head, Headers, Kind, MAX_MAX_FRAME_SIZE, MAX_WINDOW, PREFACE, Ping,
+    Setting, SettingId, Settings,
 };
 use crate::hpack::{BlockLimits, Classifier, Decoded, Decoder, FieldBlock};
 use alloc::vec::Vec;

@@ -180,6 +180,10 @@ fn parse_length(value: &[u8]) -> Result<u64, Error> {
 
 /// RFC 9112 §3.2: authority, if the target has one, and path.
 fn split_target<'a>(target: &'a [u8], method: &[u8]) -> Result<(Option<&'a [u8]>, &'a [u8]), Error> {
+    // RFC 3986; what else httparse lets pass HTTP/2 does not know.
+    if !target.iter().all(u8::is_ascii_graphic) {
+        return Err(Error::Malformed("the request's target has an octet that may not be there"));
+    }
     match target {
         [b'/', ..] => return Ok((None, target)),
         b"*" if method == b"OPTIONS" => return Ok((None, target)),

@@ -51,8 +51,8 @@ enum Mode {
 /// connection itself for events and calls only. There is one rule more: read no more from the transport while
 /// [`Session::wants_input`] is `false`. Over HTTP/1.1 that is what holds back a peer that sends more than is read.
 ///
-/// Memory: over HTTP/1.1 `max_head` and 256 KiB besides the connection's own; over HTTP/2 as much as another connection,
-/// and 128 KiB for each call.
+/// Memory, besides the connection's own: over HTTP/1.1 four times 64 KiB, `max_head`, and one read of the transport; over
+/// HTTP/2 as much as another connection takes, and 192 KiB for each call that both sides hold up.
 #[derive(Debug)]
 pub struct Session {
     config: Config,
@@ -141,7 +141,7 @@ impl Session {
             }
             Mode::Http2(parts) => {
                 let (link, http2) = &mut **parts;
-                http2.receive(now, Bytes::copy_from_slice(octets), link, server);
+                http2.receive(now, octets, link, server);
             }
             Mode::Unknown(seen) => {
                 seen.extend_from_slice(octets);
@@ -155,16 +155,10 @@ impl Session {
         self.settle(now, server);
     }
 
-    /// As [`Session::receive`]; large messages may share the memory of `octets` instead of being copied.
+    /// As [`Session::receive`]; large messages of native calls may share the memory of `octets` instead of being copied.
     pub fn receive_bytes(&mut self, now: Instant, octets: Bytes, server: &mut Connection<Server>) {
-        match &mut self.mode {
-            _ if self.from_peer.is_some() => self.receive(now, &octets, server),
-            Mode::Native => server.receive_bytes(now, octets),
-            Mode::Http2(parts) => {
-                let (link, http2) = &mut **parts;
-                http2.receive(now, octets, link, server);
-                self.settle(now, server);
-            }
+        match &self.mode {
+            Mode::Native if self.from_peer.is_none() => server.receive_bytes(now, octets),
             _ => self.receive(now, &octets, server),
         }
     }

@@ -78,7 +78,10 @@ fn h005_http_1_1_is_answered() {
             server.hear(&request.as_bytes()[..cut]);
             server.hear(&request.as_bytes()[cut..]);
             let answer = says(&mut server);
-            assert!(answer.starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\n"), "{method} cut at {cut}: {answer}");
+            assert!(
+                answer.starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\n"),
+                "{method} cut at {cut}: {answer}"
+            );
             let (head, body) = answer.split_once("\r\n\r\n").unwrap();
             assert_eq!(body, "This port speaks gRPC over HTTP/2 only.\r\n");
             assert!(head.contains(&format!("content-length: {}\r\n", body.len())) && head.ends_with("close"));

@@ -16,9 +16,9 @@ type End = JoinHandle<Result<(), DriverError>>;
 /// An echo, and a download of as many messages as its request has octets. Counts the messages that were sent.
 fn router(sent: &Arc<AtomicUsize>) -> Router {
     let sent = Arc::clone(sent);
-    Router::new()
-        .unary(&UNARY, |request| async move { Ok(Response::new(request.message)) })
-        .server_streaming(&DOWNLOAD, move |request, mut responses| {
+    Router::new().unary(&UNARY, |request| async move { Ok(Response::new(request.message)) }).server_streaming(
+        &DOWNLOAD,
+        move |request, mut responses| {
             let sent = Arc::clone(&sent);
             async move {
                 for _ in 0..request.message.data.len() {
@@ -27,7 +27,8 @@ fn router(sent: &Arc<AtomicUsize>) -> Router {
                 }
                 Ok(Metadata::new())
             }
-        })
+        },
+    )
 }
 
 fn serve(config: Config) -> (DuplexStream, End, Arc<AtomicUsize>) {

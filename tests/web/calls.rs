@@ -11,7 +11,7 @@ fn text(octets: &[u8]) -> Vec<u8> {
     STANDARD.encode(octets).into_bytes()
 }
 
-/// G-313 to G-316, G-318: a body by length, and an answer whose last frame has the trailers.
+/// G-313 to G-316, G-318, G-325: a body by length, and an answer whose last frame has the trailers.
 #[test]
 fn g318_unary_binary() {
     let mut host = Host::new();
@@ -39,6 +39,15 @@ fn g322_unary_text() {
     assert_eq!((&outcome.messages[0][..], outcome.trailer("grpc-status")), (&b"hello"[..], Some("0")));
     let first = text(&frame(b"hello"));
     assert!(response.body.starts_with(&first) && first.ends_with(b"="));
+}
+
+/// G-323: base64 within base64.
+#[test]
+fn g323_binary_trailers() {
+    for (form, body) in [(BINARY, frame(b"a")), (TEXT, text(&frame(b"a")))] {
+        let response = Response::of(&Host::new().hear(post("/d.D/Say", form, "", &body)));
+        assert_eq!(response.outcome().trailer("x-trailer-bin"), Some("AP8"));
+    }
 }
 
 /// G-322: `accept` decides about the answer, not the request's own form.

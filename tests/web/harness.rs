@@ -190,6 +190,7 @@ impl Host {
         let work = self.calls.remove(&id).unwrap();
         let mut trailers = Metadata::new();
         trailers.append("x-trailer", "t").unwrap();
+        trailers.append_bin("x-trailer-bin", &[0, 255]).unwrap();
         let mut call = self.server.call(id).unwrap();
         if work.path.ends_with("/Say") {
             let _ = call.send(Message::new(work.messages.concat()));

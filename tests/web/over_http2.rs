@@ -95,7 +95,11 @@ impl Browser {
                     let fields = self.http2.fields().fields();
                     let fields: Fields = fields.map(|field| (words(field.name), words(field.value))).collect();
                     let response = self.responses.get_mut(&stream).unwrap();
-                    if response.fields.is_empty() { response.fields = fields } else { response.trailers = Some(fields) }
+                    if response.fields.is_empty() {
+                        response.fields = fields
+                    } else {
+                        response.trailers = Some(fields)
+                    }
                     response.ended |= end_stream;
                 }
                 Step::Data { stream, len } => {

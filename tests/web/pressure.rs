@@ -8,9 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 #[test]
 fn long_messages() {
     let message: Vec<u8> = (0..1 << 20).map(|at: u32| (at % 251) as u8).collect();
-    for (form, body) in
-        [(BINARY, frame(&message)), (TEXT, STANDARD.encode(frame(&message)).into_bytes())]
-    {
+    for (form, body) in [(BINARY, frame(&message)), (TEXT, STANDARD.encode(frame(&message)).into_bytes())] {
         let mut host = Host::new();
         let octets = post("/d.D/Say", form, "", &body);
         let mut said = Vec::new();

@@ -32,7 +32,7 @@ proptest! {
 
     /// T-73: no octets make the reader of trailers fail otherwise than by its error, and what it reads can be written again.
     #[test]
-    fn t73_trailers_of_any_octets(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn t_73_trailers_of_any_octets(octets in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(trailers) = Trailers::parse(&octets) {
             let again = Trailers::encode(trailers.fields().map(|(name, value, _)| (name, value)));
             prop_assert_eq!(Trailers::parse(&again[5..]).unwrap(), trailers);
@@ -60,7 +60,7 @@ fn g317_trailers_are_read() {
 
 /// T-73.
 #[test]
-fn t73_trailers_that_lie() {
+fn t_73_trailers_that_lie() {
     for (payload, error) in [
         (&b"grpc-status"[..], TrailersError::NoColon),
         (b"a: b\r\n\r\nc: d\r\n", TrailersError::NoColon),

@@ -210,7 +210,9 @@ impl<S: Transport, R: Role> Driver<S, R> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Ending(by) | Phase::Lingering(by) => Some(by),
-            Phase::Connecting => [self.connect_by, self.gate.poll_timeout(&self.connection)].into_iter().flatten().min(),
+            Phase::Connecting => {
+                [self.connect_by, self.gate.poll_timeout(&self.connection)].into_iter().flatten().min()
+            }
             Phase::Open => self.gate.poll_timeout(&self.connection),
             Phase::Done => None,
         }
