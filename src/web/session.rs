@@ -289,7 +289,9 @@ impl Session {
         match &self.mode {
             Mode::Http1(parts) => parts.1.is_finished(),
             Mode::Http2(parts) => parts.1.is_finished(),
-            Mode::Unknown(_) | Mode::Peek(..) | Mode::Native => server.is_finished(),
+            // To a peer that has not said what it speaks nothing can be said.
+            Mode::Unknown(_) => server.has_ended(),
+            Mode::Peek(..) | Mode::Native => server.is_finished(),
         }
     }
 
@@ -344,8 +346,13 @@ impl Session {
 
     /// Carries an end from one side to the other.
     fn settle(&mut self, now: Instant, server: &mut Connection<Server>) {
+        if matches!(self.mode, Mode::Peek(..)) && server.is_draining() {
+            // Nobody waits for a first request any more, and the peer is to be told.
+            self.take_over(Verdict::Web, now, server);
+        }
         let over = match &mut self.mode {
-            Mode::Unknown(_) | Mode::Peek(..) | Mode::Native => false,
+            Mode::Unknown(_) => server.is_draining(),
+            Mode::Peek(..) | Mode::Native => false,
             Mode::Http1(parts) => {
                 let (link, http1) = &mut **parts;
                 if link.is_draining() {
@@ -361,7 +368,7 @@ impl Session {
                 http2.is_ended()
             }
         };
-        if over && !server.is_finished() {
+        if over && !server.has_ended() {
             server.receive_eof(now);
         }
     }

@@ -333,6 +333,25 @@ fn g328_mixed_connections() {
     assert_eq!(browser.responses[&refused].get("grpc-status"), Some("5"));
 }
 
+/// Found by fuzzing: the engine had a GOAWAY to say, and nobody to say it to, for ever.
+#[test]
+fn a_shutdown_before_the_first_words_ends_at_once() {
+    let mut host = Host::new();
+    host.feed(b"PR");
+    host.server.shutdown(host.now, None);
+    assert!(host.say().is_empty() && host.is_finished());
+
+    let mut host = Host::new();
+    let mut client = client(&host);
+    native(&mut host, &mut client);
+    assert_eq!(host.session.protocol(), Protocol::Unknown);
+    host.server.shutdown(host.now, None);
+    assert!(native(&mut host, &mut client).contains(&Event::Draining));
+    host.eof();
+    host.say();
+    assert!(host.is_finished());
+}
+
 #[test]
 fn a_shutdown_is_told() {
     let mut host = Host::new();
