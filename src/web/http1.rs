@@ -70,10 +70,12 @@ pub(super) struct Http1 {
     reading: Reading,
     exchange: Option<StreamKey>,
     responses: Responses,
-    /// When the head, or the next octet of the body, has to be there.
+    /// When the head, or the next octet of the body, has to be there; or when what is left to say is given up.
     until: Instant,
     /// Nothing more is read or answered.
     closing: bool,
+    /// `until` is about that.
+    last_words: bool,
     error: Option<Error>,
 }
 
@@ -95,6 +97,7 @@ impl Http1 {
                 paused: false,
             },
             closing: false,
+            last_words: false,
             error: None,
         }
     }
@@ -160,6 +163,14 @@ impl Http1 {
         server: &mut Connection<Server>,
         output: &mut WriteBuf,
     ) {
+        self.write(now, link, server, output);
+        if self.closing && !self.last_words {
+            self.until = now.saturating_add(self.settings.body_timeout);
+            self.last_words = true;
+        }
+    }
+
+    fn write(&mut self, now: Instant, link: &mut Link, server: &mut Connection<Server>, output: &mut WriteBuf) {
         loop {
             while !output.is_full()
                 && let Some(octets) = self.responses.pending.next_chunk()
@@ -180,7 +191,7 @@ impl Http1 {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let waits = match self.reading {
-            _ if self.closing => false,
+            _ if self.closing => self.last_words && !self.responses.pending.is_empty(),
             Reading::Head(_) => true,
             // The engine may be what is slow.
             Reading::Body(_) => self.exchange.is_some() && self.buffer.is_empty(),
@@ -194,6 +205,7 @@ impl Http1 {
             return;
         }
         match self.reading {
+            _ if self.closing => self.responses.pending = WriteBuf::new(),
             // Between two requests nothing is owed to anybody.
             Reading::Head(_) if self.buffer.is_empty() => self.close(link),
             Reading::Head(_) => self.refuse(Error::HeadTimeout(self.settings.head_timeout), link),
@@ -254,7 +266,7 @@ impl Http1 {
             while self.buffer.starts_with(b"\r\n") {
                 let _ = self.buffer.split_to(2);
             }
-            if self.buffer.is_empty() {
+            if self.buffer.is_empty() || self.buffer[..] == b"\r"[..] {
                 return Ok(false);
             }
             if self.responses.paused {

@@ -226,8 +226,15 @@ impl Session {
             Mode::Unknown(_) => false,
             Mode::Peek(peek, _) => peek.has_answers(),
             Mode::Native => server.wants_transmit(),
-            Mode::Http1(parts) => parts.1.wants_transmit() || parts.0.wants_push() || server.wants_transmit(),
-            Mode::Http2(parts) => parts.1.wants_transmit() || parts.0.wants_push() || server.wants_transmit(),
+            // Once the peer's side is over, what the engine still has to say nobody hears.
+            Mode::Http1(parts) => {
+                let more = parts.0.wants_push() || server.wants_transmit();
+                parts.1.wants_transmit() || (more && !parts.1.is_closing())
+            }
+            Mode::Http2(parts) => {
+                let more = parts.0.wants_push() || server.wants_transmit();
+                parts.1.wants_transmit() || (more && !parts.1.is_ended())
+            }
         }
     }
 
@@ -290,8 +297,8 @@ impl Session {
             Mode::Http1(parts) => parts.1.is_finished(),
             Mode::Http2(parts) => parts.1.is_finished(),
             // To a peer that has not said what it speaks nothing can be said.
-            Mode::Unknown(_) => server.has_ended(),
-            Mode::Peek(..) | Mode::Native => server.is_finished(),
+            Mode::Unknown(_) | Mode::Peek(..) => server.has_ended(),
+            Mode::Native => server.is_finished(),
         }
     }
 
@@ -346,7 +353,7 @@ impl Session {
 
     /// Carries an end from one side to the other.
     fn settle(&mut self, now: Instant, server: &mut Connection<Server>) {
-        if matches!(self.mode, Mode::Peek(..)) && server.is_draining() {
+        if matches!(self.mode, Mode::Peek(..)) && server.is_draining() && !server.has_ended() {
             // Nobody waits for a first request any more, and the peer is to be told.
             self.take_over(Verdict::Web, now, server);
         }
@@ -358,7 +365,7 @@ impl Session {
                 if link.is_draining() {
                     http1.drain(link);
                 }
-                http1.is_closing()
+                http1.is_finished()
             }
             Mode::Http2(parts) => {
                 let (link, http2) = &mut **parts;

@@ -342,6 +342,11 @@ fn a_shutdown_before_the_first_words_ends_at_once() {
     assert!(host.say().is_empty() && host.is_finished());
 
     let mut host = Host::new();
+    host.feed(grpc_sansio::frame::PREFACE);
+    host.eof();
+    assert!(host.is_finished());
+
+    let mut host = Host::new();
     let mut client = client(&host);
     native(&mut host, &mut client);
     assert_eq!(host.session.protocol(), Protocol::Unknown);

@@ -68,6 +68,19 @@ fn a_client_that_does_not_read_stops_its_server() {
     }
 }
 
+/// Last words that nobody takes are given up after a while.
+#[test]
+fn last_words_wait_only_so_long() {
+    let mut host = Host::new();
+    host.feed(&post("/d.D/Say", BINARY, "connection: close\r\n", &frame(&[7; 5_000])));
+    let mut never_taken = grpc_sansio::WriteBuf::with_target(1);
+    host.session.transmit(host.now, &mut host.server, &mut never_taken);
+    host.sleep(std::time::Duration::from_secs(29));
+    assert!(!host.is_finished());
+    host.sleep(std::time::Duration::from_secs(2));
+    assert!(host.is_finished());
+}
+
 /// Requests that are piled up behind one that is not answered are held back.
 #[test]
 fn pipelining_ends() {
