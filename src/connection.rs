@@ -40,6 +40,11 @@ impl Connection<Client> {
         self.engine.skip_streams(next);
     }
 
+    /// Whether its transport is under TLS, as `:scheme` of its requests says (G-003).
+    pub fn is_secure(&self) -> bool {
+        self.engine.is_secure()
+    }
+
     /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
     ///
     /// # Errors
@@ -163,6 +168,23 @@ impl<R: Role> Connection<R> {
     /// transport.
     pub fn is_finished(&self) -> bool {
         self.engine.http2().is_finished()
+    }
+
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn is_server(&self) -> bool {
+        self.engine.side() == Side::Server
+    }
+
+    /// Whether it takes no new calls, or has ended.
+    #[cfg(any(feature = "tokio", feature = "mio", feature = "web"))]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.engine.http2().is_draining()
+    }
+
+    /// Whether it has ended, though it may still have something to say.
+    #[cfg(feature = "web")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.engine.http2().is_ended()
     }
 
     /// Calls that are open, waiting, or not let go yet.

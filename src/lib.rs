@@ -21,6 +21,8 @@
 //! | [`codec`] | compression of messages, above the engine | yes |
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
+//! | [`intercept`] | what stands before calls: tokens, logs, limits, your own | |
+//! | `web`, a feature | gRPC-Web in front of a server's connection | yes |
 //! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -65,6 +67,7 @@ pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
+pub mod intercept;
 mod jitter;
 mod octets;
 mod options;
@@ -82,6 +85,9 @@ pub mod stub;
 )]
 pub mod testing;
 pub mod time;
+#[cfg(feature = "web")]
+#[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+pub mod web;
 
 pub use backoff::{Backoff, BackoffConfig};
 pub use buffer::WriteBuf;
@@ -111,6 +117,10 @@ struct Testing;
 #[doc = include_str!("../docs/compression.md")]
 struct Compression;
 
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/interceptors.md")]
+struct Interceptors;
+
 #[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
 #[doc = include_str!("../docs/services.md")]
 struct Services;
@@ -118,6 +128,10 @@ struct Services;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/connection-management.md")]
 struct ConnectionManagement;
+
+#[cfg(all(doctest, feature = "tokio", feature = "web"))]
+#[doc = include_str!("../docs/grpc-web.md")]
+struct GrpcWeb;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

@@ -16,6 +16,8 @@ mod bulk;
 mod compression;
 #[path = "mio/driver.rs"]
 mod driver;
+#[path = "mio/intercept.rs"]
+mod intercept;
 #[path = "mio/kinds.rs"]
 mod kinds;
 #[path = "mio/lifecycle.rs"]
@@ -30,3 +32,6 @@ mod services;
 #[cfg(feature = "tls")]
 #[path = "mio/tls.rs"]
 mod tls;
+#[cfg(feature = "web")]
+#[path = "mio/web.rs"]
+mod web;

@@ -322,6 +322,10 @@ impl Engine {
         self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at).min(management)
     }
 
+    pub(crate) fn is_secure(&self) -> bool {
+        self.settings.scheme == crate::grpc::Scheme::Https
+    }
+
     pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {
         let http2 = &self.http2;
         self.timers.add(when, key, http2.streams(), |key| http2.get(key).is_some());
@@ -473,6 +477,11 @@ impl Engine {
     /// Whether the application may name this call.
     pub(crate) fn is_shown(&self, key: StreamKey) -> bool {
         self.http2.get(key).is_some_and(CallState::is_shown)
+    }
+
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn side(&self) -> Side {
+        self.side
     }
 
     pub(crate) fn http2(&self) -> &http2::Connection<CallState> {
