@@ -16,10 +16,14 @@ mod bulk;
 mod compression;
 #[path = "mio/driver.rs"]
 mod driver;
+#[path = "mio/intercept.rs"]
+mod intercept;
 #[path = "mio/kinds.rs"]
 mod kinds;
 #[path = "mio/lifecycle.rs"]
 mod lifecycle;
+#[path = "mio/management.rs"]
+mod management;
 #[path = "mio/pressure.rs"]
 mod pressure;
 #[cfg(all(feature = "health", feature = "reflection"))]

@@ -1,6 +1,7 @@
 //! A server: connections in, calls to a handler.
 
 use super::driver::{Driver, DriverError};
+use super::intercept::ServerInterceptors;
 use super::server_call::{Peer, ServerCall};
 use super::shared::Shared;
 #[cfg(feature = "web")]
@@ -11,6 +12,7 @@ use crate::codec::Codecs;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::event::CallId;
+use crate::intercept::ServerInterceptor;
 use std::boxed::Box;
 use std::fmt;
 use std::future::{Future, pending};
@@ -19,6 +21,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -118,6 +121,7 @@ pub struct Server {
     tls: Option<ServerTls>,
     #[cfg(feature = "web")]
     web: Option<crate::web::Config>,
+    interceptors: Option<ServerInterceptors>,
     watcher: Watcher,
 }
 
@@ -136,6 +140,9 @@ impl fmt::Debug for Watcher {
 /// How long a failed accept is followed by none, where the cause is not that one connection's.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections so far, of all servers.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
 impl Server {
     /// A server whose connections all have this config.
     pub fn new(config: ServerConfig) -> Self {
@@ -147,6 +154,7 @@ impl Server {
             tls: None,
             #[cfg(feature = "web")]
             web: None,
+            interceptors: None,
             watcher: Watcher(None),
         }
     }
@@ -184,6 +192,16 @@ impl Server {
         return self.web.is_some();
         #[cfg(not(feature = "web"))]
         false
+    }
+
+    /// Asks an interceptor about each call, before the handler sees it, also about calls of methods that are not there. Of
+    /// several the first is the outermost. It runs where the handler does, and must not block.
+    pub fn with_interceptor<I>(mut self, interceptor: I) -> Self
+    where
+        I: ServerInterceptor<Hooks: Send + 'static> + Send + Sync + 'static,
+    {
+        self.interceptors = Some(ServerInterceptors::with(self.interceptors.as_ref(), interceptor));
+        self
     }
 
     /// Tells of each connection that did not end gracefully, with the address of its peer, if it has one: for a log. It
@@ -342,18 +360,29 @@ impl Server {
         H: Handler,
     {
         let epoch = tokio::time::Instant::now();
-        let connection = Connection::<crate::Server>::new(&self.config, crate::Instant::from_nanos(0));
+        // Each connection's clock begins at zero, so its number tells it from the others.
+        let seed = self.config.seed().wrapping_add(CONNECTIONS.fetch_add(1, Ordering::Relaxed));
+        let connection = Connection::<crate::Server>::with_seed(&self.config, crate::Instant::from_nanos(0), seed);
         let shared = Arc::new(Shared::new(connection, epoch));
         if let Some(codecs) = &self.codecs {
             shared.set_codecs(codecs.clone());
         }
         let at_once = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let opened = {
-            let shared = Arc::clone(&shared);
+            let (shared, interceptors) = (Arc::clone(&shared), self.interceptors.clone());
             move |id: CallId| {
-                if let Some(call) = ServerCall::accept(&shared, id, &peer) {
-                    let handler = Arc::clone(&handler);
-                    begin(async move { handler.handle(call).await }, at_once);
+                let Some(call) = ServerCall::accept(&shared, id, &peer) else { return };
+                let handler = Arc::clone(&handler);
+                match interceptors.clone() {
+                    None => begin(async move { handler.handle(call).await }, at_once),
+                    Some(interceptors) => begin(
+                        async move {
+                            if let Some(call) = call.intercept(&interceptors) {
+                                handler.handle(call).await;
+                            }
+                        },
+                        at_once,
+                    ),
                 }
             }
         };
