@@ -21,8 +21,8 @@
 //! | [`codec`] | compression of messages, above the engine | yes |
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
-//! | `web`, a feature | gRPC-Web in front of a server's connection | yes |
 //! | [`intercept`] | what stands before calls: tokens, logs, limits, your own | |
+//! | `web`, a feature | gRPC-Web in front of a server's connection | yes |
 //! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -125,13 +125,13 @@ struct Interceptors;
 #[doc = include_str!("../docs/services.md")]
 struct Services;
 
-#[cfg(all(doctest, feature = "tokio", feature = "web"))]
-#[doc = include_str!("../docs/grpc-web.md")]
-struct GrpcWeb;
-
 #[cfg(doctest)]
 #[doc = include_str!("../docs/connection-management.md")]
 struct ConnectionManagement;
+
+#[cfg(all(doctest, feature = "tokio", feature = "web"))]
+#[doc = include_str!("../docs/grpc-web.md")]
+struct GrpcWeb;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

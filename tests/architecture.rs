@@ -30,10 +30,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         "connection",
         &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "call"],
     ),
-    // a peer of its own towards the transport, and a client towards the engine
-    ("web", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "call", "connection"]),
     // what stands between calls and their application, on any driver
     ("intercept", &["time", "grpc", "error", "event", "options", "call", "connection"]),
+    // a peer of its own towards the transport, and a client towards the engine
+    ("web", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "call", "connection"]),
     ("testing", EVERYTHING),
     ("adapter", EVERYTHING),
     // typed messages, above the facade and the adapters; nothing but generated code is above them

@@ -119,9 +119,9 @@ pub struct Server {
     codecs: Option<Codecs>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
+    interceptors: Option<ServerInterceptors>,
     #[cfg(feature = "web")]
     web: Option<crate::web::Config>,
-    interceptors: Option<ServerInterceptors>,
     watcher: Watcher,
 }
 
@@ -152,9 +152,9 @@ impl Server {
             codecs: None,
             #[cfg(feature = "tls")]
             tls: None,
+            interceptors: None,
             #[cfg(feature = "web")]
             web: None,
-            interceptors: None,
             watcher: Watcher(None),
         }
     }
@@ -164,6 +164,16 @@ impl Server {
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn with_tls(mut self, tls: ServerTls) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Asks an interceptor about each call, before the handler sees it, also about calls of methods that are not there. Of
+    /// several the first is the outermost. It runs where the handler does, and must not block.
+    pub fn with_interceptor<I>(mut self, interceptor: I) -> Self
+    where
+        I: ServerInterceptor<Hooks: Send + 'static> + Send + Sync + 'static,
+    {
+        self.interceptors = Some(ServerInterceptors::with(self.interceptors.as_ref(), interceptor));
         self
     }
 
@@ -192,16 +202,6 @@ impl Server {
         return self.web.is_some();
         #[cfg(not(feature = "web"))]
         false
-    }
-
-    /// Asks an interceptor about each call, before the handler sees it, also about calls of methods that are not there. Of
-    /// several the first is the outermost. It runs where the handler does, and must not block.
-    pub fn with_interceptor<I>(mut self, interceptor: I) -> Self
-    where
-        I: ServerInterceptor<Hooks: Send + 'static> + Send + Sync + 'static,
-    {
-        self.interceptors = Some(ServerInterceptors::with(self.interceptors.as_ref(), interceptor));
-        self
     }
 
     /// Tells of each connection that did not end gracefully, with the address of its peer, if it has one: for a log. It
