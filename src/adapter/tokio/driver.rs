@@ -245,7 +245,6 @@ where
         let piece = self.piece.min(input.len());
         let mut seen = self.shared.drive(context.waker(), &mut self.opened, &mut self.woken, |state| {
             let connection = &mut state.connection;
-            gate.handle_timeout(now, connection);
             if received && share {
                 gate.receive_bytes(now, input.split_to(piece).freeze(), connection);
             } else if received {
@@ -255,6 +254,8 @@ where
             if lost {
                 gate.receive_eof(now, connection);
             }
+            // After reading, which may show that the peer is there.
+            gate.handle_timeout(now, connection);
             gate.transmit(now, connection, output);
             let seen = Seen {
                 more: gate.wants_transmit(connection),
