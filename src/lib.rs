@@ -51,6 +51,7 @@ extern crate std;
 #[cfg(any(feature = "tokio", feature = "mio"))]
 #[allow(clippy::indexing_slicing, reason = "indices of its own buffers, which no peer chooses")]
 pub mod adapter;
+mod backoff;
 pub mod buffer;
 mod call;
 pub mod codec;
@@ -66,6 +67,7 @@ pub mod grpc;
 pub mod hpack;
 pub mod http2;
 pub mod intercept;
+mod jitter;
 mod octets;
 mod options;
 #[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
@@ -83,12 +85,15 @@ pub mod stub;
 pub mod testing;
 pub mod time;
 
+pub use backoff::{Backoff, BackoffConfig};
 pub use buffer::WriteBuf;
 pub use call::{
     Call, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request, Response,
     Role, Server, Stop,
 };
-pub use config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, ServerConfigBuilder};
+pub use config::{
+    ClientConfig, ClientConfigBuilder, ClientManagement, Limits, ServerConfig, ServerConfigBuilder, ServerManagement,
+};
 pub use connection::Connection;
 pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
 pub use event::{CallId, Event};
@@ -115,6 +120,10 @@ struct Interceptors;
 #[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
 #[doc = include_str!("../docs/services.md")]
 struct Services;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/connection-management.md")]
+struct ConnectionManagement;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

@@ -22,6 +22,8 @@ mod intercept;
 mod kinds;
 #[path = "mio/lifecycle.rs"]
 mod lifecycle;
+#[path = "mio/management.rs"]
+mod management;
 #[path = "mio/pressure.rs"]
 mod pressure;
 #[cfg(all(feature = "health", feature = "reflection"))]

@@ -21,6 +21,8 @@ mod deadlines;
 mod ends;
 #[path = "tokio/intercept.rs"]
 mod intercept;
+#[path = "tokio/management.rs"]
+mod management;
 #[path = "tokio/metadata.rs"]
 mod metadata;
 #[path = "tokio/parents.rs"]

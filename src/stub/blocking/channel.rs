@@ -43,6 +43,7 @@ pub struct Channel {
 struct State {
     client: Loop,
     id: ConnectionId,
+    config: ClientConfig,
     calls: Calls,
 }
 
@@ -53,6 +54,8 @@ struct Calls {
     left: BTreeMap<CallId, VecDeque<Received>>,
     ready: bool,
     closed: bool,
+    /// The server has called for longer intervals between PINGs.
+    next_config: Option<ClientConfig>,
     /// What the operating system reported.
     cause: Option<io::Error>,
 }
@@ -78,6 +81,7 @@ impl Handler<Client> for Calls {
     fn event(&mut self, _: Instant, _: ConnectionId, connection: &mut Connection<Client>, event: Event) {
         match event {
             Event::Ready => self.ready = true,
+            Event::TooManyPings => self.next_config = Some(connection.next_config()),
             // The connection is about to go, with all that lies in it.
             Event::Closed => {
                 self.closed = true;
@@ -120,7 +124,7 @@ impl Channel {
     ///
     /// What the operating system reports of the last address, or the rule that the server broke.
     pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<Self> {
-        Self::first_of(address, |client, address| client.connect(address, config))
+        Self::first_of(address, config, |client, address| client.connect(address, config))
     }
 
     /// As [`Channel::connect`], under TLS: see [`Client::connect_tls`](crate::adapter::mio::Client::connect_tls).
@@ -144,7 +148,7 @@ impl Channel {
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn connect_tls(address: impl ToSocketAddrs, config: &ClientConfig, tls: &ClientTls) -> io::Result<Self> {
-        Self::first_of(address, |client, address| client.connect_tls(address, config, tls))
+        Self::first_of(address, config, |client, address| client.connect_tls(address, config, tls))
     }
 
     /// As [`Channel::connect`], to a Unix socket.
@@ -154,16 +158,17 @@ impl Channel {
     /// As there.
     #[cfg(unix)]
     pub fn connect_unix(path: impl AsRef<Path>, config: &ClientConfig) -> io::Result<Self> {
-        Self::start(|client| client.connect_unix(path.as_ref(), config))
+        Self::start(config, |client| client.connect_unix(path.as_ref(), config))
     }
 
     fn first_of(
         address: impl ToSocketAddrs,
+        config: &ClientConfig,
         mut connect: impl FnMut(&mut Loop, SocketAddr) -> io::Result<ConnectionId>,
     ) -> io::Result<Self> {
         let mut error = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
         for address in address.to_socket_addrs()? {
-            match Self::start(|client| connect(client, address)) {
+            match Self::start(config, |client| connect(client, address)) {
                 Ok(channel) => return Ok(channel),
                 Err(cause) => error = cause,
             }
@@ -172,10 +177,10 @@ impl Channel {
     }
 
     /// Connects, and waits until the server has said that it speaks HTTP/2.
-    fn start(connect: impl FnOnce(&mut Loop) -> io::Result<ConnectionId>) -> io::Result<Self> {
+    fn start(config: &ClientConfig, connect: impl FnOnce(&mut Loop) -> io::Result<ConnectionId>) -> io::Result<Self> {
         let mut client = Loop::new()?;
         let id = connect(&mut client)?;
-        let mut state = State { client, id, calls: Calls::default() };
+        let mut state = State { client, id, config: config.clone(), calls: Calls::default() };
         while !state.calls.ready && !state.calls.closed {
             state.poll()?;
         }
@@ -310,6 +315,13 @@ impl Channel {
         let state = &mut *self.state.borrow_mut();
         state.client.shutdown(grace);
         state.client.run(&mut state.calls)
+    }
+
+    /// The config for the connection that follows this one: with twice the keepalive time where the server said that this one
+    /// sent too many PINGs. See [`Connection::next_config`].
+    pub fn next_config(&self) -> ClientConfig {
+        let state = self.state.borrow();
+        state.calls.next_config.as_ref().unwrap_or(&state.config).clone()
     }
 
     /// Whether the connection takes no more calls.
