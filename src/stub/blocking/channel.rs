@@ -74,6 +74,9 @@ pub(super) enum Taken<M> {
     End(Box<Failure>),
 }
 
+/// A call that was opened, and what is told of it.
+type Watched<Req, Res, C> = (ClientCall<Req, Res, C>, Option<Watch>);
+
 impl Handler<Client> for Calls {
     fn event(&mut self, _: Instant, _: ConnectionId, connection: &mut Connection<Client>, event: Event) {
         match event {
@@ -219,7 +222,7 @@ impl Channel {
         method: &Method,
         codec: &C,
         mut head: Request<()>,
-    ) -> Result<(ClientCall<Req, Res, C>, Option<Watch>), CallError> {
+    ) -> Result<Watched<Req, Res, C>, CallError> {
         let now = self.now();
         let mut deadline = head.timeout.map(|timeout| now.saturating_add(timeout));
         let mut watch = None;
