@@ -90,6 +90,7 @@ pub use config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, Server
 pub use connection::Connection;
 pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
 pub use event::{CallId, Event};
+pub use grpc::Retry;
 pub use options::OpenOptions;
 #[cfg(feature = "std")]
 pub use time::Clock;

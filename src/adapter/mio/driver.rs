@@ -2,6 +2,7 @@
 
 use super::handler::Peer;
 use super::transport::Transport;
+use crate::adapter::describe;
 use crate::buffer::WriteBuf;
 use crate::call::Role;
 use crate::connection::Connection;
@@ -303,7 +304,10 @@ impl<S: Transport, R: Role> Driver<S, R> {
     fn lose(&mut self, now: Instant, error: Option<io::Error>) {
         self.read_closed = true;
         self.cause = self.cause.take().or(error);
-        self.connection.receive_eof(now);
+        match &self.cause {
+            Some(cause) => self.connection.receive_failure(now, &describe(cause)),
+            None => self.connection.receive_eof(now),
+        }
     }
 
     /// Hands out events; whether there were any.

@@ -9,7 +9,7 @@ use crate::call::{Call, Item, Server};
 use crate::codec::Codecs;
 use crate::connection::Connection;
 use crate::event::{CallId, Event};
-use crate::grpc::{Code, Kind, Metadata, Method, Path, Status};
+use crate::grpc::{Code, Kind, Metadata, Method, Path, Side, Status};
 use crate::time::Instant;
 use core::fmt;
 use std::boxed::Box;
@@ -135,7 +135,7 @@ impl Routes {
         let Some(Item::Head(request)) = call.read() else { return Ok(None) };
         let Some(&method) = self.by_path.get(request.path()) else {
             let known = Path::parse(request.path().as_bytes()).map(Status::unknown_method);
-            return Err(known.unwrap_or_else(|error| Status::new(Code::Unimplemented, error.to_string())).into());
+            return Err(known.unwrap_or_else(|error| Status::of(Side::Server, Code::Unimplemented, error)).into());
         };
         let (kind, route) = &mut self.methods[method];
         let mut coding = Coding::new(request.encoding().filter(|_| self.codecs.is_some()), limit);

@@ -5,13 +5,14 @@ use super::driver::{Driver, DriverError};
 use super::error::{CallError, Outcome};
 use super::request::{Request, Response};
 use super::shared::Shared;
+use crate::adapter::cannot_connect;
 use crate::call::Client;
 use crate::codec::Codecs;
 use crate::config::ClientConfig;
 use crate::connection::Connection;
 use crate::error::{ConnectionError, OpenError, Origin, SendError};
 use crate::event::CallId;
-use crate::grpc::{Code, Kind, Message, Method};
+use crate::grpc::{Code, Kind, Layer, Message, Method, Retry, Side, Status};
 use crate::options::OpenOptions;
 use std::borrow::ToOwned;
 use std::future::Future;
@@ -19,7 +20,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
 
 /// A client's connection. Clones are cheap, share the connection, and can be used from any task at once.
 ///
@@ -66,11 +67,9 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// Those of [`TcpStream::connect`].
+    /// Those of [`TcpStream::connect`], by their kind; the text names the last address that was tried.
     pub async fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        // Frames are packed already; waiting for more only delays them.
-        stream.set_nodelay(true)?;
+        let stream = dial(address).await?;
         let (channel, driver) = Self::new(stream, config);
         tokio::spawn(driver);
         Ok(channel)
@@ -180,8 +179,10 @@ impl Channel {
             None => opened.await,
             // The call waits for room before the connection knows its deadline.
             Some(deadline) => tokio::time::timeout_at(deadline, opened).await.unwrap_or_else(|_| {
-                let rule = "the deadline of the call passed while it waited to be opened";
-                Err(Outcome::local(Code::DeadlineExceeded, rule, Origin::Local, true).into())
+                let rule = "the deadline of the call passed while it waited to be opened (max_waiting_calls)";
+                let (code, retry) = (Code::DeadlineExceeded, Retry::Safe);
+                let status = Status::explained(Side::Client, Layer::Grpc, code, retry, rule);
+                Err(Outcome::local(status, Origin::Local, retry).into())
             }),
         }?;
         let coding = shared.codecs().and(options.encoding).map(ToOwned::to_owned);
@@ -199,7 +200,7 @@ impl Channel {
                 Err(OpenError::Full) => return None,
                 Err(OpenError::Draining) => {
                     let error = state.connection.error();
-                    return Some(Err(draining(error).into()));
+                    return Some(Err(Outcome::no_connection(error).into()));
                 }
                 Err(error) => return Some(Err(CallError::Open(error))),
             };
@@ -242,16 +243,24 @@ impl Channel {
     }
 }
 
-fn check(method: &Method, kind: Kind) -> Result<(), CallError> {
-    if method.kind() == kind { Ok(()) } else { Err(CallError::Kind(method.kind())) }
+/// A TCP connection to the first address that takes it.
+pub(super) async fn dial(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    let mut error = cannot_connect(&"the name", &io::Error::other("it has no address"));
+    for address in lookup_host(address).await.map_err(|error| cannot_connect(&"the name", &error))? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                // Frames are packed already; waiting for more only delays them.
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(why) => error = cannot_connect(&address, &why),
+        }
+    }
+    Err(error)
 }
 
-/// The connection takes no new calls: this one was not processed anywhere.
-fn draining(error: Option<&ConnectionError>) -> Outcome {
-    match error {
-        Some(error) => Outcome::local(Code::Unavailable, error, error.origin(), true),
-        None => Outcome::local(Code::Unavailable, OpenError::Draining, Origin::Local, true),
-    }
+fn check(method: &Method, kind: Kind) -> Result<(), CallError> {
+    if method.kind() == kind { Ok(()) } else { Err(CallError::Kind(method.kind())) }
 }
 
 impl From<Outcome> for CallError {

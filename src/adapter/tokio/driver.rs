@@ -1,6 +1,7 @@
 //! The task that moves a connection's octets and time.
 
 use super::shared::Shared;
+use crate::adapter::describe;
 use crate::buffer::WriteBuf;
 use crate::call::Role;
 use crate::error::ConnectionError;
@@ -50,7 +51,7 @@ const LINGER: Duration = Duration::from_secs(1);
 #[non_exhaustive]
 pub enum DriverError {
     /// The transport failed.
-    #[error("the transport failed: {0}")]
+    #[error("{}", describe(.0))]
     Io(#[from] io::Error),
     /// The connection ended by an error of the peer, a limit, or the transport's end.
     #[error(transparent)]
@@ -223,7 +224,7 @@ where
 
     /// Gives the connection a piece of what was read, and takes what it has to say.
     fn work(&mut self, now: Instant, received: bool, lost: bool, context: &Context<'_>) -> Seen {
-        let (input, output, alarm) = (&mut self.input, &mut self.output, self.alarm);
+        let (input, output, alarm, error) = (&mut self.input, &mut self.output, self.alarm, &self.error);
         // A message is worth sharing memory with the buffer only where it would keep little else alive.
         let share = input.capacity() - input.len() <= self.read_size / 5;
         let piece = self.piece.min(input.len());
@@ -236,7 +237,10 @@ where
                 input.advance(piece);
             }
             if lost {
-                connection.receive_eof(now);
+                match error {
+                    Some(error) => connection.receive_failure(now, &describe(error)),
+                    None => connection.receive_eof(now),
+                }
             }
             connection.transmit(now, output);
             let seen = Seen {

@@ -7,7 +7,7 @@ use super::shared::Shared;
 use crate::call::{Item, Server, Stop};
 use crate::error::{Misuse, SendError};
 use crate::event::CallId;
-use crate::grpc::{Code, Kind, Message, Metadata, Path, Side, Status, encoding};
+use crate::grpc::{Code, Kind, Layer, Message, Metadata, Path, Side, Status, encoding};
 use futures_core::Stream;
 use std::borrow::ToOwned;
 use std::future::poll_fn;
@@ -450,7 +450,8 @@ impl Drop for Finisher {
             } else {
                 "the handler ended without finishing the call"
             };
-            let status = Status::local(Side::Server, Code::Unknown, rule);
+            let code = Code::Unknown;
+            let status = Status::explained(Side::Server, Layer::Application, code, code.retry(), rule);
             self.end(|call| call.finish(&status, &Metadata::new()));
         }
     }
@@ -485,7 +486,7 @@ impl RequestHead {
     pub(super) fn unknown_method(&self) -> Status {
         match Path::parse(self.path.as_bytes()) {
             Ok(path) => Status::unknown_method(path),
-            Err(error) => Status::local(Side::Server, Code::Unimplemented, error),
+            Err(error) => Status::of(Side::Server, Code::Unimplemented, error),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::channel::{Channel, Taken};
 use super::error::{CallError, Failure};
 use crate::error::SendError;
-use crate::grpc::{Code, Metadata, Status};
+use crate::grpc::{Code, Layer, Metadata, Retry, Side, Status};
 use crate::stub::codec::Codec;
 use crate::stub::{ClientCall, SendTypedError};
 use core::fmt;
@@ -95,21 +95,23 @@ impl<Req, Res, C: Codec<Req> + Codec<Res>> Call<Req, Res, C> {
                     self.outcome = Some(outcome);
                     return Some(failure.map_or(Ok(None), |failure| Err(failure.into())));
                 }
-                Err(status) => return Some(Err(self.give_up(status).into())),
+                Err(status) => return Some(Err(self.give_up(status, Retry::Useless).into())),
             }
         }
     }
 
     /// Cancels the call, for this reason.
-    fn give_up(&mut self, status: Status) -> Box<Failure> {
+    fn give_up(&mut self, status: Status, retry: Retry) -> Box<Failure> {
         self.channel.forget(self.handle.id());
-        self.outcome.insert(Failure::local(status, false)).clone()
+        self.outcome.insert(Failure::local(status, retry)).clone()
     }
 
     /// Waits until something happens. Where that is not possible, the call is over.
     fn wait(&mut self) -> Result<(), CallError> {
         self.channel.wait().map_err(|error| {
-            self.give_up(Status::new(Code::Unavailable, "client: waiting for the socket failed"));
+            let (code, rule) = (Code::Unavailable, "waiting for the socket failed");
+            let status = Status::explained(Side::Client, Layer::Transport, code, code.retry(), rule);
+            self.give_up(status, code.retry());
             error.into()
         })
     }
@@ -207,7 +209,9 @@ impl<I: Iterator<Item = Req>, Req, Res, C: Codec<Req> + Codec<Res>> Iterator for
             }
             if let Err(error) = self.send() {
                 self.requests = None;
-                self.call.give_up(Status::new(Code::Cancelled, "client: a request could not be sent"));
+                let (code, rule) = (Code::Cancelled, "a request could not be sent");
+                let status = Status::explained(Side::Client, Layer::Application, code, code.retry(), rule);
+                self.call.give_up(status, code.retry());
                 return Some(Err(error));
             }
             if let Err(error) = self.call.wait() {

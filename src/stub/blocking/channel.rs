@@ -3,12 +3,13 @@
 use super::client::Request;
 use super::error::{CallError, Failure};
 use crate::adapter::mio::{Client as Loop, ConnectionId, Handler};
+use crate::adapter::{cannot_connect, describe};
 use crate::call::{self, Client};
 use crate::config::ClientConfig;
 use crate::connection::Connection;
 use crate::error::{OpenError, SendError};
 use crate::event::{CallId, Event};
-use crate::grpc::{Code, Message, Metadata, Method, Side, Status};
+use crate::grpc::{Code, Layer, Message, Metadata, Method, Retry, Side, Status};
 use crate::stub::codec::{self, Codec};
 use crate::stub::{ClientCall, Item, Opening, SendTypedError, TypedCall};
 use crate::time::Instant;
@@ -17,7 +18,6 @@ use core::fmt;
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::{BTreeMap, VecDeque};
-use std::format;
 use std::io;
 use std::net::ToSocketAddrs;
 use std::rc::Rc;
@@ -93,7 +93,7 @@ impl Handler<Client> for Calls {
     fn closed(&mut self, _: ConnectionId, connection: &Connection<Client>, cause: Option<&io::Error>) {
         self.closed = true;
         self.cause = match (cause, connection.error()) {
-            (Some(cause), _) => Some(io::Error::new(cause.kind(), cause.to_string())),
+            (Some(cause), _) => Some(io::Error::new(cause.kind(), describe(cause))),
             (None, Some(error)) => Some(io::Error::other(error.to_string())),
             (None, None) => None,
         };
@@ -108,8 +108,8 @@ impl Channel {
     ///
     /// What the operating system reports of the last address, or the rule that the server broke.
     pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<Self> {
-        let mut error = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
-        for address in address.to_socket_addrs()? {
+        let mut error = cannot_connect(&"the name", &io::Error::new(io::ErrorKind::InvalidInput, "it has no address"));
+        for address in address.to_socket_addrs().map_err(|error| cannot_connect(&"the name", &error))? {
             let mut client = Loop::new()?;
             let id = client.connect(address, config)?;
             let mut state = State { client, id, calls: Calls::default() };
@@ -123,8 +123,8 @@ impl Channel {
             while state.client.connection_mut(state.id).is_some() {
                 state.poll()?;
             }
-            let ended = io::Error::new(io::ErrorKind::ConnectionAborted, "the server closed the connection");
-            error = state.calls.cause.take().unwrap_or(ended);
+            let ended = io::Error::new(io::ErrorKind::ConnectionAborted, "transport: the server closed the connection");
+            error = cannot_connect(&address, &state.calls.cause.take().unwrap_or(ended));
         }
         Err(error)
     }
@@ -152,8 +152,10 @@ impl Channel {
                 }
                 Err(OpenError::Draining) => return Err(state.gone().into()),
                 Err(OpenError::Full) if deadline.is_some_and(|deadline| deadline <= now) => {
-                    let rule = "the deadline of the call passed while it waited to be opened";
-                    return Err(Failure::local(Status::local(Side::Client, Code::DeadlineExceeded, rule), true).into());
+                    let rule = "the deadline of the call passed while it waited to be opened (max_waiting_calls)";
+                    let (code, retry) = (Code::DeadlineExceeded, Retry::Safe);
+                    let status = Status::explained(Side::Client, Layer::Grpc, code, retry, rule);
+                    return Err(Failure::local(status, retry).into());
                 }
                 Err(OpenError::Full) => {
                     let left = deadline.map(|deadline| deadline.saturating_since(now));
@@ -264,11 +266,12 @@ impl State {
 
     /// The end of a call that the connection knows nothing of, for it is gone.
     fn gone(&self) -> Box<Failure> {
+        let (code, retry) = (Code::Unavailable, Retry::Safe);
         let status = match &self.calls.cause {
-            Some(cause) => Status::local(Side::Client, Code::Unavailable, format!("the connection is gone: {cause}")),
-            None => Status::local(Side::Client, Code::Unavailable, OpenError::Draining),
+            Some(cause) => Status::of(Side::Client, code, format_args!("{cause}; retry: {retry}")),
+            None => Status::of(Side::Client, code, OpenError::Draining),
         };
-        Failure::local(status, true)
+        Failure::local(status, retry)
     }
 }
 
