@@ -40,7 +40,7 @@ pub(super) const HTTP1_SERVER: &str =
 /// A record of TLS (RFC 8446 §5.1) where HTTP/2 was expected in plain text.
 pub(super) const TLS_SERVER: &str =
     "the server answered in TLS, not with SETTINGS (RFC 9113 section 3.4); use TLS here too";
-pub(super) const TLS_CLIENT: &str = "the client speaks TLS, and this port does not (RFC 9113 section 3.4)";
+pub(super) const TLS_CLIENT: &str = "not HTTP/2: the client speaks TLS, and this port does not (RFC 9113 section 3.4)";
 
 impl ConnectionError {
     pub(crate) const fn new(code: ErrorCode, origin: Origin, reason: &'static str) -> Self {

@@ -146,7 +146,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         layer: "TLS",
         names: &[
             "the peer closed the connection during the handshake",
-            "HTTP/2: the peer broke the protocol: the client speaks TLS",
+            "HTTP/2: the peer broke the protocol: not HTTP/2: the client speaks TLS",
         ],
         retry: Some(Retry::Safe),
     },
