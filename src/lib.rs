@@ -50,6 +50,7 @@ extern crate std;
 #[cfg(any(feature = "tokio", feature = "mio"))]
 #[allow(clippy::indexing_slicing, reason = "indices of its own buffers, which no peer chooses")]
 pub mod adapter;
+mod backoff;
 pub mod buffer;
 mod call;
 pub mod codec;
@@ -64,6 +65,7 @@ pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
+mod jitter;
 mod octets;
 mod options;
 #[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
@@ -81,12 +83,15 @@ pub mod stub;
 pub mod testing;
 pub mod time;
 
+pub use backoff::{Backoff, BackoffConfig};
 pub use buffer::WriteBuf;
 pub use call::{
     Call, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request, Response,
     Role, Server, Stop,
 };
-pub use config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, ServerConfigBuilder};
+pub use config::{
+    ClientConfig, ClientConfigBuilder, ClientManagement, Limits, ServerConfig, ServerConfigBuilder, ServerManagement,
+};
 pub use connection::Connection;
 pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
 pub use event::{CallId, Event};
@@ -110,6 +115,10 @@ struct Compression;
 #[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
 #[doc = include_str!("../docs/services.md")]
 struct Services;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/connection-management.md")]
+struct ConnectionManagement;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

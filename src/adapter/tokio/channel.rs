@@ -6,6 +6,7 @@ use super::error::{CallError, Outcome};
 use super::request::{Request, Response};
 use super::shared::Shared;
 use crate::adapter::cannot_connect;
+use crate::adapter::socket::set_user_timeout;
 use crate::call::Client;
 use crate::codec::Codecs;
 use crate::config::ClientConfig;
@@ -69,7 +70,7 @@ impl Channel {
     ///
     /// Those of [`TcpStream::connect`], by their kind; the text names the last address that was tried.
     pub async fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<Self> {
-        let stream = dial(address).await?;
+        let stream = dial(address, config).await?;
         let (channel, driver) = Self::new(stream, config);
         tokio::spawn(driver);
         Ok(channel)
@@ -227,6 +228,12 @@ impl Channel {
         self.0.0.with(|state| state.connection.shutdown(now, grace.map(|grace| now.saturating_add(grace))));
     }
 
+    /// The config for the connection that follows this one: with twice the keepalive time where the server said that this one
+    /// sent too many PINGs. See [`Connection::next_config`].
+    pub fn next_config(&self) -> ClientConfig {
+        self.0.0.with(|state| state.connection.next_config())
+    }
+
     /// Why the connection ended; `None` while it works, and after a graceful end.
     pub fn error(&self) -> Option<ConnectionError> {
         self.0.0.with(|state| state.connection.error().cloned())
@@ -244,13 +251,14 @@ impl Channel {
 }
 
 /// A TCP connection to the first address that takes it.
-pub(super) async fn dial(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
+pub(super) async fn dial(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<TcpStream> {
     let mut error = cannot_connect(&"the name", &io::Error::other("it has no address"));
     for address in lookup_host(address).await.map_err(|error| cannot_connect(&"the name", &error))? {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 // Frames are packed already; waiting for more only delays them.
                 stream.set_nodelay(true)?;
+                set_user_timeout(&stream, config.tcp_user_timeout());
                 return Ok(stream);
             }
             Err(why) => error = cannot_connect(&address, &why),

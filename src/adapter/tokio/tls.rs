@@ -54,7 +54,7 @@ impl Channel {
         config: &ClientConfig,
         tls: &ClientTls,
     ) -> Result<Self, ConnectError> {
-        let stream = dial(address).await?;
+        let stream = dial(address, config).await?;
         let (channel, driver) = Self::new_tls(stream, config, tls).await?;
         tokio::spawn(driver);
         Ok(channel)

@@ -244,5 +244,6 @@ impl Drop for Replies {
 
 /// The call went before its thread was done.
 fn stopped() -> Failure {
-    Status::local(Side::Server, Code::Cancelled, "the call has stopped").into()
+    let (code, rule) = (Code::Cancelled, "the call has stopped");
+    Status::explained(Side::Server, Layer::Application, code, code.retry(), rule).into()
 }
