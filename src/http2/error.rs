@@ -1,5 +1,6 @@
 //! How a connection or a stream ends before its time.
 
+use super::pings::TOO_MANY_PINGS;
 use crate::frame::ErrorCode;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -83,7 +84,14 @@ impl ConnectionError {
 
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (reason, code) = (self.reason, self.code);
+        let code = self.code;
+        // Peers know it by this word, which names no limit.
+        let reason = match self.reason {
+            TOO_MANY_PINGS if self.origin == Origin::Local => {
+                "too_many_pings: more than max_ping_strikes of them came sooner than min_ping_interval"
+            }
+            reason => reason,
+        };
         match self.origin {
             Origin::Local if self.debug_data.is_empty() => {
                 write!(f, "HTTP/2: the peer broke the protocol: {reason} ({code})")

@@ -7,7 +7,7 @@ use grpc_sansio::adapter::tokio::{Channel, Request, Response, Router, Server};
 use grpc_sansio::frame::{ErrorCode, Frame, SettingId};
 use grpc_sansio::grpc::Metadata;
 use grpc_sansio::testing::Pair;
-use grpc_sansio::{CallId, Client, Limits, OpenOptions, Retry, ServerConfig};
+use grpc_sansio::{CallId, Client, ClientConfig, ClientManagement, Limits, OpenOptions, Retry, ServerConfig};
 use std::time::Duration;
 
 /// The outcome of a call whose connection has this fate.
@@ -95,6 +95,20 @@ fn beyond_the_stream_limit() -> Vec<Line> {
         }
     }
     panic!("nobody minded");
+}
+
+/// A server that is not there any more, and whose end nobody told.
+fn vanished() -> Vec<Line> {
+    let mut management = ClientManagement::default();
+    management.keepalive_time = Some(Duration::from_secs(60));
+    let config = ClientConfig::builder("localhost").management(management).build().unwrap();
+    let mut raw = Raw::client_with(&config);
+    let id = raw.request(&OpenOptions::new(&UNARY), b"question");
+    for _ in 0..100 {
+        raw.said();
+        raw.sleep(Duration::from_secs(1));
+    }
+    vec![outcome(&mut raw.it, id)]
 }
 
 /// A call that waits for the server's stream limit until its deadline.
@@ -212,7 +226,14 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         name: "The client floods the server",
         make: enhance_your_calm,
         layer: "HTTP/2",
-        names: &["ENHANCE_YOUR_CALM", "max_replies"],
+        names: &["ENHANCE_YOUR_CALM", "too_many_pings", "max_ping_strikes", "min_ping_interval"],
+        retry: Some(Retry::IfIdempotent),
+    },
+    Mistake {
+        name: "The server vanishes",
+        make: vanished,
+        layer: "transport",
+        names: &["UNAVAILABLE", "keepalive_timeout"],
         retry: Some(Retry::IfIdempotent),
     },
     Mistake {
