@@ -33,7 +33,7 @@ impl fmt::Display for Retry {
     }
 }
 
-/// Where a failure comes from, as messages name it.
+/// Where a failure comes from, as messages name it. What lies below HTTP/2, a transport or TLS, names itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layer {
     /// Handlers, and verbs that make no sense.
@@ -44,8 +44,6 @@ pub(crate) enum Layer {
     Grpc,
     /// The connection and its streams.
     Http2,
-    /// What lies below: a socket, or TLS over it.
-    Transport,
 }
 
 impl fmt::Display for Layer {
@@ -55,7 +53,6 @@ impl fmt::Display for Layer {
             Self::Message => "message",
             Self::Grpc => "gRPC",
             Self::Http2 => "HTTP/2",
-            Self::Transport => "transport",
         })
     }
 }

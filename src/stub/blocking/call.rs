@@ -109,9 +109,9 @@ impl<Req, Res, C: Codec<Req> + Codec<Res>> Call<Req, Res, C> {
     /// Waits until something happens. Where that is not possible, the call is over.
     fn wait(&mut self) -> Result<(), CallError> {
         self.channel.wait().map_err(|error| {
-            let (code, rule) = (Code::Unavailable, "waiting for the socket failed");
-            let status = Status::explained(Side::Client, Layer::Transport, code, code.retry(), rule);
-            self.give_up(status, code.retry());
+            let retry = Retry::IfIdempotent;
+            let rule = format_args!("transport: waiting for the socket failed; retry: {retry}");
+            self.give_up(Status::of(Side::Client, Code::Unavailable, rule), retry);
             error.into()
         })
     }
