@@ -21,6 +21,7 @@
 //! | [`codec`] | compression of messages, above the engine | yes |
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
+//! | [`intercept`] | what stands before calls: tokens, logs, limits, your own | |
 //! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -65,6 +66,7 @@ pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
+pub mod intercept;
 mod jitter;
 mod octets;
 mod options;
@@ -111,6 +113,10 @@ struct Testing;
 #[cfg(all(doctest, feature = "tokio", feature = "gzip"))]
 #[doc = include_str!("../docs/compression.md")]
 struct Compression;
+
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/interceptors.md")]
+struct Interceptors;
 
 #[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
 #[doc = include_str!("../docs/services.md")]

@@ -30,6 +30,8 @@ pub(crate) fn describe(error: &io::Error) -> String {
 
 /// Why there is no connection to `address`; of the same kind.
 pub(crate) fn cannot_connect(address: &dyn fmt::Display, error: &io::Error) -> io::Error {
-    let what = format!("{}, connecting to {address}; retry: safe", describe(error));
-    io::Error::new(error.kind(), what)
+    let what = describe(error);
+    // An error of ours that says all of it.
+    let advised = what.contains("; retry: ");
+    io::Error::new(error.kind(), if advised { what } else { format!("{what}, connecting to {address}; retry: safe") })
 }

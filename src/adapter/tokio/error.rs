@@ -3,6 +3,7 @@
 use crate::call::{self, Stop};
 use crate::error::{ConnectionError, Misuse, OpenError, Origin, SendError};
 use crate::grpc::{Code, Kind, Message, Metadata, Retry, Side, Status};
+use crate::intercept::Refused;
 use std::boxed::Box;
 use std::fmt;
 
@@ -132,6 +133,9 @@ pub enum CallError {
     /// The method is of another kind than the function that was to call it.
     #[error("application: the method is {0:?}, which another function calls; retry: useless")]
     Kind(Kind),
+    /// An interceptor refused it. Nothing was sent, so trying again is safe.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The message is longer than `max_send_message`.
     #[error("application: the message is longer than max_send_message; retry: useless")]
     TooLarge,
@@ -149,9 +153,22 @@ impl CallError {
         }
     }
 
-    /// The status's code, where the call was made.
+    /// The status's code, where the call was made or refused by an interceptor.
     pub fn code(&self) -> Option<Code> {
-        self.failure().map(Failure::code)
+        match self {
+            Self::Failed(failure) => Some(failure.code()),
+            Self::Refused(refused) => Some(refused.status().code()),
+            _ => None,
+        }
+    }
+
+    /// The status that this is told interceptors as.
+    pub(super) fn to_status(&self) -> Status {
+        match self {
+            Self::Failed(failure) => failure.status().clone(),
+            Self::Refused(refused) => refused.status().clone(),
+            _ => Status::of(Side::Client, Code::Internal, self),
+        }
     }
 
     /// Whether to try again.
@@ -159,6 +176,7 @@ impl CallError {
         match self {
             Self::Failed(failure) => failure.retry(),
             Self::Open(error) => error.retry(),
+            Self::Refused(refused) => refused.retry(),
             Self::Kind(_) | Self::TooLarge | Self::Misuse(_) => Retry::Useless,
         }
     }
@@ -215,6 +233,15 @@ impl Refusal {
     pub fn with_trailers(mut self, trailers: Metadata) -> Self {
         self.trailers = Some(Box::new(trailers));
         self
+    }
+
+    /// The status, trailing metadata, and initial metadata if there is any.
+    pub(super) fn into_parts(self) -> (Status, Metadata, Option<Metadata>) {
+        (
+            self.status,
+            self.trailers.map_or_else(Metadata::new, |trailers| *trailers),
+            self.metadata.map(|metadata| *metadata),
+        )
     }
 
     /// The status.
