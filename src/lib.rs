@@ -22,6 +22,7 @@
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
 //! | [`intercept`] | what stands before calls: tokens, logs, limits, your own | |
+//! | `web`, a feature | gRPC-Web in front of a server's connection | yes |
 //! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -84,6 +85,9 @@ pub mod stub;
 )]
 pub mod testing;
 pub mod time;
+#[cfg(feature = "web")]
+#[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+pub mod web;
 
 pub use backoff::{Backoff, BackoffConfig};
 pub use buffer::WriteBuf;
@@ -125,6 +129,10 @@ struct Services;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/connection-management.md")]
 struct ConnectionManagement;
+
+#[cfg(all(doctest, feature = "tokio", feature = "web"))]
+#[doc = include_str!("../docs/grpc-web.md")]
+struct GrpcWeb;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]
