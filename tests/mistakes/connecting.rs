@@ -2,10 +2,11 @@
 
 use crate::raw::{Raw, client_config};
 use crate::{CLIENT, Line, Mistake, SERVER, UNARY, config, error, line, outcome};
+use bytes::Buf;
 use grpc_sansio::adapter::mio::{Client as MioClient, ConnectionId, Server as MioServer};
 use grpc_sansio::adapter::tokio::Channel;
 use grpc_sansio::stub::blocking;
-use grpc_sansio::{Client, Connection, Event, Instant, Limits, OpenOptions, Retry, ServerConfig};
+use grpc_sansio::{Client, Connection, Event, Instant, Limits, OpenOptions, Retry, ServerConfig, WriteBuf};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -54,6 +55,20 @@ fn server_hears(octets: &[u8]) -> Vec<Line> {
     let mut raw = Raw::fresh_server(&ServerConfig::default());
     raw.it.receive(raw.now(), octets);
     vec![line(SERVER, raw.it.error().unwrap())]
+}
+
+/// What a server answers to HTTP/1.1, where it was not told to speak it, and what it says in its log.
+fn http1_client() -> Vec<Line> {
+    let now = Instant::from_nanos(0);
+    let mut server = Connection::<grpc_sansio::Server>::new(&ServerConfig::default(), now);
+    server.receive(now, b"POST /test.Service/Unary HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut wire = WriteBuf::new();
+    server.transmit(now, &mut wire);
+    let answer = wire.copy_to_bytes(wire.len());
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let body = format!("{}, {}", head.lines().next().unwrap_or_default(), body.trim_end());
+    vec![line(SERVER, server.error().unwrap()), line(SERVER, format!("(to its client) {body}"))]
 }
 
 /// The outcome of a call whose server answers with these octets, and closes.
@@ -115,6 +130,13 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         layer: "transport",
         names: &["UNAVAILABLE", "end of input"],
         retry: Some(Retry::IfIdempotent),
+    },
+    Mistake {
+        name: "The client speaks HTTP/1.1",
+        make: http1_client,
+        layer: "HTTP/2",
+        names: &["the client speaks HTTP/1.1", "HTTP/1.1 "],
+        retry: None,
     },
     Mistake {
         name: "The client speaks another protocol",
