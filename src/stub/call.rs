@@ -142,7 +142,7 @@ pub enum SendTypedError {
     #[error(transparent)]
     Refused(#[from] SendError<()>),
     /// The codec could not write it.
-    #[error("the message cannot be encoded: {0}")]
+    #[error("message: a message cannot be encoded: {0}; retry: useless")]
     Codec(CodecError),
 }
 
