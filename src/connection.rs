@@ -31,13 +31,18 @@ pub struct Connection<R: Role> {
 impl Connection<Client> {
     /// A client's end of a transport that was connected at `now`.
     pub fn new(config: &ClientConfig, now: Instant) -> Self {
-        Self { engine: Engine::new(Side::Client, &config.0, now), role: PhantomData }
+        Self { engine: Engine::new(Side::Client, &config.0, config.0.http2.seed, now), role: PhantomData }
     }
 
     /// Goes on with this stream id, as if those before it had been used: what comes after very many calls comes at once.
     #[cfg(feature = "testing")]
     pub fn skip_streams(&mut self, next: u32) {
         self.engine.skip_streams(next);
+    }
+
+    /// Whether its transport is under TLS, as `:scheme` of its requests says (G-003).
+    pub fn is_secure(&self) -> bool {
+        self.engine.is_secure()
     }
 
     /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
@@ -49,12 +54,26 @@ impl Connection<Client> {
     pub fn open(&mut self, now: Instant, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
         self.enter(Some(now)).open(options)
     }
+
+    /// The config for the connection that follows this one: the same, but with twice the
+    /// [`keepalive_time`](crate::ClientManagement::keepalive_time) where the server said that this one sent too many PINGs
+    /// ([`Event::TooManyPings`], G-206). Whoever connects again with it is left in peace after a few times.
+    pub fn next_config(&self) -> ClientConfig {
+        self.engine.next_config()
+    }
 }
 
 impl Connection<Server> {
     /// A server's end of a transport that was accepted at `now`.
     pub fn new(config: &ServerConfig, now: Instant) -> Self {
-        Self { engine: Engine::new(Side::Server, &config.0, now), role: PhantomData }
+        Self::with_seed(config, now, config.0.http2.seed.wrapping_add(now.as_nanos()))
+    }
+
+    /// As [`Connection::new`], with a seed of its own instead of one that is made of the config's and of `now`: for the
+    /// jitter of [`max_connection_age`](crate::ServerManagement::max_connection_age), where connections begin at the same
+    /// instant of their clocks, and for hash tables. A number that counts connections will do, added to the config's seed.
+    pub fn with_seed(config: &ServerConfig, now: Instant, seed: u64) -> Self {
+        Self { engine: Engine::new(Side::Server, &config.0, seed, now), role: PhantomData }
     }
 }
 
@@ -72,11 +91,13 @@ impl<R: Role> Connection<R> {
 
     /// Feeds octets from the peer, cut anyhow. Consumes all of `octets`, and never fails: see [`Event::Closed`].
     pub fn receive(&mut self, now: Instant, octets: &[u8]) {
+        self.engine.hear(now, octets.len());
         self.enter(Some(now)).receive(Input::slice(octets));
     }
 
     /// As [`Connection::receive`]; large messages may share the memory of `octets` instead of being copied.
     pub fn receive_bytes(&mut self, now: Instant, octets: Bytes) {
+        self.engine.hear(now, octets.len());
         self.enter(Some(now)).receive(Input::bytes(&octets));
     }
 
@@ -84,6 +105,27 @@ impl<R: Role> Connection<R> {
     /// stopped by connection loss. What was received before stays readable.
     pub fn receive_eof(&mut self, now: Instant) {
         self.enter(Some(now)).receive_eof();
+    }
+
+    /// As [`Connection::receive_eof`], for a transport that failed: `why` becomes what the connection's error and the
+    /// outcomes of its calls say, up to 256 octets of it. Name the layer first, as in `transport: connection refused`.
+    ///
+    /// ```
+    /// use grpc_sansio::grpc::{Kind, Method};
+    /// use grpc_sansio::{Client, ClientConfig, Connection, Instant, Item, OpenOptions};
+    ///
+    /// const HELLO: Method = Method::from_static("/demo.Greeter/Hello", Kind::Unary);
+    ///
+    /// let now = Instant::from_nanos(0);
+    /// let mut connection = Connection::<Client>::new(&ClientConfig::builder("localhost").build()?, now);
+    /// let call = connection.open(now, &OpenOptions::new(&HELLO))?;
+    /// connection.receive_failure(now, "transport: connection refused");
+    /// let Some(Item::End(outcome)) = connection.call(call).unwrap().read() else { panic!("it has ended") };
+    /// assert_eq!(outcome.status().message(), "client: transport: connection refused; retry: safe");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn receive_failure(&mut self, now: Instant, why: &str) {
+        self.enter(Some(now)).receive_failure(why);
     }
 
     /// Adds frames to `output` until its target is met or nothing is left to say.
@@ -109,7 +151,14 @@ impl<R: Role> Connection<R> {
         self.engine.poll_timeout()
     }
 
-    /// Does what is due at `now`. Early, late and needless calls are all fine.
+    /// As [`Connection::poll_timeout`], without the time of the next look whether the peer is still there.
+    #[cfg(feature = "testing")]
+    pub fn poll_timeout_but_keepalive(&self) -> Option<Instant> {
+        self.engine.poll_timeout_but_keepalive()
+    }
+
+    /// Does what is due at `now`. Early, late and needless calls are all fine. Where octets were read too, hand them in first:
+    /// to a loop that was held up they may be the sign of life that it would miss.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.enter(Some(now)).handle_timeout();
     }
@@ -125,6 +174,12 @@ impl<R: Role> Connection<R> {
         self.enter(Some(now)).shut_down(by);
     }
 
+    /// What led to the graceful shutdown that this side has begun, as its GOAWAY says: `max_idle`, `max_age`, `max_calls`, a
+    /// guard, or `shutting down` for [`Connection::shutdown`]. `None` where it has not begun one.
+    pub fn shutdown_reason(&self) -> Option<&'static str> {
+        self.engine.http2().shutdown_reason()
+    }
+
     /// Why the connection ended; `None` while it works, and after a graceful end.
     pub fn error(&self) -> Option<&ConnectionError> {
         self.engine.http2().error()
@@ -134,6 +189,23 @@ impl<R: Role> Connection<R> {
     /// transport.
     pub fn is_finished(&self) -> bool {
         self.engine.http2().is_finished()
+    }
+
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn is_server(&self) -> bool {
+        self.engine.side() == Side::Server
+    }
+
+    /// Whether it takes no new calls, or has ended.
+    #[cfg(any(feature = "tokio", feature = "mio", feature = "web"))]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.engine.http2().is_draining()
+    }
+
+    /// Whether it has ended, though it may still have something to say.
+    #[cfg(feature = "web")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.engine.http2().is_ended()
     }
 
     /// Calls that are open, waiting, or not let go yet.

@@ -13,6 +13,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // the pool of a connection keeps field blocks
     ("buffer", &["hpack"]),
     ("octets", &[]),
+    ("jitter", &[]),
+    ("backoff", &["time", "jitter"]),
     ("hpack", &["octets"]),
     ("frame", &[]),
     ("http2", &["octets", "time", "buffer", "hpack", "frame"]),
@@ -23,15 +25,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &["http2"]),
     ("options", &["time", "grpc"]),
     ("config", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error"]),
-    ("call", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options"]),
+    ("call", &["time", "jitter", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options"]),
     (
         "connection",
         &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "call"],
     ),
+    // what stands between calls and their application, on any driver
+    ("intercept", &["time", "grpc", "error", "event", "options", "call", "connection"]),
+    // a peer of its own towards the transport, and a client towards the engine
+    ("web", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "call", "connection"]),
     ("testing", EVERYTHING),
     ("adapter", EVERYTHING),
     // typed messages, above the facade and the adapters; nothing but generated code is above them
-    ("stub", &["time", "grpc", "config", "error", "event", "options", "call", "connection", "adapter"]),
+    ("stub", &["time", "grpc", "config", "error", "event", "options", "call", "connection", "intercept", "adapter"]),
     // a program of its own, which runs in builds
     ("codegen", &["grpc"]),
 ];
@@ -42,8 +48,16 @@ const EVERYTHING: &[&str] = &["*"];
 const MOST_LINES: usize = 600;
 
 /// Where time may be asked for, and locks are held. The core is told, and has none.
-const MAY_ASK_THE_SYSTEM: &[&str] =
-    &["time.rs", "adapter/", "adapter.rs", "codec/pool.rs", "stub/tokio/", "stub/blocking/", "codegen/"];
+const MAY_ASK_THE_SYSTEM: &[&str] = &[
+    "time.rs",
+    "adapter/",
+    "adapter.rs",
+    "codec/pool.rs",
+    "intercept/log.rs",
+    "stub/tokio/",
+    "stub/blocking/",
+    "codegen/",
+];
 
 /// What the core never asks the system for.
 const AMBIENT: &[&str] = &[

@@ -3,18 +3,19 @@
 use super::client::grpc_fields;
 use super::engine::{Engine, REJECTION_PATIENCE, held_size};
 use super::inbox::Encoding;
-use super::state::{CallState, End, Events, Head, Sending, Stage, Stop};
+use super::state::{CONTENT_TYPE, CallState, End, Events, Head, Sending, Stage, Stop, response_head};
 use crate::config::Settings;
 use crate::error::Misuse;
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::reserved::{self, is_reserved};
 use crate::grpc::{
-    CARDINALITY_VIOLATION, Code, Kind, Metadata, Rejection, RejectionReason, RequestParts, RequestRules, Side, Status,
-    content_type,
+    CARDINALITY_VIOLATION, Code, Kind, Layer, Metadata, Rejection, RejectionReason, RequestParts, RequestRules, Side,
+    Status,
 };
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::StreamKey;
+use crate::time::Instant;
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -54,7 +55,7 @@ impl Reading {
     }
 }
 
-const TOO_MANY: &str = "the method takes one message, and the client sent more";
+const TOO_MANY: &str = "the method takes one message, and the client sent more (G-080)";
 
 impl CallState {
     /// The rule that the messages of a server's call break, as far as they have arrived.
@@ -63,7 +64,7 @@ impl CallState {
             return None;
         }
         match (self.received, self.end) {
-            (0, End::HalfClosed) => Some("the method takes one message, and the client sent none"),
+            (0, End::HalfClosed) => Some("the method takes one message, and the client sent none (G-080)"),
             (0, _) => None,
             (1, _) if self.inbox.missing() == 0 => None,
             _ => Some(TOO_MANY),
@@ -95,7 +96,7 @@ impl Engine {
         } else {
             let pool = self.http2.pool_mut();
             let mut echo = pool.take_block();
-            block.fields().filter(|field| field.name == b"content-type").take(1).for_each(|field| echo.push(field));
+            block.fields().filter(|field| field.name == CONTENT_TYPE).take(1).for_each(|field| echo.push(field));
             pool.keep(echo)
         };
         self.held_headers += held_size(&block);
@@ -104,7 +105,7 @@ impl Engine {
         (call.head, call.head_block) = (Head::Held, common.pool.keep(block));
         call.accepted = reading.accepted;
         call.receive_encoding = reading.encoding;
-        call.content_type = content_type;
+        call.own_head = content_type;
         call.deadline = deadline.unwrap_or(crate::time::Instant::MAX);
         call.events.add(Events::OPENED);
         if end_stream {
@@ -179,8 +180,7 @@ impl Engine {
             _ => return,
         }
         if call.inbox.is_inside_message() {
-            // G-073
-            let rule = "the request ended inside a message";
+            let rule = "the request ended inside a message (G-073)";
             return self.fail(key, Status::local(Side::Server, Code::Internal, rule), Stop::PeerFault);
         }
         call.end = End::HalfClosed;
@@ -248,12 +248,26 @@ impl Engine {
         let answer = self.settings.answer_expired;
         let Some(call) = self.http2.get(key) else { return };
         if answer && call.sending == Sending::NoHead {
-            let status = Status::local(Side::Server, Code::DeadlineExceeded, "the deadline of the call passed");
+            let rule = "the deadline of the call passed (G-131)";
+            let status = Status::local(Side::Server, Code::DeadlineExceeded, rule);
             self.say_trailers(key, &status, &Metadata::new());
         } else {
             self.http2.reset(key, ErrorCode::CANCEL);
         }
         self.tell_stopped(key, Stop::DeadlineExceeded);
+    }
+
+    /// The application allows a call less time than its client does (G-137).
+    pub(crate) fn limit_deadline(&mut self, key: StreamKey, deadline: Instant) {
+        let now = self.now;
+        let Some(call) = self.http2.get_mut(key).filter(|call| call.is_open() && deadline < call.deadline) else {
+            return;
+        };
+        call.deadline = deadline;
+        if deadline <= now {
+            return self.deadline_passed(key);
+        }
+        self.add_timer(deadline, key);
     }
 
     /// The application lets go of a call whose end is on its way or over.
@@ -310,7 +324,7 @@ impl Engine {
         metadata: &Metadata,
         only: bool,
     ) -> Option<Box<FieldBlock>> {
-        let content_type = self.http2.get(key).map_or(0, |call| self.content_type_of(call).len());
+        let content_type = self.http2.get(key).map_or(0, |call| response_head(&call.own_head).0.value.len());
         let codings = self.settings.accept_encoding();
         let head = if only { crate::grpc::Trailers::only_overhead("", codings) + content_type } else { 0 };
         let limit = self.http2.peer_max_header_list_size() as usize;
@@ -331,21 +345,16 @@ impl Engine {
         None
     }
 
-    /// What the response's `content-type` says (G-036).
-    pub(super) fn content_type_of<'a>(&self, call: &'a CallState) -> &'a [u8] {
-        let echo = call.content_type.as_ref().and_then(|block| block.fields().next());
-        echo.map_or(content_type::GRPC.as_bytes(), |field| field.value)
-    }
-
     /// `finish`: cannot fail, since the application has nothing left to say.
     pub(crate) fn finish(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
         let Some(call) = self.http2.get(key) else { return };
         if call.is_open() {
             let owes = call.kind_known && !call.kind.server_streams() && call.sent == 0;
             if status.is_ok() && owes {
-                // G-040
-                let rule = "the application finished with OK and without the one message of the method";
-                self.say_trailers(key, &Status::local(Side::Server, Code::Internal, rule), metadata);
+                let rule = "the handler finished with OK and without the one message of the method (G-040)";
+                let code = Code::Internal;
+                let status = Status::explained(Side::Server, Layer::Application, code, code.retry(), rule);
+                self.say_trailers(key, &status, metadata);
             } else {
                 self.say_trailers(key, status, metadata);
             }

@@ -2,7 +2,8 @@
 
 use super::config::Side;
 use super::connection::{Connection, Shutdown};
-use super::error::{ConnectionError, Origin};
+use super::error::{ConnectionError, Origin, TLS_SERVER};
+use super::reader::HTTP1;
 use crate::frame::{ErrorCode, StreamId};
 use crate::time::Instant;
 
@@ -14,7 +15,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// As [`shut_down`](Self::shut_down), with the debug data of the GOAWAY.
-    pub(super) fn shut_down_because(&mut self, now: Instant, reason: &'static str) {
+    pub(crate) fn shut_down_because(&mut self, now: Instant, reason: &'static str) {
         if self.shutdown != Shutdown::No || self.error.is_some() {
             return;
         }
@@ -22,12 +23,22 @@ impl<T: Default> Connection<T> {
         self.shutdown = match self.common.side {
             Side::Server => {
                 self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, reason);
-                self.control.own_ping = true;
+                self.control.shutdown_ping = true;
                 Shutdown::Announced { until: now.saturating_add(self.config.shutdown_ping_timeout) }
             }
             Side::Client => Shutdown::Final { last: StreamId::ZERO },
         };
         self.end_if_drained();
+    }
+
+    /// What the GOAWAYs of a graceful shutdown say; `None` where none has begun.
+    pub fn shutdown_reason(&self) -> Option<&'static str> {
+        (self.shutdown != Shutdown::No).then_some(self.shutdown_reason)
+    }
+
+    /// Whether a graceful shutdown has come so far that no more streams are taken.
+    pub(crate) fn is_shutdown_final(&self) -> bool {
+        matches!(self.shutdown, Shutdown::Final { .. })
     }
 
     /// The second GOAWAY: names the last stream that we process.
@@ -46,12 +57,25 @@ impl<T: Default> Connection<T> {
     /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3). Where there are none, and no frame
     /// was cut short, that is a graceful end (L-36).
     pub fn receive_eof(&mut self) {
+        self.lose("");
+    }
+
+    /// As [`receive_eof`](Self::receive_eof), for a transport that failed: `why`, its first 256 octets, is what the
+    /// connection's error says.
+    pub fn receive_failure(&mut self, why: &str) {
+        self.lose(why);
+    }
+
+    fn lose(&mut self, why: &str) {
         if self.error.is_none() && !self.ended {
             let between_frames = self.reader.is_between_frames();
             let spoken = self.common.side == Side::Server || self.reader.got_settings();
             let reason = if between_frames { "end of input" } else { "end of input inside a frame" };
-            let broken = (!between_frames || self.slots.len() > 0 || !spoken)
-                .then(|| ConnectionError::new(ErrorCode::NO_ERROR, Origin::Transport, reason));
+            let broken =
+                (!between_frames || self.slots.len() > 0 || !spoken).then(|| match self.reader.ended_in_tls() {
+                    true => ConnectionError::new(ErrorCode::PROTOCOL_ERROR, Origin::Local, TLS_SERVER),
+                    false => ConnectionError::of_transport(reason, why),
+                });
             self.error = self.peer_error.take().or(broken);
         }
         self.ended = true;
@@ -88,6 +112,8 @@ impl<T: Default> Connection<T> {
                 _ => self.highest_remote,
             };
             self.control.say_goaway(last, code, reason);
+        } else if reason == HTTP1 {
+            self.control.refuse_http1();
         }
     }
 

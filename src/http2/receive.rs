@@ -6,7 +6,7 @@ use super::connection::{Connection, LATE_FRAMES, Shutdown};
 use super::error::{ConnectionError, DEBUG_DATA_KEPT, Fault, Origin};
 use super::input::Input;
 use super::lines::Place;
-use super::outgoing::{OurSettings, SHUTDOWN_PING};
+use super::outgoing::{KEEPALIVE_PING, OurSettings, SHUTDOWN_PING};
 use super::reader::{OpenBlock, Payload, Phase, gathered_len, glitch_cost};
 use super::slots::StreamKey;
 use super::step::Step;
@@ -38,6 +38,12 @@ impl<T: Default> Connection<T> {
             Ok(step) => step,
             Err(Fault::Connection(code, reason) | Fault::Stream(code, reason)) => {
                 self.fail(code, Origin::Local, reason);
+                if let (Phase::Payload(head), false) = (self.reader.phase, self.reader.got_settings())
+                    && let Some(error) = &mut self.error
+                {
+                    // Of a stranger's first words these are always there, however they are cut.
+                    error.debug_data = head.encode().into();
+                }
                 input.take(usize::MAX);
                 Step::Closed
             }
@@ -141,7 +147,7 @@ impl<T: Default> Connection<T> {
             Kind::HEADERS => self.headers(now, head, octets),
             Kind::CONTINUATION => self.continuation(now, head, octets),
             Kind::SETTINGS => self.settings(now, Settings::parse(head, octets)?),
-            Kind::PING => self.ping(Ping::parse(head, octets)?),
+            Kind::PING => self.received_ping(now, Ping::parse(head, octets)?),
             Kind::RST_STREAM => self.rst_stream(now, RstStream::parse(head, octets)?),
             Kind::WINDOW_UPDATE => match WindowUpdate::parse(head, octets) {
                 Ok(update) => self.window_update(now, update),
@@ -277,14 +283,17 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    fn ping(&mut self, ping: Ping) -> Result<Step, Fault> {
+    fn received_ping(&mut self, now: Instant, ping: Ping) -> Result<Step, Fault> {
         if ping.ack {
-            if ping.payload == SHUTDOWN_PING && matches!(self.shutdown, Shutdown::Announced { .. }) {
-                self.finalise_shutdown();
+            match ping.payload {
+                SHUTDOWN_PING if matches!(self.shutdown, Shutdown::Announced { .. }) => self.finalise_shutdown(),
+                KEEPALIVE_PING => self.control.pong_owed = false,
+                _ => {}
             }
             return Ok(Step::Nothing);
         }
         self.counters.pings_received += 1;
+        self.judge_ping(now)?;
         if self.control.pongs.len() >= self.config.max_replies as usize {
             return Err(Fault::calm("max_replies: PINGs arrive faster than their answers leave"));
         }
@@ -398,7 +407,7 @@ impl<T: Default> Connection<T> {
     }
 
     pub(super) fn find(&self, stream: StreamId) -> Option<StreamKey> {
-        self.slots.at(self.ids.get(stream.get())?).map(|stream| stream.key)
+        self.slots.at(self.ids.get(stream.get(), |slot| self.slots.id(slot))?).map(|stream| stream.key)
     }
 
     /// H-029: on a stream that nobody opened only HEADERS and PRIORITY make sense.

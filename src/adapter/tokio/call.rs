@@ -1,12 +1,15 @@
 //! One call of a client: its handle, and the two halves of it.
 
 use super::error::{CallError, Failure, Outcome};
+use super::intercept::ClientWatch;
+use super::parent::Leash;
 use super::request::{Response, ResponseHead};
+use super::server_call::Cancellation;
 use super::shared::Shared;
 use crate::call::{Client, Item};
 use crate::error::{Misuse, Origin, SendError};
 use crate::event::CallId;
-use crate::grpc::{CARDINALITY_VIOLATION, Code, Kind, Message, Metadata};
+use crate::grpc::{CARDINALITY_VIOLATION, Code, Kind, Layer, Message, Metadata, Side, Status};
 use futures_core::Stream;
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -34,8 +37,18 @@ impl Call {
     ) -> Self {
         let streams = kind.client_streams();
         let sender = CallSender { shared: Arc::clone(&shared), id, streams, closed, coding };
-        let receiver = CallReceiver { shared, id, head: None, outcome: None };
+        let receiver = CallReceiver { shared, id, head: None, outcome: None, watch: None, leash: None };
         Self { sender, receiver }
+    }
+
+    /// Tells these hooks how it goes on.
+    pub(super) fn watch(&mut self, watch: Option<ClientWatch>) {
+        self.receiver.watch = watch;
+    }
+
+    /// Cancels it when `parent` stops.
+    pub(super) fn tie_to(&mut self, parent: Cancellation) {
+        self.receiver.leash = Some(Leash::new(parent, &self.receiver.shared, self.receiver.id));
     }
 
     /// As [`CallSender::send`].
@@ -84,7 +97,7 @@ impl Call {
         if !self.sender.closed {
             self.half_close()?;
         }
-        let mut receiver = self.receiver;
+        let receiver = &mut self.receiver;
         let mut message = None;
         while let Some(item) = poll_fn(|context| receiver.poll_item(context)).await {
             message = item.or(message);
@@ -103,7 +116,8 @@ impl Call {
             }),
             // Only methods that stream may end so.
             None => {
-                Err(Outcome::local(CARDINALITY_VIOLATION, "the server sent no message", Origin::Local, false).into())
+                let status = Status::local(Side::Client, CARDINALITY_VIOLATION, "the server sent no message (G-081)");
+                Err(Outcome::local(status, Origin::Local, CARDINALITY_VIOLATION.retry()).into())
             }
         }
     }
@@ -205,6 +219,10 @@ pub struct CallReceiver {
     id: CallId,
     head: Option<ResponseHead>,
     outcome: Option<Outcome>,
+    /// What interceptors are told.
+    watch: Option<ClientWatch>,
+    /// What it is tied to.
+    leash: Option<Leash>,
 }
 
 impl CallReceiver {
@@ -267,7 +285,13 @@ impl CallReceiver {
     }
 
     fn poll_step(&mut self, context: &Context<'_>) -> Poll<Option<Message>> {
-        self.poll_raw(context).map(|message| message.and_then(|message| self.decode(message)))
+        let step = self.poll_raw(context).map(|message| message.and_then(|message| self.decode(message)));
+        if step.is_ready()
+            && let Some(watch) = &mut self.watch
+        {
+            watch.look(self.head.as_mut(), self.outcome.as_mut());
+        }
+        step
     }
 
     /// A message as the server meant it. One that cannot be decompressed ends the call.
@@ -277,7 +301,7 @@ impl CallReceiver {
             Ok(message) => Some(message),
             Err(error) => {
                 cancel(&self.shared, self.id);
-                self.outcome = Some(Outcome::local(error.code(), error, Origin::Local, false));
+                self.outcome = Some(Outcome::local(error.status(Side::Client), Origin::Local, error.retry()));
                 None
             }
         }
@@ -343,5 +367,7 @@ fn cancel(shared: &Shared<Client>, id: CallId) {
 }
 
 fn cancelled() -> Outcome {
-    Outcome::local(Code::Cancelled, "the call was cancelled", Origin::Application, false)
+    let (code, rule) = (Code::Cancelled, "the call was cancelled here");
+    let status = Status::explained(Side::Client, Layer::Application, code, code.retry(), rule);
+    Outcome::local(status, Origin::Application, code.retry())
 }

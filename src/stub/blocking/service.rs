@@ -3,7 +3,7 @@
 use super::link::{Job, Replies, Requests, Working, ends};
 use super::threads::{Jobs, Threads};
 use crate::adapter::mio::{self as adapter, Failure, Reply, Routes};
-use crate::grpc::{CARDINALITY_VIOLATION, Kind, Metadata, Method, Status};
+use crate::grpc::{CARDINALITY_VIOLATION, Kind, Metadata, Method, Side, Status};
 use crate::stub::codec::Codec;
 use crate::stub::mio::{Incoming, head};
 use core::fmt;
@@ -91,8 +91,10 @@ impl<'a, S: Send + Sync + 'static, C> Service<'a, S, C> {
         let (service, codec) = (Arc::clone(&self.service), self.codec.clone());
         let (link, jobs) = (self.threads.link(), self.threads.jobs());
         self.routes.streaming(method, move |incoming: &adapter::Incoming<'_>| {
-            let (service, codec, head) = (Arc::clone(&service), codec.clone(), head(incoming));
-            let (working, requests, replies) = ends(&link(incoming.connection, incoming.call), codec.clone());
+            let (service, codec, mut head) = (Arc::clone(&service), codec.clone(), head(incoming));
+            let link = link(incoming.connection, incoming.call);
+            let (working, requests, replies) = ends(&link, codec.clone());
+            head.link = Some(link);
             let job = Box::new(move || {
                 let result = answer(&service, &codec, head, requests, &replies);
                 replies.end(result);
@@ -115,7 +117,7 @@ fn begin(kind: Kind, working: Working, job: Job, jobs: &Arc<Jobs>) -> Result<Wor
 /// The one message of a method whose client does not stream.
 fn only<Req>(head: Incoming<()>, requests: &mut Requests<Req>) -> Result<Incoming<Req>, Failure> {
     // The connection refuses a call without one before it is readable.
-    let none = || Err(Status::new(CARDINALITY_VIOLATION, "server: the client sent no message").into());
+    let none = || Err(Status::local(Side::Server, CARDINALITY_VIOLATION, "the client sent no message (G-080)").into());
     Ok(head.with(requests.next().unwrap_or_else(none)?))
 }
 
