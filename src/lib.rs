@@ -185,4 +185,7 @@ pages! {
     "std": "docs/guide/metadata.md" Metadata;
     "std": "docs/guide/limits.md" LimitsAndDefaults;
     "tokio", "tls": "docs/guide/tls.md" Tls;
+    "tokio": "docs/guide/tokio.md" Tokio;
+    "mio": "docs/guide/mio.md" Mio;
+    "http": "docs/guide/http.md" Http;
 }

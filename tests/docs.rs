@@ -75,6 +75,7 @@ fn the_table_of_features_is_that_of_the_manifest() {
     let rows = rows("README.md", "## Features");
     let mut listed = BTreeSet::new();
     for row in &rows {
+        assert!(row[1].contains("](docs/"), "{} has no page", row[0]);
         for name in names(&row[0]) {
             let is_default = defaults.contains(&name);
             assert_eq!(row.last().map(String::as_str), Some(if is_default { "yes" } else { "no" }), "default: {name}");
