@@ -70,7 +70,8 @@ impl Relay {
             }
             let done = up_is_gone && (down_is_gone || down.is_send_ended(one));
             if done {
-                (down.release(one), up.release(other));
+                down.release(one);
+                up.release(other);
             }
             !done
         });
