@@ -31,7 +31,7 @@ pub struct Connection<R: Role> {
 impl Connection<Client> {
     /// A client's end of a transport that was connected at `now`.
     pub fn new(config: &ClientConfig, now: Instant) -> Self {
-        Self { engine: Engine::new(Side::Client, &config.0, now), role: PhantomData }
+        Self { engine: Engine::new(Side::Client, &config.0, config.0.http2.seed, now), role: PhantomData }
     }
 
     /// Goes on with this stream id, as if those before it had been used: what comes after very many calls comes at once.
@@ -49,12 +49,26 @@ impl Connection<Client> {
     pub fn open(&mut self, now: Instant, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
         self.enter(Some(now)).open(options)
     }
+
+    /// The config for the connection that follows this one: the same, but with twice the
+    /// [`keepalive_time`](crate::ClientManagement::keepalive_time) where the server said that this one sent too many PINGs
+    /// ([`Event::TooManyPings`], G-206). Whoever connects again with it is left in peace after a few times.
+    pub fn next_config(&self) -> ClientConfig {
+        self.engine.next_config()
+    }
 }
 
 impl Connection<Server> {
     /// A server's end of a transport that was accepted at `now`.
     pub fn new(config: &ServerConfig, now: Instant) -> Self {
-        Self { engine: Engine::new(Side::Server, &config.0, now), role: PhantomData }
+        Self::with_seed(config, now, config.0.http2.seed.wrapping_add(now.as_nanos()))
+    }
+
+    /// As [`Connection::new`], with a seed of its own instead of one that is made of the config's and of `now`: for the
+    /// jitter of [`max_connection_age`](crate::ServerManagement::max_connection_age), where connections begin at the same
+    /// instant of their clocks, and for hash tables. A number that counts connections will do, added to the config's seed.
+    pub fn with_seed(config: &ServerConfig, now: Instant, seed: u64) -> Self {
+        Self { engine: Engine::new(Side::Server, &config.0, seed, now), role: PhantomData }
     }
 }
 
@@ -72,11 +86,13 @@ impl<R: Role> Connection<R> {
 
     /// Feeds octets from the peer, cut anyhow. Consumes all of `octets`, and never fails: see [`Event::Closed`].
     pub fn receive(&mut self, now: Instant, octets: &[u8]) {
+        self.engine.hear(now, octets.len());
         self.enter(Some(now)).receive(Input::slice(octets));
     }
 
     /// As [`Connection::receive`]; large messages may share the memory of `octets` instead of being copied.
     pub fn receive_bytes(&mut self, now: Instant, octets: Bytes) {
+        self.engine.hear(now, octets.len());
         self.enter(Some(now)).receive(Input::bytes(&octets));
     }
 
@@ -109,7 +125,14 @@ impl<R: Role> Connection<R> {
         self.engine.poll_timeout()
     }
 
-    /// Does what is due at `now`. Early, late and needless calls are all fine.
+    /// As [`Connection::poll_timeout`], without the time of the next look whether the peer is still there.
+    #[cfg(feature = "testing")]
+    pub fn poll_timeout_but_keepalive(&self) -> Option<Instant> {
+        self.engine.poll_timeout_but_keepalive()
+    }
+
+    /// Does what is due at `now`. Early, late and needless calls are all fine. Where octets were read too, hand them in first:
+    /// to a loop that was held up they may be the sign of life that it would miss.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.enter(Some(now)).handle_timeout();
     }
@@ -123,6 +146,12 @@ impl<R: Role> Connection<R> {
     /// in flight are still served (G-180). At `by`, if given, what is still open is cut off.
     pub fn shutdown(&mut self, now: Instant, by: Option<Instant>) {
         self.enter(Some(now)).shut_down(by);
+    }
+
+    /// What led to the graceful shutdown that this side has begun, as its GOAWAY says: `max_idle`, `max_age`, `max_calls`, a
+    /// guard, or `shutting down` for [`Connection::shutdown`]. `None` where it has not begun one.
+    pub fn shutdown_reason(&self) -> Option<&'static str> {
+        self.engine.http2().shutdown_reason()
     }
 
     /// Why the connection ended; `None` while it works, and after a graceful end.

@@ -117,6 +117,7 @@ extern crate std;
 #[cfg(any(feature = "tokio", feature = "mio"))]
 #[allow(clippy::indexing_slicing, reason = "indices of its own buffers, which no peer chooses")]
 pub mod adapter;
+mod backoff;
 pub mod buffer;
 mod call;
 pub mod codec;
@@ -131,6 +132,7 @@ pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
+mod jitter;
 mod octets;
 mod options;
 #[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
@@ -148,12 +150,15 @@ pub mod stub;
 pub mod testing;
 pub mod time;
 
+pub use backoff::{Backoff, BackoffConfig};
 pub use buffer::WriteBuf;
 pub use call::{
     Call, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request, Response,
     Role, Server, Stop,
 };
-pub use config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, ServerConfigBuilder};
+pub use config::{
+    ClientConfig, ClientConfigBuilder, ClientManagement, Limits, ServerConfig, ServerConfigBuilder, ServerManagement,
+};
 pub use connection::Connection;
 pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
 pub use event::{CallId, Event};
@@ -177,6 +182,7 @@ macro_rules! pages {
 pages! {
     "std": "README.md" Readme;
     "proptest": "docs/testing.md" Testing;
+    "std": "docs/connection-management.md" ConnectionManagement;
     "tokio", "gzip": "docs/compression.md" Compression;
     "tokio", "health", "reflection", "details": "docs/services.md" Services;
     "testing": "docs/guide/flow-control.md" FlowControl;

@@ -13,6 +13,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // the pool of a connection keeps field blocks
     ("buffer", &["hpack"]),
     ("octets", &[]),
+    ("jitter", &[]),
+    ("backoff", &["time", "jitter"]),
     ("hpack", &["octets"]),
     ("frame", &[]),
     ("http2", &["octets", "time", "buffer", "hpack", "frame"]),
@@ -23,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &["http2"]),
     ("options", &["time", "grpc"]),
     ("config", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error"]),
-    ("call", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options"]),
+    ("call", &["time", "jitter", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options"]),
     (
         "connection",
         &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "call"],

@@ -20,6 +20,8 @@ mod driver;
 mod kinds;
 #[path = "mio/lifecycle.rs"]
 mod lifecycle;
+#[path = "mio/management.rs"]
+mod management;
 #[path = "mio/pressure.rs"]
 mod pressure;
 #[cfg(all(feature = "health", feature = "reflection"))]

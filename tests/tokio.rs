@@ -19,6 +19,8 @@ mod compression;
 mod deadlines;
 #[path = "tokio/ends.rs"]
 mod ends;
+#[path = "tokio/management.rs"]
+mod management;
 #[path = "tokio/metadata.rs"]
 mod metadata;
 #[cfg(all(feature = "health", feature = "reflection"))]

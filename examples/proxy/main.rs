@@ -39,7 +39,6 @@ impl Link {
     /// Moves octets until nothing moves; whether there is more to come.
     fn go_on(&mut self, clock: &Clock, buffer: &mut [u8]) -> io::Result<bool> {
         let now = clock.now();
-        self.relay.sides.iter_mut().for_each(|side| side.handle_timeout(now));
         for side in [0, 1] {
             while let Some(count) = would_block(self.sockets[side].read(buffer))? {
                 self.relay.receive(side, now, &buffer[..count]);
@@ -48,6 +47,7 @@ impl Link {
                 }
             }
         }
+        self.relay.sides.iter_mut().for_each(|side| side.handle_timeout(now));
         // What leaves on one side makes room on the other.
         let mut moved = true;
         while std::mem::take(&mut moved) {

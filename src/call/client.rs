@@ -75,6 +75,7 @@ impl Engine {
         call.own_head = common.pool.keep(block);
         call.progress = self.now;
         self.trim_at = None;
+        self.management.call_opened();
         if let Some(deadline) = options.deadline {
             call.deadline = deadline;
             self.add_timer(deadline, key);

@@ -60,8 +60,9 @@ impl Head {
 pub(super) fn split_record(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
     let head = Head::unpack(u64::from_le_bytes(*head));
-    let (name, rest) = rest.split_at_checked(head.name_len)?;
-    let (value, rest) = rest.split_at_checked(head.value_len)?;
+    // One look at the bounds: the name is no longer than both.
+    let (both, rest) = rest.split_at_checked(head.name_len + head.value_len)?;
+    let (name, value) = both.split_at_checked(head.name_len)?;
     Some((Field { name, value, sensitive: head.sensitive, class: head.class }, rest))
 }
 
@@ -268,6 +269,15 @@ impl FieldBlock {
     pub(super) fn push_record(&mut self, record: &[u8]) {
         self.bytes.extend_from_slice(record);
         self.count += 1;
+    }
+
+    /// Gives the last field its class; its record has `len` octets.
+    #[inline]
+    pub(super) fn set_class(&mut self, len: usize, class: u8) {
+        let start = self.bytes.len().wrapping_sub(len);
+        if let Some(place) = self.bytes.get_mut(start.wrapping_add(HEAD_LEN - 1)) {
+            *place = class;
+        }
     }
 
     /// Adds so many records of another block or of a table.
@@ -505,6 +515,24 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_replaced_where_it_stands() {
+        let all =
+            [Field::new(b"1", b"x"), Field::new(b"name", b"value"), Field { class: 3, ..Field::new(b"3", b"yz") }];
+        for (name, at) in [(&b"1"[..], 0), (b"name", 1), (b"3", 2)] {
+            for value in [&b""[..], b"v", b"another value", &[b'v'; 300]] {
+                let mut block: FieldBlock = all.into_iter().collect();
+                block.replace_value(name, value);
+                let mut expected = all;
+                expected[at].value = value;
+                assert!(block.fields().eq(expected), "{block:?}");
+            }
+        }
+        let mut block: FieldBlock = all.into_iter().collect();
+        block.replace_value(b"2", b"none");
+        assert!(block.fields().eq(all));
+    }
+
+    #[test]
     fn a_buffer_is_reused() {
         let mut block = FieldBlock::new();
         block.push(Field::new(b"name", b"value"));
@@ -517,5 +545,6 @@ mod tests {
     fn debug_is_readable() {
         let block: FieldBlock = [Field::new(b"a", b"1"), Field::sensitive(b"b", b"2")].into_iter().collect();
         assert_eq!(format!("{block:?}"), "[a: 1, b: (sensitive, 1 octets)]");
+        assert_eq!(format!("{:?}", block.fields()), format!("{block:?}"));
     }
 }

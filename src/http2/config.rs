@@ -71,6 +71,13 @@ pub struct Config {
     /// Of the tokens for resets and glitches: with more than so many per cent spent the connection is shut down
     /// gracefully, so that an honest peer is rid of what it spent. 100 never does.
     pub drain_at_percent: u8,
+    /// PINGs of a client that may come too early before the next one ends the connection with ENHANCE_YOUR_CALM; `None`
+    /// does not count them. HEADERS or DATA that we send forgive all.
+    pub max_ping_strikes: Option<u32>,
+    /// How far apart they must come.
+    pub min_ping_interval: Duration,
+    /// The same holds without an open stream. Otherwise it is two hours then ([`IDLE_PING_INTERVAL`](super::IDLE_PING_INTERVAL)).
+    pub pings_without_streams: bool,
     /// Tokens for DATA frames that are tiny for want of window. When they are spent, DATA waits a moment for more
     /// window.
     pub tiny_data_burst: u32,
@@ -136,6 +143,9 @@ impl Config {
             glitch_burst: 10_000,
             glitch_per_second: 330,
             drain_at_percent: 75,
+            max_ping_strikes: None,
+            min_ping_interval: Duration::from_secs(5 * 60),
+            pings_without_streams: false,
             tiny_data_burst: 100,
             tiny_data_per_second: 100,
             tiny_data_hold: Duration::from_millis(10),

@@ -6,6 +6,9 @@ use alloc::collections::VecDeque;
 /// The payload of our own PING during a graceful shutdown.
 pub(super) const SHUTDOWN_PING: [u8; 8] = *b"shutdown";
 
+/// That of one by which we learn whether the peer is there.
+pub(super) const KEEPALIVE_PING: [u8; 8] = *b"keepaliv";
+
 /// A GOAWAY to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GoAwayFrame {
@@ -35,7 +38,10 @@ pub(super) struct Control {
     /// Resets of streams: one for each stream that we opened or accepted, and up to `max_replies` for others.
     pub(super) resets: VecDeque<(StreamId, ErrorCode)>,
     pub(super) goaway: Option<GoAwayFrame>,
-    pub(super) own_ping: bool,
+    pub(super) shutdown_ping: bool,
+    pub(super) keepalive_ping: bool,
+    /// That one was not answered yet.
+    pub(super) pong_owed: bool,
     /// The least that a reader waits for, in octets that the connection's window has to let through; 0 for none.
     pub(super) awaited: i64,
 }
@@ -49,7 +55,9 @@ impl Control {
             most_pongs: 0,
             resets: VecDeque::new(),
             goaway: None,
-            own_ping: false,
+            shutdown_ping: false,
+            keepalive_ping: false,
+            pong_owed: false,
             awaited: 0,
         }
     }
@@ -83,7 +91,8 @@ impl Control {
             || !self.pongs.is_empty()
             || !self.resets.is_empty()
             || self.goaway.is_some()
-            || self.own_ping
+            || self.shutdown_ping
+            || self.keepalive_ping
     }
 
     /// Nothing but a GOAWAY is of use any more.
@@ -91,7 +100,7 @@ impl Control {
         self.settings_acks = 0;
         self.pongs.clear();
         self.resets.clear();
-        self.own_ping = false;
+        (self.shutdown_ping, self.keepalive_ping) = (false, false);
     }
 
     pub(super) fn trim(&mut self) {

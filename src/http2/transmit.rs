@@ -3,7 +3,7 @@
 use super::config::Side;
 use super::connection::{Connection, Exhaustion};
 use super::lines::Place;
-use super::outgoing::{OurSettings, SHUTDOWN_PING};
+use super::outgoing::{KEEPALIVE_PING, OurSettings, SHUTDOWN_PING};
 use super::queue::SHARE_FROM;
 use super::slots::StreamKey;
 use super::step::Transmit;
@@ -42,7 +42,10 @@ impl<T: Default> Connection<T> {
     /// A stream's turn is its HEADERS, at most one DATA, and its end if it has drained; turns go round.
     pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
         self.transmit_replies(now, output);
-        self.transmit_turn(now, output)
+        let before = output.len();
+        let turn = self.transmit_turn(now, output);
+        self.spoke(output.len() > before);
+        turn
     }
 
     /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to
@@ -106,6 +109,7 @@ impl<T: Default> Connection<T> {
         end: bool,
         output: &mut WriteBuf,
     ) {
+        self.spoke(true);
         self.send_head_with(key, end, output, |encoder, out| encoder.encode(fields, out));
     }
 
@@ -162,6 +166,7 @@ impl<T: Default> Connection<T> {
         fields: impl IntoIterator<Item = Field<'f>>,
         output: &mut WriteBuf,
     ) {
+        self.spoke(true);
         self.send_trailers_with(key, output, |encoder, out| encoder.encode(fields, out));
     }
 
@@ -329,10 +334,14 @@ impl<T: Default> Connection<T> {
             output.with_vec(|out| RstStream { stream, code }.encode(out));
         }
         self.write_goaway(output);
-        if self.control.own_ping {
-            self.control.own_ping = false;
-            output.with_vec(|out| Ping { ack: false, payload: SHUTDOWN_PING }.encode(out));
-        }
+        let mut ping = |wanted: &mut bool, payload| {
+            if core::mem::take(wanted) {
+                self.counters.pings_sent += 1;
+                output.with_vec(|out| Ping { ack: false, payload }.encode(out));
+            }
+        };
+        ping(&mut self.control.shutdown_ping, SHUTDOWN_PING);
+        ping(&mut self.control.keepalive_ping, KEEPALIVE_PING);
     }
 
     /// RFC 9113 §3.4: the first octets of either side.

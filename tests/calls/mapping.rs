@@ -6,7 +6,7 @@ use crate::{BIDI, DOWNLOAD, UNARY};
 use grpc_sansio::frame::{ErrorCode, Flags, Frame, HEAD_LEN, Head, Kind, PREFACE, Ping, SettingId, StreamId};
 use grpc_sansio::grpc::{Code, Metadata, Status};
 use grpc_sansio::testing::Recorded;
-use grpc_sansio::{ClientConfig, Event, Limits, OpenOptions};
+use grpc_sansio::{ClientConfig, Event, Limits, OpenOptions, ServerConfig, ServerManagement};
 
 /// The heads of all frames that it says now.
 fn heads<R: Recorded>(raw: &mut Raw<R>) -> Vec<Head> {
@@ -245,11 +245,15 @@ fn g_187_a_guard_says_which_it_is() {
     ];
     for (name, flood) in guards {
         // A few of each are enough.
-        let mut raw = Raw::server_with(&server_config(limits(|limits| {
+        let few = limits(|limits| {
             (limits.max_replies, limits.empty_data, limits.max_concurrent_calls) = (10, 10, 1);
             (limits.resets, limits.resets_per_second) = (10, 0);
             (limits.glitches, limits.glitches_per_second) = (10, 0);
-        })));
+        });
+        let mut management = ServerManagement::default();
+        management.max_ping_strikes = None;
+        let config = ServerConfig::builder().limits(few).management(management).build().unwrap();
+        let mut raw = Raw::server_with(&config);
         let ended = (0..100).any(|count| {
             flood(&mut raw, count);
             raw.it.error().is_some()

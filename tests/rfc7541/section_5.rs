@@ -1,6 +1,6 @@
 //! RFC 7541 §5: integers and strings. The exhaustive tests of both stand beside the code.
 
-use grpc_sansio::hpack::{BlockLimits, DecodeError, Encoder, Field, FieldBlock};
+use grpc_sansio::hpack::{BlockLimits, DecodeError, Decoded, Encoder, Field, FieldBlock};
 
 use crate::support::{WIDE, block, decode_fresh, decoder, encode};
 
@@ -75,6 +75,20 @@ fn p_024_a_string_above_the_limit_is_refused_unread() {
             assert!(list.capacity() < 100);
         }
     }
+}
+
+/// The same where the length is that of a Huffman code: all codes may be as long as the longest, of 30 bits.
+#[test]
+fn p_024_a_huffman_string_that_may_fit_is_read() {
+    // Four line feeds.
+    let code = [0xff, 0xff, 0xff, 0xf3, 0xff, 0xff, 0xff, 0xcf, 0xff, 0xff, 0xff, 0x3f, 0xff, 0xff, 0xfc];
+    let input = [&[0, 1, b'a', 0x80 | 15][..], &code].concat();
+    let limits =
+        |room: u32| BlockLimits { max_list_size: 999, max_fields: 8, abuse_list_size: 32 + 1 + room, abuse_fields: 8 };
+    let mut list = FieldBlock::new();
+    assert_eq!(decoder().decode(&input, &limits(4), &mut list), Ok(Decoded::Complete));
+    assert_eq!(list, block(&[Field::new(b"a", b"\n\n\n\n")]));
+    assert_eq!(decoder().decode(&input, &limits(3), &mut FieldBlock::new()), Err(DecodeError::ListAbuse));
 }
 
 /// §5.2: 7 bits of padding are the most.

@@ -7,6 +7,7 @@ use super::server::wait_for;
 use super::socket::Socket;
 #[cfg(feature = "tls")]
 use super::tls::TlsStream;
+use crate::adapter::socket::set_user_timeout;
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ClientTls;
 use crate::call;
@@ -97,8 +98,7 @@ impl Client {
     ///
     /// What the operating system reports at once.
     pub fn connect(&mut self, address: SocketAddr, config: &ClientConfig) -> io::Result<ConnectionId> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
+        let socket = connect(address, config)?;
         let connection = Connection::<call::Client>::new(config, self.clock.now());
         self.connections.insert_connecting(self.poll.registry(), Socket::Tcp(socket), connection)
     }
@@ -119,8 +119,7 @@ impl Client {
         config: &ClientConfig,
         tls: &ClientTls,
     ) -> io::Result<ConnectionId> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
+        let socket = connect(address, config)?;
         let stream = TlsStream::client(socket, tls, config.authority())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let config = config.clone().with_scheme(Scheme::Https);
@@ -185,4 +184,11 @@ impl Client {
         }
         Ok(())
     }
+}
+
+fn connect(address: SocketAddr, config: &ClientConfig) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    set_user_timeout(&socket, config.tcp_user_timeout());
+    Ok(socket)
 }

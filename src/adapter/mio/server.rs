@@ -7,6 +7,7 @@ use super::remote::Remote;
 use super::socket::Socket;
 #[cfg(feature = "tls")]
 use super::tls::TlsStream;
+use crate::adapter::socket::set_user_timeout;
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ServerTls;
 use crate::call;
@@ -58,6 +59,7 @@ pub struct Server {
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
     max_connections: usize,
+    accepted: u64,
     remote: Remote,
 }
 
@@ -93,6 +95,7 @@ impl Server {
             #[cfg(feature = "tls")]
             tls: None,
             max_connections: usize::MAX,
+            accepted: 0,
             remote: Remote::new(poll.registry(), REMOTE)?,
             poll,
         })
@@ -197,7 +200,11 @@ impl Server {
         acceptor.accept(now, room, |(socket, _)| {
             // Either fails only for a socket that is broken already, and that is no reason to stop.
             let _ = socket.set_nodelay(true);
-            let connection = Connection::<call::Server>::new(&self.config, now);
+            set_user_timeout(&socket, self.config.tcp_user_timeout());
+            // Those that are accepted in one step begin at the same instant: their numbers tell them apart.
+            self.accepted = self.accepted.wrapping_add(1);
+            let seed = self.config.seed().wrapping_add(self.accepted);
+            let connection = Connection::<call::Server>::with_seed(&self.config, now, seed);
             #[cfg(feature = "tls")]
             if let Some(tls) = &self.tls {
                 if let Ok(stream) = TlsStream::server(socket, tls) {

@@ -5,6 +5,7 @@ use super::driver::{Driver, DriverError};
 use super::error::{CallError, Outcome};
 use super::request::{Request, Response};
 use super::shared::Shared;
+use crate::adapter::socket::set_user_timeout;
 use crate::call::Client;
 use crate::codec::Codecs;
 use crate::config::ClientConfig;
@@ -71,6 +72,7 @@ impl Channel {
         let stream = TcpStream::connect(address).await?;
         // Frames are packed already; waiting for more only delays them.
         stream.set_nodelay(true)?;
+        set_user_timeout(&stream, config.tcp_user_timeout());
         let (channel, driver) = Self::new(stream, config);
         tokio::spawn(driver);
         Ok(channel)
@@ -224,6 +226,12 @@ impl Channel {
     pub fn shutdown(&self, grace: Option<Duration>) {
         let now = self.0.0.now();
         self.0.0.with(|state| state.connection.shutdown(now, grace.map(|grace| now.saturating_add(grace))));
+    }
+
+    /// The config for the connection that follows this one: with twice the keepalive time where the server said that this one
+    /// sent too many PINGs. See [`Connection::next_config`].
+    pub fn next_config(&self) -> ClientConfig {
+        self.0.0.with(|state| state.connection.next_config())
     }
 
     /// Why the connection ended; `None` while it works, and after a graceful end.

@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -131,6 +132,9 @@ impl fmt::Debug for Watcher {
 
 /// How long a failed accept is followed by none, where the cause is not that one connection's.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections so far, of all servers.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 impl Server {
     /// A server whose connections all have this config.
@@ -300,7 +304,9 @@ impl Server {
         H: Handler,
     {
         let epoch = tokio::time::Instant::now();
-        let connection = Connection::<crate::Server>::new(&self.config, crate::Instant::from_nanos(0));
+        // Each connection's clock begins at zero, so its number tells it from the others.
+        let seed = self.config.seed().wrapping_add(CONNECTIONS.fetch_add(1, Ordering::Relaxed));
+        let connection = Connection::<crate::Server>::with_seed(&self.config, crate::Instant::from_nanos(0), seed);
         let shared = Arc::new(Shared::new(connection, epoch));
         if let Some(codecs) = &self.codecs {
             shared.set_codecs(codecs.clone());

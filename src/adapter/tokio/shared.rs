@@ -246,7 +246,7 @@ impl<R: Role> State<R> {
                 Event::Available => self.news.room = true,
                 Event::Draining => (self.draining, self.news.ended) = (true, true),
                 Event::Closed => (self.closed, self.news.ended) = (true, true),
-                Event::Ready | Event::WindowExhausted => {}
+                Event::Ready | Event::WindowExhausted | Event::TooManyPings => {}
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::channel::Channel;
 use super::driver::DriverError;
 use super::server_call::Certificates;
+use crate::adapter::socket::set_user_timeout;
 use crate::adapter::tls::{ClientTls, HandshakeError, ServerTls, TlsError, check_alpn};
 use crate::config::ClientConfig;
 use crate::grpc::Scheme;
@@ -56,6 +57,7 @@ impl Channel {
     ) -> Result<Self, ConnectError> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        set_user_timeout(&stream, config.tcp_user_timeout());
         let (channel, driver) = Self::new_tls(stream, config, tls).await?;
         tokio::spawn(driver);
         Ok(channel)

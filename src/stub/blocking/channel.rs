@@ -34,6 +34,7 @@ pub struct Channel(Rc<RefCell<State>>);
 struct State {
     client: Loop,
     id: ConnectionId,
+    config: ClientConfig,
     calls: Calls,
 }
 
@@ -44,6 +45,8 @@ struct Calls {
     left: BTreeMap<CallId, VecDeque<Received>>,
     ready: bool,
     closed: bool,
+    /// The server has called for longer intervals between PINGs.
+    next_config: Option<ClientConfig>,
     /// What the operating system reported.
     cause: Option<io::Error>,
 }
@@ -66,6 +69,7 @@ impl Handler<Client> for Calls {
     fn event(&mut self, _: Instant, _: ConnectionId, connection: &mut Connection<Client>, event: Event) {
         match event {
             Event::Ready => self.ready = true,
+            Event::TooManyPings => self.next_config = Some(connection.next_config()),
             // The connection is about to go, with all that lies in it.
             Event::Closed => {
                 self.closed = true;
@@ -112,7 +116,7 @@ impl Channel {
         for address in address.to_socket_addrs()? {
             let mut client = Loop::new()?;
             let id = client.connect(address, config)?;
-            let mut state = State { client, id, calls: Calls::default() };
+            let mut state = State { client, id, config: config.clone(), calls: Calls::default() };
             while !state.calls.ready && !state.calls.closed {
                 state.poll()?;
             }
@@ -239,6 +243,13 @@ impl Channel {
         let state = &mut *self.0.borrow_mut();
         state.client.shutdown(grace);
         state.client.run(&mut state.calls)
+    }
+
+    /// The config for the connection that follows this one: with twice the keepalive time where the server said that this one
+    /// sent too many PINGs. See [`Connection::next_config`].
+    pub fn next_config(&self) -> ClientConfig {
+        let state = self.0.borrow();
+        state.calls.next_config.as_ref().unwrap_or(&state.config).clone()
     }
 
     /// Whether the connection takes no more calls.
