@@ -129,7 +129,7 @@ fn examples() -> BTreeMap<String, Vec<PathBuf>> {
     for entry in fs::read_dir(root().join("examples")).expect("examples") {
         let path = entry.expect("an entry").path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if path.join("main.rs").exists() || path.join("Cargo.toml").exists() {
+        if ["main.rs", "Cargo.toml", "package.json"].iter().any(|file| path.join(file).exists()) {
             let mut files = Vec::new();
             sources(&path, &mut files);
             found.insert(name, files);
