@@ -42,7 +42,7 @@ impl Engine {
                 }
             };
             spoke |= output.len() > before;
-            if !more && !(self.management.knocks && self.knock()) {
+            if !(more || self.management.knocks && self.knock()) {
                 break;
             }
         }
