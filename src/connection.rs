@@ -40,6 +40,11 @@ impl Connection<Client> {
         self.engine.skip_streams(next);
     }
 
+    /// Whether its transport is under TLS, as `:scheme` of its requests says (G-003).
+    pub fn is_secure(&self) -> bool {
+        self.engine.is_secure()
+    }
+
     /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
     ///
     /// # Errors

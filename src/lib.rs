@@ -88,6 +88,7 @@
 //! | [`codec`] | compression of messages, above the engine | yes |
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
+//! | [`intercept`] | what stands before calls: tokens, logs, limits, your own | |
 //! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -132,6 +133,7 @@ pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
+pub mod intercept;
 mod jitter;
 mod octets;
 mod options;
@@ -184,6 +186,7 @@ pages! {
     "proptest": "docs/testing.md" Testing;
     "std": "docs/connection-management.md" ConnectionManagement;
     "tokio", "gzip": "docs/compression.md" Compression;
+    "tokio": "docs/interceptors.md" Interceptors;
     "tokio", "health", "reflection", "details": "docs/services.md" Services;
     "testing": "docs/guide/flow-control.md" FlowControl;
     "testing": "docs/guide/deadlines.md" Deadlines;

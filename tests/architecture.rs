@@ -30,10 +30,12 @@ const LAYERS: &[(&str, &[&str])] = &[
         "connection",
         &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "call"],
     ),
+    // what stands between calls and their application, on any driver
+    ("intercept", &["time", "grpc", "error", "event", "options", "call", "connection"]),
     ("testing", EVERYTHING),
     ("adapter", EVERYTHING),
     // typed messages, above the facade and the adapters; nothing but generated code is above them
-    ("stub", &["time", "grpc", "config", "error", "event", "options", "call", "connection", "adapter"]),
+    ("stub", &["time", "grpc", "config", "error", "event", "options", "call", "connection", "intercept", "adapter"]),
     // a program of its own, which runs in builds
     ("codegen", &["grpc"]),
 ];
@@ -44,8 +46,16 @@ const EVERYTHING: &[&str] = &["*"];
 const MOST_LINES: usize = 600;
 
 /// Where time may be asked for, and locks are held. The core is told, and has none.
-const MAY_ASK_THE_SYSTEM: &[&str] =
-    &["time.rs", "adapter/", "adapter.rs", "codec/pool.rs", "stub/tokio/", "stub/blocking/", "codegen/"];
+const MAY_ASK_THE_SYSTEM: &[&str] = &[
+    "time.rs",
+    "adapter/",
+    "adapter.rs",
+    "codec/pool.rs",
+    "intercept/log.rs",
+    "stub/tokio/",
+    "stub/blocking/",
+    "codegen/",
+];
 
 /// What the core never asks the system for.
 const AMBIENT: &[&str] = &[

@@ -16,6 +16,8 @@ mod bulk;
 mod compression;
 #[path = "mio/driver.rs"]
 mod driver;
+#[path = "mio/intercept.rs"]
+mod intercept;
 #[path = "mio/kinds.rs"]
 mod kinds;
 #[path = "mio/lifecycle.rs"]

@@ -19,10 +19,14 @@ mod compression;
 mod deadlines;
 #[path = "tokio/ends.rs"]
 mod ends;
+#[path = "tokio/intercept.rs"]
+mod intercept;
 #[path = "tokio/management.rs"]
 mod management;
 #[path = "tokio/metadata.rs"]
 mod metadata;
+#[path = "tokio/parents.rs"]
+mod parents;
 #[cfg(all(feature = "health", feature = "reflection"))]
 #[path = "tokio/services.rs"]
 mod services;

@@ -52,7 +52,6 @@ impl Engine {
             }
             head.encoding = options.encoding;
             head.previous_attempts = options.previous_attempts;
-            head.metadata = options.metadata;
             RequestTemplate::new(&head).write(path, timeout.as_ref(), options.metadata, &mut block)
         };
         if !sound {

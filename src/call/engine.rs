@@ -322,6 +322,10 @@ impl Engine {
         self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at).min(management)
     }
 
+    pub(crate) fn is_secure(&self) -> bool {
+        self.settings.scheme == crate::grpc::Scheme::Https
+    }
+
     pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {
         let http2 = &self.http2;
         self.timers.add(when, key, http2.streams(), |key| http2.get(key).is_some());

@@ -10,6 +10,7 @@ use crate::event::CallId;
 use crate::frame::ErrorCode;
 use crate::grpc::{Kind, Message, Metadata, Status};
 use crate::http2::StreamKey;
+use crate::time::Instant;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
@@ -197,6 +198,12 @@ impl Call<'_, Server> {
     pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
         let (engine, key) = self.enter();
         engine.expect(key, kind)
+    }
+
+    /// Makes the deadline earlier than the client's, or gives the call one; a later one changes nothing.
+    pub fn limit_deadline(&mut self, deadline: Instant) {
+        let (engine, key) = self.enter();
+        engine.limit_deadline(key, deadline);
     }
 
     /// Names the coding of compressed messages (`grpc-encoding`), before the head is sent.

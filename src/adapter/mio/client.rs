@@ -18,9 +18,13 @@ use crate::grpc::Scheme;
 use crate::time::{Clock, Instant};
 use core::time::Duration;
 use mio::net::TcpStream;
+#[cfg(unix)]
+use mio::net::UnixStream;
 use mio::{Events, Poll, Token};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 
 const REMOTE: Token = Token(0);
 const FIRST: Token = Token(1);
@@ -101,6 +105,18 @@ impl Client {
         let socket = connect(address, config)?;
         let connection = Connection::<call::Client>::new(config, self.clock.now());
         self.connections.insert_connecting(self.poll.registry(), Socket::Tcp(socket), connection)
+    }
+
+    /// As [`Client::connect`], to a Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system reports, such as that nobody listens at this path.
+    #[cfg(unix)]
+    pub fn connect_unix(&mut self, path: impl AsRef<Path>, config: &ClientConfig) -> io::Result<ConnectionId> {
+        let socket = UnixStream::connect(path)?;
+        let connection = Connection::<call::Client>::new(config, self.clock.now());
+        self.connections.insert_connecting(self.poll.registry(), Socket::Unix(socket), connection)
     }
 
     /// As [`Client::connect`], under TLS: the server's certificate must be for the host of the config's authority, or for

@@ -1,6 +1,7 @@
 //! A server: connections in, calls to a handler.
 
 use super::driver::{Driver, DriverError};
+use super::intercept::ServerInterceptors;
 use super::server_call::{Peer, ServerCall};
 use super::shared::Shared;
 #[cfg(feature = "tls")]
@@ -9,6 +10,7 @@ use crate::codec::Codecs;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::event::CallId;
+use crate::intercept::ServerInterceptor;
 use std::boxed::Box;
 use std::fmt;
 use std::future::{Future, pending};
@@ -115,6 +117,7 @@ pub struct Server {
     codecs: Option<Codecs>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
+    interceptors: Option<ServerInterceptors>,
     watcher: Watcher,
 }
 
@@ -145,6 +148,7 @@ impl Server {
             codecs: None,
             #[cfg(feature = "tls")]
             tls: None,
+            interceptors: None,
             watcher: Watcher(None),
         }
     }
@@ -154,6 +158,16 @@ impl Server {
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn with_tls(mut self, tls: ServerTls) -> Self {
         self.tls = Some(tls);
+        self
+    }
+
+    /// Asks an interceptor about each call, before the handler sees it, also about calls of methods that are not there. Of
+    /// several the first is the outermost. It runs where the handler does, and must not block.
+    pub fn with_interceptor<I>(mut self, interceptor: I) -> Self
+    where
+        I: ServerInterceptor<Hooks: Send + 'static> + Send + Sync + 'static,
+    {
+        self.interceptors = Some(ServerInterceptors::with(self.interceptors.as_ref(), interceptor));
         self
     }
 
@@ -313,11 +327,20 @@ impl Server {
         }
         let at_once = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let opened = {
-            let shared = Arc::clone(&shared);
+            let (shared, interceptors) = (Arc::clone(&shared), self.interceptors.clone());
             move |id: CallId| {
-                if let Some(call) = ServerCall::accept(&shared, id, &peer) {
-                    let handler = Arc::clone(&handler);
-                    begin(async move { handler.handle(call).await }, at_once);
+                let Some(call) = ServerCall::accept(&shared, id, &peer) else { return };
+                let handler = Arc::clone(&handler);
+                match interceptors.clone() {
+                    None => begin(async move { handler.handle(call).await }, at_once),
+                    Some(interceptors) => begin(
+                        async move {
+                            if let Some(call) = call.intercept(&interceptors) {
+                                handler.handle(call).await;
+                            }
+                        },
+                        at_once,
+                    ),
                 }
             }
         };

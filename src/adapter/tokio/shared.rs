@@ -323,6 +323,11 @@ impl<R: Role> State<R> {
         }
     }
 
+    /// Nobody waits with this waker any more.
+    pub(super) fn forget_watcher(&mut self, id: CallId, waker: &Waker) {
+        self.waits(id).watchers.retain(|other| !other.will_wake(waker));
+    }
+
     /// Waits until a call has stopped or is gone.
     pub(super) fn poll_stopped(&mut self, id: CallId, context: &Context<'_>) -> Poll<()> {
         if self.connection.call(id).is_none_or(|call| call.stopped().is_some()) {
