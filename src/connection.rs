@@ -170,6 +170,23 @@ impl<R: Role> Connection<R> {
         self.engine.http2().is_finished()
     }
 
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn is_server(&self) -> bool {
+        self.engine.side() == Side::Server
+    }
+
+    /// Whether it takes no new calls, or has ended.
+    #[cfg(any(feature = "tokio", feature = "mio", feature = "web"))]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.engine.http2().is_draining()
+    }
+
+    /// Whether it has ended, though it may still have something to say.
+    #[cfg(feature = "web")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.engine.http2().is_ended()
+    }
+
     /// Calls that are open, waiting, or not let go yet.
     pub fn calls(&self) -> usize {
         self.engine.http2().streams()

@@ -89,6 +89,7 @@
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
 //! | [`intercept`] | what stands before calls: tokens, logs, limits, your own | |
+//! | `web`, a feature | gRPC-Web in front of a server's connection | yes |
 //! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -151,6 +152,9 @@ pub mod stub;
 )]
 pub mod testing;
 pub mod time;
+#[cfg(feature = "web")]
+#[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+pub mod web;
 
 pub use backoff::{Backoff, BackoffConfig};
 pub use buffer::WriteBuf;
@@ -188,6 +192,7 @@ pages! {
     "tokio", "gzip": "docs/compression.md" Compression;
     "tokio": "docs/interceptors.md" Interceptors;
     "tokio", "health", "reflection", "details": "docs/services.md" Services;
+    "tokio", "web": "docs/grpc-web.md" GrpcWeb;
     "testing": "docs/guide/flow-control.md" FlowControl;
     "testing": "docs/guide/deadlines.md" Deadlines;
     "testing": "docs/guide/errors.md" Errors;

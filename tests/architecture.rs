@@ -32,6 +32,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     // what stands between calls and their application, on any driver
     ("intercept", &["time", "grpc", "error", "event", "options", "call", "connection"]),
+    // a peer of its own towards the transport, and a client towards the engine
+    ("web", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "call", "connection"]),
     ("testing", EVERYTHING),
     ("adapter", EVERYTHING),
     // typed messages, above the facade and the adapters; nothing but generated code is above them

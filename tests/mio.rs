@@ -32,3 +32,6 @@ mod services;
 #[cfg(feature = "tls")]
 #[path = "mio/tls.rs"]
 mod tls;
+#[cfg(feature = "web")]
+#[path = "mio/web.rs"]
+mod web;

@@ -39,6 +39,9 @@ mod sharing;
 mod tls;
 #[path = "tokio/transports.rs"]
 mod transports;
+#[cfg(feature = "web")]
+#[path = "tokio/web.rs"]
+mod web;
 
 const UNARY: Method = Method::from_static("/test.Service/Unary", Kind::Unary);
 const UPLOAD: Method = Method::from_static("/test.Service/Upload", Kind::ClientStreaming);

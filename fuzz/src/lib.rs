@@ -31,12 +31,13 @@ pub mod http2_server;
 pub mod pair_operations;
 pub mod server;
 pub mod server_frames;
+pub mod web;
 
 /// A body by the name of its target.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, as `Cargo.toml` names them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     ("client", client::run),
     ("client_frames", client_frames::run),
     ("frames", frames::run),
@@ -52,4 +53,5 @@ pub const TARGETS: [Target; 15] = [
     ("pair_operations", pair_operations::run),
     ("server", server::run),
     ("server_frames", server_frames::run),
+    ("web", web::run),
 ];

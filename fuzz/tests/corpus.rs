@@ -66,4 +66,5 @@ targets! {
     pair_operations
     server
     server_frames
+    web
 }

@@ -479,6 +479,11 @@ impl Engine {
         self.http2.get(key).is_some_and(CallState::is_shown)
     }
 
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn side(&self) -> Side {
+        self.side
+    }
+
     pub(crate) fn http2(&self) -> &http2::Connection<CallState> {
         &self.http2
     }

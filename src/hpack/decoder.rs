@@ -509,6 +509,10 @@ mod tests {
             }
             assert!(decoder.start().is_some());
             assert_eq!(decoder.decode(&input, &limits, &mut FieldBlock::new()), Ok(expected), "{limits:?}");
+            // The start alone, of three fields.
+            let start = if limits.max_fields < 3 { Decoded::TooManyFields } else { Decoded::Complete };
+            let start = if limits.max_list_size == 40 { Decoded::ListTooLarge } else { start };
+            assert_eq!(decoder.decode(&input[..3], &limits, &mut FieldBlock::new()), Ok(start), "{limits:?}");
         }
     }
 

@@ -1,7 +1,11 @@
 //! Limits of one HTTP/2 connection.
 
-use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW};
+use crate::frame::{
+    DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW, Setting,
+    SettingId,
+};
 use crate::hpack::BlockLimits;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// Which end of the connection this is.
@@ -157,6 +161,28 @@ impl Config {
             header_block_timeout: Some(Duration::from_secs(10)),
             shutdown_ping_timeout: Duration::from_secs(5),
         }
+    }
+
+    /// What our SETTINGS say.
+    pub(crate) fn settings(&self, side: Side) -> Vec<Setting> {
+        let mut settings = Vec::with_capacity(6);
+        let mut announce = |id, value| settings.push(Setting { id, value });
+        match side {
+            Side::Client => announce(SettingId::ENABLE_PUSH, 0),
+            Side::Server => announce(SettingId::MAX_CONCURRENT_STREAMS, self.max_concurrent_streams),
+        }
+        // RFC 9113 §6.5.2: what equals its initial value need not be said.
+        if self.decoder_table_size != DEFAULT_HEADER_TABLE_SIZE {
+            announce(SettingId::HEADER_TABLE_SIZE, self.decoder_table_size);
+        }
+        if self.stream_window != DEFAULT_WINDOW {
+            announce(SettingId::INITIAL_WINDOW_SIZE, self.stream_window);
+        }
+        if self.max_frame_size != DEFAULT_MAX_FRAME_SIZE {
+            announce(SettingId::MAX_FRAME_SIZE, self.max_frame_size);
+        }
+        announce(SettingId::MAX_HEADER_LIST_SIZE, self.max_header_list_size);
+        settings
     }
 
     /// The config with every value inside what RFC 9113 §6.5.2 and §6.9 allow, so that no SETTINGS of ours breaks it.

@@ -3,6 +3,7 @@
 use super::config::Side;
 use super::connection::{Connection, Shutdown};
 use super::error::{ConnectionError, Origin};
+use super::reader::HTTP1;
 use crate::frame::{ErrorCode, StreamId};
 use crate::time::Instant;
 
@@ -98,6 +99,8 @@ impl<T: Default> Connection<T> {
                 _ => self.highest_remote,
             };
             self.control.say_goaway(last, code, reason);
+        } else if reason == HTTP1 {
+            self.control.refuse_http1();
         }
     }
 

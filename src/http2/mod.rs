@@ -94,6 +94,8 @@ pub use config::{Config, Side};
 pub use connection::Connection;
 pub use counters::{Counters, Guard, Guards};
 pub use error::{ConnectionError, OpenError, Origin};
+#[cfg(feature = "web")]
+pub(crate) use fields::{is_valid_name, is_valid_value};
 pub use input::Input;
 pub use pings::IDLE_PING_INTERVAL;
 pub use slots::StreamKey;

@@ -15,7 +15,14 @@ pub(super) struct GoAwayFrame {
     pub(super) last: StreamId,
     pub(super) code: ErrorCode,
     pub(super) debug_data: &'static str,
+    /// It is said to a client of HTTP/1.1, in its words.
+    pub(super) to_http1: bool,
 }
+
+/// What a client of HTTP/1.1 is told (RFC 9110 §15.6.6).
+pub(super) const HTTP1_REFUSAL: &[u8] = b"HTTP/1.1 505 HTTP Version Not Supported\r\n\
+    content-type: text/plain\r\ncontent-length: 41\r\nconnection: close\r\n\r\n\
+    This port speaks gRPC over HTTP/2 only.\r\n";
 
 /// Our SETTINGS on their way (RFC 9113 §6.5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +84,15 @@ impl Control {
 
     /// A later GOAWAY takes the place of one that has not left yet.
     pub(super) fn say_goaway(&mut self, last: StreamId, code: ErrorCode, debug_data: &'static str) {
-        self.goaway = Some(GoAwayFrame { last, code, debug_data });
+        self.goaway = Some(GoAwayFrame { last, code, debug_data, to_http1: false });
+    }
+
+    /// The client speaks HTTP/1.1. Where SETTINGS have left it is too late for words.
+    pub(super) fn refuse_http1(&mut self) {
+        if self.settings == OurSettings::Unsent {
+            self.say_goaway(StreamId::ZERO, ErrorCode::HTTP_1_1_REQUIRED, "");
+            self.goaway.iter_mut().for_each(|frame| frame.to_http1 = true);
+        }
     }
 
     /// Whether a frame waits here; credit is the connection's to judge.

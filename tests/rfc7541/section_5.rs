@@ -61,7 +61,7 @@ fn p_023_a_string_past_the_end_is_an_error() {
 #[test]
 fn p_024_a_string_above_the_limit_is_refused_unread() {
     let limits = BlockLimits { max_list_size: 64, max_fields: 8, abuse_list_size: 1_000, abuse_fields: 8 };
-    for (huffman, len, refused) in [(0u8, 967u16, false), (0, 968, true), (0x80, 60_000, true)] {
+    for (huffman, len, refused) in [(0u8, 967u16, false), (0, 968, true), (0x80, 60_000, true), (0x80, 8_000, true)] {
         let mut input = vec![0, 1, b'a', huffman | 0x7f];
         let rest = len - 127;
         input.extend([rest as u8 | 0x80, (rest >> 7) as u8 | 0x80, (rest >> 14) as u8]);

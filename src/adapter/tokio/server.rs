@@ -4,6 +4,8 @@ use super::driver::{Driver, DriverError};
 use super::intercept::ServerInterceptors;
 use super::server_call::{Peer, ServerCall};
 use super::shared::Shared;
+#[cfg(feature = "web")]
+use crate::adapter::front::Gate;
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ServerTls;
 use crate::codec::Codecs;
@@ -118,6 +120,8 @@ pub struct Server {
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
     interceptors: Option<ServerInterceptors>,
+    #[cfg(feature = "web")]
+    web: Option<crate::web::Config>,
     watcher: Watcher,
 }
 
@@ -149,6 +153,8 @@ impl Server {
             #[cfg(feature = "tls")]
             tls: None,
             interceptors: None,
+            #[cfg(feature = "web")]
+            web: None,
             watcher: Watcher(None),
         }
     }
@@ -169,6 +175,33 @@ impl Server {
     {
         self.interceptors = Some(ServerInterceptors::with(self.interceptors.as_ref(), interceptor));
         self
+    }
+
+    /// Speaks gRPC-Web too, on the same port: over HTTP/1.1, and over HTTP/2 beside native gRPC. Handlers see no
+    /// difference. Under TLS `http/1.1` is agreed to besides `h2`, and so is a client without ALPN.
+    ///
+    /// ```
+    /// use grpc_sansio::ServerConfig;
+    /// use grpc_sansio::adapter::tokio::Server;
+    /// use grpc_sansio::web::{Config, Cors};
+    ///
+    /// let server = Server::new(ServerConfig::default())
+    ///     .with_web(Config::default().cors(Cors::origins(["https://app.example"])));
+    /// ```
+    #[cfg(feature = "web")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+    #[must_use]
+    pub fn with_web(mut self, web: crate::web::Config) -> Self {
+        self.web = Some(web);
+        self
+    }
+
+    #[cfg(feature = "tls")]
+    fn speaks_http1(&self) -> bool {
+        #[cfg(feature = "web")]
+        return self.web.is_some();
+        #[cfg(not(feature = "web"))]
+        false
     }
 
     /// Tells of each connection that did not end gracefully, with the address of its peer, if it has one: for a log. It
@@ -297,13 +330,22 @@ impl Server {
         if let Some(tls) = &self.tls {
             let (io, certificates) = tokio::select! {
                 biased;
-                shaken = super::tls::accept(tls, io) => shaken?,
+                shaken = super::tls::accept(tls, io, self.speaks_http1()) => shaken?,
                 // Nobody has a call on it yet.
                 () = &mut shutdown => return Ok(()),
             };
             return self.run(io, Peer { address, certificates }, handler, shutdown).await;
         }
         self.run(io, Peer { address, certificates: None }, handler, shutdown.as_mut()).await
+    }
+
+    #[cfg(feature = "web")]
+    fn scheme(&self) -> crate::grpc::Scheme {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return crate::grpc::Scheme::Https;
+        }
+        crate::grpc::Scheme::Http
     }
 
     async fn run<T, H>(
@@ -344,7 +386,16 @@ impl Server {
                 }
             }
         };
-        let mut driver = Box::pin(Driver::new(Arc::clone(&shared), io, opened));
+        let driver = Driver::new(Arc::clone(&shared), io, opened);
+        #[cfg(feature = "web")]
+        let driver = match &self.web {
+            Some(web) => {
+                let session = crate::web::Session::new(web, &self.config, crate::Instant::from_nanos(0));
+                driver.behind(Gate::behind(session.with_scheme(self.scheme())))
+            }
+            None => driver,
+        };
+        let mut driver = Box::pin(driver);
         tokio::select! {
             biased;
             result = &mut driver => return result,
