@@ -287,7 +287,8 @@ fn fine_pings(raw: &mut Raw<Server>, apart: Duration) -> usize {
 #[test]
 fn g_207_how_often_a_client_may_ping() {
     let (five, hours) = (seconds(300), seconds(7_200));
-    let cases: [(bool, fn(&mut ServerManagement), Duration); 4] = [
+    type Change = fn(&mut ServerManagement);
+    let cases: [(bool, Change, Duration); 4] = [
         (true, |_| {}, five),
         (false, |_| {}, hours),
         (false, |management| management.pings_without_calls = true, five),
