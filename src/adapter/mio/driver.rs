@@ -225,13 +225,12 @@ impl<S: Transport, R: Role> Driver<S, R> {
         buffers: &mut Buffers,
         mut on_event: impl FnMut(&mut Connection<R>, Event),
     ) -> Turn {
-        self.gate.handle_timeout(now, &mut self.connection);
         self.connect(now);
         if self.phase != Phase::Connecting {
             self.read(now, buffers, &mut on_event);
         }
         // After reading, which may show that the peer is there.
-        self.connection.handle_timeout(now);
+        self.gate.handle_timeout(now, &mut self.connection);
         if self.write_closed && !self.readable && !self.read_closed {
             self.lose(now, None);
         }
