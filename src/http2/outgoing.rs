@@ -136,3 +136,18 @@ impl Control {
         self.pongs.capacity() * size_of::<[u8; 8]>() + self.resets.capacity() * size_of::<(StreamId, ErrorCode)>()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Control;
+
+    /// Credit leaves for the reader that needs the least; for none that needs nothing.
+    #[test]
+    fn the_least_that_is_awaited_counts() {
+        for (awaits, least) in [(&[0, -1][..], 0), (&[5, 9], 5), (&[9, 5, 0], 5), (&[5, 5, -3], 5)] {
+            let mut control = Control::new();
+            awaits.iter().for_each(|octets| control.awaits(*octets));
+            assert_eq!(control.awaited, least, "{awaits:?}");
+        }
+    }
+}

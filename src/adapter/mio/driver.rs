@@ -326,7 +326,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
     fn lose(&mut self, now: Instant, error: Option<io::Error>) {
         self.read_closed = true;
         self.cause = self.cause.take().or(error);
-        self.gate.receive_eof(now, &mut self.connection);
+        self.gate.lose(now, self.cause.as_ref(), &mut self.connection);
     }
 
     /// Hands out events; whether there were any.

@@ -91,7 +91,7 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     ///
     /// # Panics
     ///
-    /// Where the method is of another kind; likewise below.
+    /// Where the method is of another kind.
     pub fn unary<Req, Res, F>(self, method: &Method, answer: F) -> Self
     where
         C: Codec<Req> + Codec<Res>,
@@ -111,6 +111,10 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     }
 
     /// Adds a method that answers with a stream: an iterator, moved on when there is room for a message.
+    ///
+    /// # Panics
+    ///
+    /// Where the method is of another kind.
     pub fn server_streaming<Req, Res, F, I>(self, method: &Method, answer: F) -> Self
     where
         C: Codec<Req> + Codec<Res>,
@@ -131,6 +135,10 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     }
 
     /// Adds a method that takes a stream.
+    ///
+    /// # Panics
+    ///
+    /// Where the method is of another kind.
     pub fn client_streaming<Req, Res, F, T>(self, method: &Method, answer: F) -> Self
     where
         C: Codec<Req> + Codec<Res>,
@@ -149,6 +157,10 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     }
 
     /// Adds a method with streams both ways.
+    ///
+    /// # Panics
+    ///
+    /// Where the method is of another kind.
     pub fn bidi_streaming<Req, Res, F, T>(self, method: &Method, answer: F) -> Self
     where
         C: Codec<Req> + Codec<Res>,
@@ -198,7 +210,7 @@ pub(in crate::stub) fn head(incoming: &adapter::Incoming<'_>) -> Incoming<()> {
 }
 
 fn encode<T, C: Codec<T>>(codec: &C, message: &T) -> Result<Message, Failure> {
-    codec::to_message(codec, message).map_err(|error| error.into_status(Side::Server).into())
+    codec::to_message(codec, message).map_err(|error| error.unwritten(Side::Server).into())
 }
 
 /// One call of a method that answers with a stream.
@@ -233,7 +245,9 @@ where
     fn half_close(&mut self) -> Result<(), Failure> {
         match &self.start {
             // The connection refuses such a call before it is readable.
-            Some(_) => Err(Status::new(CARDINALITY_VIOLATION, "server: the client sent no message").into()),
+            Some(_) => {
+                Err(Status::local(Side::Server, CARDINALITY_VIOLATION, "the client sent no message (G-080)").into())
+            }
             None => Ok(()),
         }
     }
