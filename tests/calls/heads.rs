@@ -1,6 +1,6 @@
 //! What the head of a request and of a response shows, the ways to read, and an end that is kept.
 
-use crate::raw::{OK, RESPONSE, Raw, framed};
+use crate::raw::{OK, RESPONSE, Raw, client_config, framed, limits};
 use crate::{BIDI, UNARY};
 use grpc_sansio::grpc::{Code, Codings, Metadata};
 use grpc_sansio::{CallId, Client, ClientConfig, Event, Item, ItemInto, OpenOptions, Origin, ServerConfig};
@@ -135,5 +135,58 @@ fn blocks_that_come_again_show_their_own_fields() {
             let expected = format!("{round}-1");
             assert_eq!(own.or(shared), Some(if code == Code::Aborted { cost } else { &expected }), "{round}");
         }
+    }
+}
+
+/// Requests that start alike are told apart by what follows: only metadata may be passed over.
+#[test]
+fn requests_that_start_alike_keep_their_own_deadlines() {
+    let codings = Codings::new(["gzip"]).unwrap();
+    let mut raw = Raw::server_with(&ServerConfig::builder().codings(codings).build().unwrap());
+    for round in 0..60u32 {
+        let (timeout, value) = (format!("{}S", 100 + round), format!("v{round}"));
+        let more: &[(&str, &str)] = match round % 4 {
+            0 => &[("grpc-timeout", &timeout)],
+            1 => &[("key", &value)],
+            2 => &[("key", &value), ("grpc-timeout", &timeout)],
+            _ => &[("grpc-timeout", &timeout), ("grpc-encoding", "gzip"), ("key", &value)],
+        };
+        raw.request(2 * round + 1, more, false);
+        let opened = std::iter::from_fn(|| raw.it.poll_event())
+            .find_map(|event| if let Event::Opened(id) = event { Some(id) } else { None });
+        let id = opened.unwrap();
+        let now = raw.clock.now();
+        let mut call = raw.it.call(id).unwrap();
+        let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
+        let seconds = (round % 4 != 1).then_some(100 + u64::from(round));
+        let deadline = seconds.and_then(|seconds| now.checked_add(std::time::Duration::from_secs(seconds)));
+        assert_eq!((head.deadline(), head.encoding()), (deadline, (round % 4 == 3).then_some("gzip")), "{round}");
+        assert_eq!(head.metadata().get("key"), (round % 4 != 0).then_some(&*value));
+        call.release();
+        raw.said();
+    }
+}
+
+/// Headers that nobody read are held no longer than their call.
+#[test]
+fn headers_of_calls_that_are_let_go_are_held_no_more() {
+    let limits = limits(|limits| (limits.held_headers, limits.max_header_list) = (4_096, 4_096));
+    let mut raw = Raw::client_with(&client_config(limits));
+    let long = "x".repeat(300);
+    for round in 0..100u32 {
+        let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+        raw.headers(2 * round + 1, &[&RESPONSE[..], &[("key", &*long)]].concat(), false);
+        if round % 2 == 0 {
+            raw.headers(2 * round + 1, &[("grpc-status", "9"), ("cost", &*long)], true);
+        }
+        let mut call = raw.it.call(id).unwrap();
+        assert!(matches!(call.read(), Some(Item::Head(head)) if head.metadata().get("key") == Some(&long)), "{round}");
+        if round % 3 == 0 {
+            let Some(Item::End(outcome)) = call.read() else { continue };
+            assert_eq!(outcome.status().code(), Code::FailedPrecondition, "{round}");
+        } else {
+            call.cancel();
+        }
+        raw.said();
     }
 }
