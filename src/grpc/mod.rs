@@ -40,6 +40,7 @@
 //! ```
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod advice;
 mod code;
 mod field;
 mod metadata;
@@ -63,6 +64,7 @@ pub mod status;
 pub mod timeout;
 pub mod user_agent;
 
+pub use advice::Retry;
 pub use code::{CARDINALITY_VIOLATION, Code};
 pub use content_type::ContentType;
 pub use encoding::{AcceptEncoding, Codings};
@@ -75,5 +77,7 @@ pub use request::{RequestHead, RequestParts, RequestRules, Scheme};
 pub use reserved::Block;
 pub use response::{ResponseHead, ResponseParts};
 pub use status::{Side, Status};
+
+pub(crate) use advice::Layer;
 pub use timeout::Timeout;
 pub use trailers::{GrpcStatus, Trailers, TrailersParts};
