@@ -1,11 +1,12 @@
 //! The facade: one connection, either role. Every verb passes it.
 
 use crate::buffer::WriteBuf;
-use crate::call::{Call, Client, Engine, Role, Server};
+use crate::call::{Call, Client, Door, Role, Server};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::{ConnectionError, OpenError};
 use crate::event::{CallId, Event};
 use crate::http2::{Counters, Guards, Input, Side};
+use crate::observe::{Answer, Verb};
 use crate::options::OpenOptions;
 use crate::time::Instant;
 use bytes::Bytes;
@@ -24,20 +25,22 @@ use core::marker::PhantomData;
 #[derive(Debug)]
 #[cfg_attr(feature = "testing", derive(Clone))]
 pub struct Connection<R: Role> {
-    engine: Engine,
+    door: Door,
     role: PhantomData<R>,
 }
 
 impl Connection<Client> {
     /// A client's end of a transport that was connected at `now`.
     pub fn new(config: &ClientConfig, now: Instant) -> Self {
-        Self { engine: Engine::new(Side::Client, &config.0, now), role: PhantomData }
+        Self { door: Door::new(Side::Client, &config.0, now), role: PhantomData }
     }
 
     /// Goes on with this stream id, as if those before it had been used: what comes after very many calls comes at once.
     #[cfg(feature = "testing")]
     pub fn skip_streams(&mut self, next: u32) {
-        self.engine.skip_streams(next);
+        let (engine, tap) = self.door.enter(Verb::SkipStreams { next });
+        engine.skip_streams(next);
+        engine.said(tap, Answer::Done);
     }
 
     /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
@@ -47,129 +50,153 @@ impl Connection<Client> {
     /// [`OpenError::Full`] when `max_waiting_calls` calls wait: [`Event::Available`] says when to try again.
     /// [`OpenError::Draining`] when this connection takes no more.
     pub fn open(&mut self, now: Instant, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
-        self.enter(Some(now)).open(options)
+        let (engine, tap) = self.door.enter(Verb::Open { now, options });
+        let opened = engine.open(options);
+        let answer = match &opened {
+            Ok(id) => Answer::Opened(*id),
+            Err(error) => Answer::Refused(error),
+        };
+        engine.said(tap, answer);
+        opened
     }
 }
 
 impl Connection<Server> {
     /// A server's end of a transport that was accepted at `now`.
     pub fn new(config: &ServerConfig, now: Instant) -> Self {
-        Self { engine: Engine::new(Side::Server, &config.0, now), role: PhantomData }
+        Self { door: Door::new(Side::Server, &config.0, now), role: PhantomData }
     }
 }
 
 impl<R: Role> Connection<R> {
-    fn enter(&mut self, now: Option<Instant>) -> &mut Engine {
-        self.engine.enter(now);
-        &mut self.engine
-    }
-
     /// The limit of its config on a received message, which holds for decompressed ones too (G-068).
     #[cfg(any(feature = "tokio", feature = "mio"))]
     pub(crate) fn max_receive_message(&self) -> Option<u32> {
-        self.engine.max_receive_message()
+        self.door.engine().max_receive_message()
     }
 
     /// Feeds octets from the peer, cut anyhow. Consumes all of `octets`, and never fails: see [`Event::Closed`].
     pub fn receive(&mut self, now: Instant, octets: &[u8]) {
-        self.enter(Some(now)).receive(Input::slice(octets));
+        let (engine, tap) = self.door.enter(Verb::Receive { now, octets });
+        engine.receive(Input::slice(octets));
+        engine.said(tap, Answer::Done);
     }
 
     /// As [`Connection::receive`]; large messages may share the memory of `octets` instead of being copied.
     pub fn receive_bytes(&mut self, now: Instant, octets: Bytes) {
-        self.enter(Some(now)).receive(Input::bytes(&octets));
+        let (engine, tap) = self.door.enter(Verb::ReceiveBytes { now, octets: &octets });
+        engine.receive(Input::bytes(&octets));
+        engine.said(tap, Answer::Done);
     }
 
     /// The transport delivers no more: every call that is open ends at once, a client's with UNAVAILABLE, a server's as
     /// stopped by connection loss. What was received before stays readable.
     pub fn receive_eof(&mut self, now: Instant) {
-        self.enter(Some(now)).receive_eof();
+        let (engine, tap) = self.door.enter(Verb::ReceiveEof { now });
+        engine.receive_eof();
+        engine.said(tap, Answer::Done);
     }
 
     /// Adds frames to `output` until its target is met or nothing is left to say.
     pub fn transmit(&mut self, now: Instant, output: &mut WriteBuf) {
-        self.enter(Some(now)).transmit(output);
+        let from = output.len();
+        let (engine, tap) = self.door.enter(Verb::Transmit { now, target: output.target(), waiting: from });
+        engine.transmit(output);
+        engine.said(tap, Answer::Output { output, from });
     }
 
     /// Whether [`Connection::transmit`] has something to add. Reading, sending and cancelling may make it so.
     pub fn wants_transmit(&self) -> bool {
-        self.engine.http2().wants_transmit()
+        self.door.engine().http2().wants_transmit()
     }
 
     /// The next event; call it until it returns `None`, after any verb that takes `now`.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.enter(None).poll_event()
+        let (engine, tap) = self.door.enter(Verb::PollEvent);
+        let event = engine.poll_event();
+        tap.said(|| engine.explained(event));
+        event
     }
 
     /// When [`Connection::handle_timeout`] is due. It may be early, and it may change with every verb; after
     /// `handle_timeout(now)` it is later than `now`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.engine.poll_timeout()
+        self.door.engine().poll_timeout()
     }
 
     /// Does what is due at `now`. Early, late and needless calls are all fine.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.enter(Some(now)).handle_timeout();
+        let (engine, tap) = self.door.enter(Verb::HandleTimeout { now });
+        engine.handle_timeout();
+        engine.said(tap, Answer::Done);
     }
 
     /// A view of one call; `None` once it has been let go.
     pub fn call(&mut self, id: CallId) -> Option<Call<'_, R>> {
-        self.engine.is_shown(id.0).then(|| Call::new(&mut self.engine, id))
+        self.door.engine().is_shown(id.0).then(|| Call::new(&mut self.door, id))
+    }
+
+    /// The view of a call that may be gone, as one is that was kept while the call went.
+    #[cfg(feature = "event-log")]
+    pub(crate) fn kept_call(&mut self, id: CallId) -> Call<'_, R> {
+        Call::new(&mut self.door, id)
     }
 
     /// Begins a graceful shutdown: no new calls, open ones end by themselves. A server sends GOAWAY twice, so that calls
     /// in flight are still served (G-180). At `by`, if given, what is still open is cut off.
     pub fn shutdown(&mut self, now: Instant, by: Option<Instant>) {
-        self.enter(Some(now)).shut_down(by);
+        let (engine, tap) = self.door.enter(Verb::Shutdown { now, by });
+        engine.shut_down(by);
+        engine.said(tap, Answer::Done);
     }
 
     /// Why the connection ended; `None` while it works, and after a graceful end.
     pub fn error(&self) -> Option<&ConnectionError> {
-        self.engine.http2().error()
+        self.door.engine().http2().error()
     }
 
     /// Whether the connection has ended and has nothing left to transmit: once the [`WriteBuf`] is empty too, close the
     /// transport.
     pub fn is_finished(&self) -> bool {
-        self.engine.http2().is_finished()
+        self.door.engine().http2().is_finished()
     }
 
     /// Calls that are open, waiting, or not let go yet.
     pub fn calls(&self) -> usize {
-        self.engine.http2().streams()
+        self.door.engine().http2().streams()
     }
 
     /// Calls that have ended on the wire, but that the application has not let go of.
     pub fn zombie_calls(&self) -> usize {
-        self.engine.http2().zombie_streams()
+        self.door.engine().http2().zombie_streams()
     }
 
     /// Octets queued to send on all calls.
     pub fn queued(&self) -> usize {
-        self.engine.http2().queued_in_all()
+        self.door.engine().http2().queued_in_all()
     }
 
     /// Counts of what happened so far.
     pub fn counters(&self) -> Counters {
-        self.engine.http2().counters()
+        self.door.engine().http2().counters()
     }
 
     /// How much of each guard is spent.
     pub fn guards(&self) -> Guards {
-        self.engine.http2().guards()
+        self.door.engine().http2().guards()
     }
 
     /// Octets of header lists that the application has not read, of [`Limits::held_headers`](crate::Limits::held_headers).
     pub fn held_headers(&self) -> usize {
-        self.engine.held_headers()
+        self.door.engine().held_headers()
     }
 
     /// Octets that are lent to messages larger than their window, of
     /// [`Limits::assembly_budget`](crate::Limits::assembly_budget).
     pub fn lent(&self) -> u32 {
-        self.engine.lent()
+        self.door.engine().lent()
     }
 
     /// Recounts by brute force what the connection counts as it goes: windows, loans, slots, queues, and who is to be told
@@ -180,19 +207,19 @@ impl<R: Role> Connection<R> {
     /// What does not add up, which is always a bug of this crate.
     #[cfg(feature = "testing")]
     pub fn audit(&self) -> Result<(), alloc::string::String> {
-        self.engine.audit()
+        self.door.engine().audit()
     }
 
     /// The windows as this end believes them to be; `None` once the connection has ended.
     #[cfg(feature = "testing")]
     pub fn windows(&self) -> Option<crate::http2::Windows> {
-        self.engine.http2().windows()
+        self.door.engine().http2().windows()
     }
 
     /// Bytes of heap in use, shared payloads left out: to be held against
     /// [`Limits::connection_bytes`](crate::Limits::connection_bytes).
     pub fn heap_size(&self) -> usize {
-        self.engine.heap_size()
+        self.door.engine().heap_size()
     }
 }
 

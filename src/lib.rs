@@ -60,10 +60,14 @@ mod config;
 mod connection;
 mod error;
 mod event;
+#[cfg(feature = "event-log")]
+#[cfg_attr(docsrs, doc(cfg(feature = "event-log")))]
+pub mod event_log;
 pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
+mod observe;
 mod octets;
 mod options;
 #[cfg(any(feature = "health", feature = "reflection", feature = "details"))]

@@ -1,5 +1,6 @@
 //! A view of one call, and its verbs.
 
+use super::door::{Door, refusal};
 use super::engine::Engine;
 use super::inbox::Payload;
 use super::read::Next;
@@ -10,6 +11,7 @@ use crate::event::CallId;
 use crate::frame::ErrorCode;
 use crate::grpc::{Kind, Message, Metadata, Status};
 use crate::http2::StreamKey;
+use crate::observe::{Answer, Said, Tap, Verb};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
@@ -22,6 +24,16 @@ pub enum Item<'a, R: Role> {
     Message(Payload<'a>),
     /// The last item: a server's [`HalfClose`](crate::HalfClose), a client's [`Outcome`](crate::Outcome).
     End(R::End<'a>),
+}
+
+impl<R: Role> Item<'_, R> {
+    fn answer(&self) -> Answer<'_> {
+        match self {
+            Self::Head(head) => R::head_answer(head),
+            Self::Message(message) => Answer::Message { data: message, compressed: message.compressed() },
+            Self::End(end) => R::end_answer(end),
+        }
+    }
 }
 
 impl<R: Role> core::fmt::Debug for Item<'_, R> {
@@ -52,20 +64,21 @@ pub enum ItemInto<'a, R: Role> {
 #[must_use]
 #[derive(Debug)]
 pub struct Call<'a, R: Role> {
-    engine: &'a mut Engine,
+    door: &'a mut Door,
     id: CallId,
     role: PhantomData<R>,
 }
 
 impl<'a, R: Role> Call<'a, R> {
-    pub(crate) fn new(engine: &'a mut Engine, id: CallId) -> Self {
-        Self { engine, id, role: PhantomData }
+    pub(crate) fn new(door: &'a mut Door, id: CallId) -> Self {
+        Self { door, id, role: PhantomData }
     }
 
     /// Through the door of all verbs, to the engine and this call in it.
-    fn enter(&mut self) -> (&mut Engine, StreamKey) {
-        self.engine.enter(None);
-        (self.engine, self.id.0)
+    #[inline]
+    fn enter<'v>(&mut self, verb: impl FnOnce(CallId) -> Verb<'v>) -> (&mut Engine, StreamKey, Tap<'_>) {
+        let (engine, tap) = self.door.enter(verb(self.id));
+        (engine, self.id.0, tap)
     }
 
     /// Its name.
@@ -77,8 +90,8 @@ impl<'a, R: Role> Call<'a, R> {
     /// is none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End`
     /// the call is gone.
     pub fn read(&mut self) -> Option<Item<'_, R>> {
-        let (engine, key) = self.enter();
-        match engine.next(key) {
+        let (engine, key, tap) = self.enter(|call| Verb::Read { call });
+        let item = match engine.next(key) {
             Next::Nothing => {
                 engine.arm_read(key);
                 None
@@ -86,7 +99,9 @@ impl<'a, R: Role> Call<'a, R> {
             Next::Head => Some(Item::Head(R::head(engine, key))),
             Next::Message => engine.take_message(key).map(Item::Message),
             Next::End => Some(Item::End(R::end(engine, key))),
-        }
+        };
+        tap.said(|| Said { answer: item.as_ref().map_or(Answer::Nothing, Item::answer), timer: None });
+        item
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -104,29 +119,29 @@ impl<'a, R: Role> Call<'a, R> {
 
     /// Whether [`Call::read`] has something now. A level, unlike the event.
     pub fn is_readable(&self) -> bool {
-        self.engine.is_readable(self.id.0)
+        self.door.engine().is_readable(self.id.0)
     }
 
     /// Whether a message may be sent and the queue has room; one larger than the room is refused all the same. A level,
     /// unlike the event, and it arms nothing: only a refused `send` is followed by
     /// [`Event::Writable`](crate::Event::Writable).
     pub fn is_writable(&self) -> bool {
-        self.engine.is_writable(self.id.0)
+        self.door.engine().is_writable(self.id.0)
     }
 
     /// Whether all items of the peer have arrived, its end included, read or not: no more will come.
     pub fn has_ended(&self) -> bool {
-        self.engine.has_ended(self.id.0)
+        self.door.engine().has_ended(self.id.0)
     }
 
     /// Octets queued to send.
     pub fn queued(&self) -> usize {
-        self.engine.http2().queued(self.id.0)
+        self.door.engine().http2().queued(self.id.0)
     }
 
     /// Why the call stopped before its time; `None` while it goes on, and after a regular end.
     pub fn stopped(&self) -> Option<Stop> {
-        self.engine.stopped(self.id.0)
+        self.door.engine().stopped(self.id.0)
     }
 
     /// Queues a message. Payloads of at least `copy_below` octets are sent by reference, without a copy.
@@ -139,8 +154,11 @@ impl<'a, R: Role> Call<'a, R> {
     /// [`SendError::Full`] hands the message back, and [`Event::Writable`](crate::Event::Writable) says, once, when to
     /// try again; an empty queue always accepts. [`SendError::Ended`] when the call has ended or stopped.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
-        let (engine, key) = self.enter();
-        engine.send(key, message.into())
+        let message = message.into();
+        let (engine, key, tap) = self.enter(|call| Verb::Send { call, message: &message });
+        let sent = engine.send(key, message);
+        engine.said(tap, refusal(&sent));
+        sent
     }
 
     /// Queues the message that `encode` appends to an empty, pooled buffer. `Full` is decided before `encode` runs, by
@@ -150,8 +168,10 @@ impl<'a, R: Role> Call<'a, R> {
     ///
     /// As [`Call::send`].
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
-        let (engine, key) = self.enter();
-        engine.send_with(key, size_hint, false, encode)
+        let (engine, key, mut tap) = self.enter(|call| Verb::SendWith { call, size_hint });
+        let sent = engine.send_with(key, size_hint, false, heard(&mut tap, encode));
+        engine.said(tap, refusal(&sent));
+        sent
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -164,8 +184,10 @@ impl<'a, R: Role> Call<'a, R> {
         size_hint: usize,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        let (engine, key) = self.enter();
-        engine.send_with(key, size_hint, true, encode)
+        let (engine, key, mut tap) = self.enter(|call| Verb::SendCompressedWith { call, size_hint });
+        let sent = engine.send_with(key, size_hint, true, heard(&mut tap, encode));
+        engine.said(tap, refusal(&sent));
+        sent
     }
 }
 
@@ -176,14 +198,17 @@ impl Call<'_, Client> {
     ///
     /// [`Misuse::MessageMissing`] where the method takes exactly one message and none was sent.
     pub fn half_close(&mut self) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.half_close(key)
+        let (engine, key, tap) = self.enter(|call| Verb::HalfClose { call });
+        let done = engine.half_close(key);
+        engine.said(tap, refusal(&done));
+        done
     }
 
     /// Ends the call: RST_STREAM CANCEL, or nothing at all where its HEADERS had not left (G-133). The call is gone.
     pub fn cancel(mut self) {
-        let (engine, key) = self.enter();
+        let (engine, key, tap) = self.enter(|call| Verb::Cancel { call });
         engine.drop_call(key);
+        engine.said(tap, Answer::Done);
     }
 }
 
@@ -195,8 +220,10 @@ impl Call<'_, Server> {
     ///
     /// [`Misuse::KindKnown`] when another kind was told before.
     pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.expect(key, kind)
+        let (engine, key, tap) = self.enter(|call| Verb::Expect { call, kind });
+        let done = engine.expect(key, kind);
+        engine.said(tap, refusal(&done));
+        done
     }
 
     /// Names the coding of compressed messages (`grpc-encoding`), before the head is sent.
@@ -206,8 +233,10 @@ impl Call<'_, Server> {
     /// [`Misuse::HeadSent`]; [`Misuse::EncodingNotAccepted`] for a coding that the config does not list, or that the
     /// client does not accept (G-092).
     pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.set_encoding(key, coding)
+        let (engine, key, tap) = self.enter(|call| Verb::SetEncoding { call, coding });
+        let done = engine.set_encoding(key, coding);
+        engine.said(tap, refusal(&done));
+        done
     }
 
     /// Sends the response head with initial metadata. Needed only for metadata, or to be early: the first message
@@ -217,16 +246,19 @@ impl Call<'_, Server> {
     ///
     /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
     pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.send_head(key, metadata)
+        let (engine, key, tap) = self.enter(|call| Verb::SendHead { call, metadata });
+        let done = engine.send_head(key, metadata);
+        engine.said(tap, refusal(&done));
+        done
     }
 
     /// Ends the call with a status, once all queued messages have left. Cannot fail; on a call that has stopped it only
     /// lets go. OK without the message that a unary method owes becomes INTERNAL (G-040). Names of `trailers` that are
     /// reserved are left out.
     pub fn finish(mut self, status: &Status, trailers: &Metadata) {
-        let (engine, key) = self.enter();
+        let (engine, key, tap) = self.enter(|call| Verb::Finish { call, status, trailers });
         engine.finish(key, status, trailers);
+        engine.said(tap, Answer::Done);
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.
@@ -235,13 +267,26 @@ impl Call<'_, Server> {
     ///
     /// [`Misuse::RefusedTooLate`] for REFUSED_STREAM, which would say that nothing was processed.
     pub fn reset(mut self, code: ErrorCode) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.reset(key, code)
+        let (engine, key, tap) = self.enter(|call| Verb::Reset { call, code });
+        let done = engine.reset(key, code);
+        engine.said(tap, refusal(&done));
+        done
     }
 
     /// Lets go of a call after `Stopped`, with nothing more to say. On a call that goes on it resets it with CANCEL.
     pub fn release(mut self) {
-        let (engine, key) = self.enter();
+        let (engine, key, tap) = self.enter(|call| Verb::Release { call });
         engine.let_go(key);
+        engine.said(tap, Answer::Done);
+    }
+}
+
+/// `encode`, overheard.
+#[inline]
+fn heard(tap: &mut Tap<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&mut Vec<u8>) {
+    move |buffer| {
+        let start = buffer.len();
+        encode(buffer);
+        tap.wrote(|| buffer.get(start..).unwrap_or_default());
     }
 }

@@ -5,6 +5,7 @@
 mod audit;
 mod client;
 mod data;
+mod door;
 mod engine;
 mod handle;
 mod inbox;
@@ -17,7 +18,7 @@ mod state;
 mod timers;
 mod transmit;
 
-pub(crate) use engine::Engine;
+pub(crate) use door::Door;
 pub use handle::{Call, Item, ItemInto};
 pub use inbox::Payload;
 pub use role::{Client, HalfClose, Outcome, ReceivedFields, ReceivedMetadata, Request, Response, Role, Server};

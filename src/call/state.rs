@@ -25,6 +25,18 @@ pub enum Stop {
     PeerFault,
 }
 
+impl Stop {
+    /// Its name, as the event log and spans have it: `cancelled`, `deadline_exceeded`, `connection_lost`, `peer_fault`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::ConnectionLost => "connection_lost",
+            Self::PeerFault => "peer_fault",
+        }
+    }
+}
+
 /// Where a call stands, seen from the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {

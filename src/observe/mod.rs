@@ -1,0 +1,15 @@
+//! What passes the one door of a connection, for whoever watches it: the event log and the spans of `tracing`.
+//!
+//! A verb can reach the engine only by naming itself here, and watchers match on [`Verb`] without a wildcard: so a verb
+//! that is added to the API and that a watcher does not know does not compile.
+
+mod said;
+mod tap;
+mod verb;
+
+pub(crate) use said::Answer;
+pub(crate) use said::Said;
+#[cfg(any(feature = "event-log", feature = "tracing"))]
+pub(crate) use tap::Observer;
+pub(crate) use tap::{Observers, Tap};
+pub(crate) use verb::Verb;
