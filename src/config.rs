@@ -15,7 +15,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 pub(crate) use request::{RequestTemplate, TIMEOUT, wire_field};
-#[cfg(any(feature = "event-log", feature = "tracing"))]
+#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use watch::Watch;
 pub(crate) use watch::Watchers;
 

@@ -1,7 +1,7 @@
 //! The facade: one connection, either role. Every verb passes it.
 
 use crate::buffer::WriteBuf;
-use crate::call::{Call, Client, Door, Role, Server};
+use crate::call::{Call, Client, Door, Engine, Role, Server, done};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::{ConnectionError, OpenError};
 use crate::event::{CallId, Event};
@@ -38,9 +38,7 @@ impl Connection<Client> {
     /// Goes on with this stream id, as if those before it had been used: what comes after very many calls comes at once.
     #[cfg(feature = "testing")]
     pub fn skip_streams(&mut self, next: u32) {
-        let (engine, tap) = self.door.enter(Verb::SkipStreams { next });
-        engine.skip_streams(next);
-        engine.said(tap, Answer::Done);
+        self.door.act(Verb::SkipStreams { next }, |engine, _| engine.skip_streams(next), done);
     }
 
     /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
@@ -50,14 +48,7 @@ impl Connection<Client> {
     /// [`OpenError::Full`] when `max_waiting_calls` calls wait: [`Event::Available`] says when to try again.
     /// [`OpenError::Draining`] when this connection takes no more.
     pub fn open(&mut self, now: Instant, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
-        let (engine, tap) = self.door.enter(Verb::Open { now, options });
-        let opened = engine.open(options);
-        let answer = match &opened {
-            Ok(id) => Answer::Opened(*id),
-            Err(error) => Answer::Refused(error),
-        };
-        engine.said(tap, answer);
-        opened
+        self.door.act(Verb::Open { now, options }, |engine, _| engine.open(options), opening)
     }
 }
 
@@ -77,32 +68,33 @@ impl<R: Role> Connection<R> {
 
     /// Feeds octets from the peer, cut anyhow. Consumes all of `octets`, and never fails: see [`Event::Closed`].
     pub fn receive(&mut self, now: Instant, octets: &[u8]) {
-        let (engine, tap) = self.door.enter(Verb::Receive { now, octets });
-        engine.receive(Input::slice(octets));
-        engine.said(tap, Answer::Done);
+        self.door.act(Verb::Receive { now, octets }, |engine, _| engine.receive(Input::slice(octets)), done);
     }
 
     /// As [`Connection::receive`]; large messages may share the memory of `octets` instead of being copied.
     pub fn receive_bytes(&mut self, now: Instant, octets: Bytes) {
-        let (engine, tap) = self.door.enter(Verb::ReceiveBytes { now, octets: &octets });
-        engine.receive(Input::bytes(&octets));
-        engine.said(tap, Answer::Done);
+        let verb = Verb::ReceiveBytes { now, octets: &octets };
+        self.door.act(verb, |engine, _| engine.receive(Input::bytes(&octets)), done);
     }
 
     /// The transport delivers no more: every call that is open ends at once, a client's with UNAVAILABLE, a server's as
     /// stopped by connection loss. What was received before stays readable.
     pub fn receive_eof(&mut self, now: Instant) {
-        let (engine, tap) = self.door.enter(Verb::ReceiveEof { now });
-        engine.receive_eof();
-        engine.said(tap, Answer::Done);
+        self.door.act(Verb::ReceiveEof { now }, |engine, _| engine.receive_eof(), done);
     }
 
     /// Adds frames to `output` until its target is met or nothing is left to say.
     pub fn transmit(&mut self, now: Instant, output: &mut WriteBuf) {
         let from = output.len();
-        let (engine, tap) = self.door.enter(Verb::Transmit { now, target: output.target(), waiting: from });
-        engine.transmit(output);
-        engine.said(tap, Answer::Output { output, from });
+        let verb = Verb::Transmit { now, target: output.target(), waiting: from };
+        self.door.act(
+            verb,
+            move |engine, _| {
+                engine.transmit(output);
+                &*output
+            },
+            |_, output| Answer::Output { output, from },
+        );
     }
 
     /// Whether [`Connection::transmit`] has something to add. Reading, sending and cancelling may make it so.
@@ -113,10 +105,11 @@ impl<R: Role> Connection<R> {
     /// The next event; call it until it returns `None`, after any verb that takes `now`.
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
-        let (engine, tap) = self.door.enter(Verb::PollEvent);
-        let event = engine.poll_event();
-        tap.said(|| engine.explained(event));
-        event
+        self.door.act(
+            Verb::PollEvent,
+            |engine, _| engine.poll_event(),
+            |engine, event| event.map_or(Answer::Nothing, |event| engine.explained(event)),
+        )
     }
 
     /// When [`Connection::handle_timeout`] is due. It may be early, and it may change with every verb; after
@@ -128,14 +121,20 @@ impl<R: Role> Connection<R> {
 
     /// Does what is due at `now`. Early, late and needless calls are all fine.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let (engine, tap) = self.door.enter(Verb::HandleTimeout { now });
-        engine.handle_timeout();
-        engine.said(tap, Answer::Done);
+        self.door.act(Verb::HandleTimeout { now }, |engine, _| engine.handle_timeout(), done);
     }
 
     /// A view of one call; `None` once it has been let go.
     pub fn call(&mut self, id: CallId) -> Option<Call<'_, R>> {
         self.door.engine().is_shown(id.0).then(|| Call::new(&mut self.door, id))
+    }
+
+    /// The span of a call, to be entered by whoever works on it; a disabled one where there is none. See
+    /// [`spans`](crate::spans).
+    #[cfg(feature = "tracing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    pub fn span(&self, id: CallId) -> tracing::Span {
+        self.door.observers().span(id.number()).unwrap_or_else(tracing::Span::none)
     }
 
     /// The view of a call that may be gone, as one is that was kept while the call went.
@@ -147,9 +146,7 @@ impl<R: Role> Connection<R> {
     /// Begins a graceful shutdown: no new calls, open ones end by themselves. A server sends GOAWAY twice, so that calls
     /// in flight are still served (G-180). At `by`, if given, what is still open is cut off.
     pub fn shutdown(&mut self, now: Instant, by: Option<Instant>) {
-        let (engine, tap) = self.door.enter(Verb::Shutdown { now, by });
-        engine.shut_down(by);
-        engine.said(tap, Answer::Done);
+        self.door.act(Verb::Shutdown { now, by }, |engine, _| engine.shut_down(by), done);
     }
 
     /// Why the connection ended; `None` while it works, and after a graceful end.
@@ -181,6 +178,35 @@ impl<R: Role> Connection<R> {
     /// Counts of what happened so far.
     pub fn counters(&self) -> Counters {
         self.door.engine().http2().counters()
+    }
+
+    /// How it stands now: all that can be read of it at once, out of what it knows anyway.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            calls: self.calls(),
+            zombie_calls: self.zombie_calls(),
+            queued: self.queued(),
+            held_headers: self.held_headers(),
+            lent: self.lent(),
+            heap_size: self.heap_size(),
+            counters: self.counters(),
+            guards: self.guards(),
+            is_finished: self.is_finished(),
+        }
+    }
+
+    /// What its calls came to so far; `None` without [`metrics`](crate::metrics) in its config.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn totals(&self) -> Option<crate::metrics::Totals> {
+        self.door.observers().totals()
+    }
+
+    /// What one call came to so far: `None` without [`metrics`](crate::metrics) in its config, and once it was let go.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn call_metrics(&self, id: CallId) -> Option<crate::metrics::CallMetrics> {
+        self.door.observers().call(id.number())
     }
 
     /// How much of each guard is spent.
@@ -220,6 +246,40 @@ impl<R: Role> Connection<R> {
     /// [`Limits::connection_bytes`](crate::Limits::connection_bytes).
     pub fn heap_size(&self) -> usize {
         self.door.engine().heap_size()
+    }
+}
+
+/// How a connection stands at one moment; [`Connection::snapshot`] takes it.
+///
+/// These are the engine's own figures, whose work is done anyway; what calls came to is counted with the feature `metrics`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// [`Connection::calls`].
+    pub calls: usize,
+    /// [`Connection::zombie_calls`].
+    pub zombie_calls: usize,
+    /// [`Connection::queued`], in octets.
+    pub queued: usize,
+    /// [`Connection::held_headers`], in octets.
+    pub held_headers: usize,
+    /// [`Connection::lent`], in octets.
+    pub lent: u32,
+    /// [`Connection::heap_size`], in octets.
+    pub heap_size: usize,
+    /// [`Connection::counters`].
+    pub counters: Counters,
+    /// [`Connection::guards`].
+    pub guards: Guards,
+    /// [`Connection::is_finished`].
+    pub is_finished: bool,
+}
+
+/// What opening a call came to.
+fn opening<'a>(_: &'a Engine, opened: &'a Result<CallId, OpenError>) -> Answer<'a> {
+    match opened {
+        Ok(id) => Answer::Opened(*id),
+        Err(error) => Answer::Refused(error),
     }
 }
 

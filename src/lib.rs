@@ -67,11 +67,17 @@ pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 mod observe;
 mod octets;
 mod options;
 #[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
 pub mod services;
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub mod spans;
 pub mod stub;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -87,11 +93,11 @@ pub mod time;
 
 pub use buffer::WriteBuf;
 pub use call::{
-    Call, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request, Response,
+    Call, CallSnapshot, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request, Response,
     Role, Server, Stop,
 };
 pub use config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, ServerConfigBuilder};
-pub use connection::Connection;
+pub use connection::{Connection, Snapshot};
 pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
 pub use event::{CallId, Event};
 pub use options::OpenOptions;
@@ -113,6 +119,14 @@ struct Compression;
 #[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
 #[doc = include_str!("../docs/services.md")]
 struct Services;
+
+#[cfg(all(doctest, feature = "event-log"))]
+#[doc = include_str!("../docs/debugging.md")]
+struct Debugging;
+
+#[cfg(all(doctest, feature = "event-log", feature = "metrics", feature = "tracing"))]
+#[doc = include_str!("../docs/observability.md")]
+struct Observability;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &["http2"]),
     ("options", &["time", "grpc"]),
     // what passes the door, for those who watch
-    ("observe", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "event", "options"]),
+    ("observe", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "event", "options", "metrics"]),
     // a config knows who is to watch
     ("config", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "observe"]),
     ("call", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "observe"]),
@@ -36,6 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("event_log", EVERYTHING),
     ("spans", EVERYTHING),
+    ("metrics", EVERYTHING),
     // programs
     ("bin", EVERYTHING),
     ("testing", EVERYTHING),
@@ -286,7 +287,7 @@ fn past_the_door(source: &Source) -> Vec<String> {
         let body = body.split("\n    }").next().unwrap_or_default();
         let takes = head.contains("&mut self") || head.contains("(mut self") || head.contains("(self");
         let copies = body.trim() == "self.id";
-        if takes && !copies && !body.contains("Verb::") {
+        if takes && !copies && !body.contains("Verb::") && !body.contains("self.door.send(") {
             found.extend(words(head).next().map(str::to_owned));
         }
     }

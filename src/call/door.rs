@@ -3,14 +3,17 @@
 use super::engine::Engine;
 use super::state::Stop;
 use crate::config::Settings;
-use crate::event::Event;
+use crate::error::SendError;
+use crate::event::{CallId, Event};
 use crate::frame::StreamId;
+use crate::grpc::Message;
 use crate::http2::Side;
-use crate::observe::{Answer, Observers, Said, Tap, Verb};
+use crate::observe::{Answer, Observers, Tap, Verb};
 use crate::time::Instant;
 use alloc::sync::Arc;
 
-/// An engine behind its door: who wants to change it names the verb, and whoever watches the connection is told.
+/// An engine behind its door: who wants to change it names the verb and what to answer for it, and whoever watches the
+/// connection is told both.
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     engine: Engine,
@@ -28,44 +31,86 @@ impl Door {
         &self.engine
     }
 
-    /// Lets a verb in: what the last one lent comes back, and what is due fires first. The tap is to be told what the
-    /// verb comes to.
+    /// Those who watch, to ask them something.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.observers
+    }
+
+    /// Lets a verb in: what the last one lent comes back, what is due fires first, then it is done. `answer` is asked only
+    /// where somebody watches.
     #[inline]
-    pub(crate) fn enter(&mut self, verb: Verb<'_>) -> (&mut Engine, Tap<'_>) {
+    pub(crate) fn act<T>(
+        &mut self,
+        verb: Verb<'_>,
+        act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
+        answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
+    ) -> T {
+        let Some(mut tap) = self.observers.tap(&verb) else {
+            // What is returned is made where it is to be: a result that was looked at would be moved once more.
+            self.engine.enter(verb.now());
+            return act(&mut self.engine, &mut Tap::nobody());
+        };
+        self.engine.enter(verb.now());
+        let done = act(&mut self.engine, &mut tap);
+        tap.said(answer(&self.engine, &done), Some(self.engine.poll_timeout()));
+        done
+    }
+
+    /// As [`Door::act`], for a message that is given away.
+    #[inline]
+    pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
+        let Some(tap) = self.observers.tap(&Verb::Send { call, message: &message }) else {
+            self.engine.enter(None);
+            return self.engine.send(call.0, message);
+        };
+        self.engine.enter(None);
+        let sent = self.engine.send(call.0, message);
+        tap.said(refusal(&self.engine, &sent), Some(self.engine.poll_timeout()));
+        sent
+    }
+
+    /// As [`Door::act`], for a verb that lends something of the engine.
+    #[inline]
+    pub(crate) fn lend<'d, T>(
+        &'d mut self,
+        verb: Verb<'_>,
+        act: impl FnOnce(&'d mut Engine) -> T,
+        answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
+    ) -> T {
         let tap = self.observers.tap(&verb);
         self.engine.enter(verb.now());
-        (&mut self.engine, tap)
+        let Some(tap) = tap else { return act(&mut self.engine) };
+        let lent = act(&mut self.engine);
+        tap.said(answer(&lent), None);
+        lent
     }
 }
 
 impl Engine {
-    /// Says what a verb came to that lends nothing.
-    #[inline]
-    pub(crate) fn said(&self, tap: Tap<'_>, answer: Answer<'_>) {
-        tap.said(|| Said { answer, timer: Some(self.poll_timeout()) });
-    }
-
     /// An event, with the reasons that go with it.
-    pub(crate) fn explained(&self, event: Option<Event>) -> Said<'_> {
-        let timer = Some(self.poll_timeout());
-        let Some(event) = event else { return Said { answer: Answer::Nothing, timer } };
-        let stop = match event {
-            Event::Stopped(id) => self.stopped(id.0).map(Stop::name),
-            _ => None,
-        };
+    pub(crate) fn explained(&self, event: Event) -> Answer<'_> {
         let call = match event {
             Event::Opened(id) | Event::Readable(id) | Event::Writable(id) | Event::Stopped(id) => Some(id),
             _ => None,
         };
         let stream = call.and_then(|id| self.http2().stream_id(id.0)).map(StreamId::get);
+        let stop = match event {
+            Event::Stopped(id) => self.stopped(id.0).map(Stop::name),
+            _ => None,
+        };
         let error = if event == Event::Closed { self.http2().error() } else { None };
-        Said { answer: Answer::Event { event, stream, stop, error }, timer }
+        Answer::Event { event, stream, stop, error }
     }
 }
 
+/// What a verb came to that has nothing to say.
+pub(crate) fn done<'a>(_: &'a Engine, (): &'a ()) -> Answer<'a> {
+    Answer::Done
+}
+
 /// What a verb came to that can be refused.
-#[inline]
-pub(crate) fn refusal<E: core::fmt::Display>(result: &Result<(), E>) -> Answer<'_> {
+pub(crate) fn refusal<'a, E: core::fmt::Display>(_: &'a Engine, result: &'a Result<(), E>) -> Answer<'a> {
     match result {
         Ok(()) => Answer::Done,
         Err(error) => Answer::Refused(error),

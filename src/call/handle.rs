@@ -1,6 +1,6 @@
 //! A view of one call, and its verbs.
 
-use super::door::{Door, refusal};
+use super::door::{Door, done, refusal};
 use super::engine::Engine;
 use super::inbox::Payload;
 use super::read::Next;
@@ -11,7 +11,7 @@ use crate::event::CallId;
 use crate::frame::ErrorCode;
 use crate::grpc::{Kind, Message, Metadata, Status};
 use crate::http2::StreamKey;
-use crate::observe::{Answer, Said, Tap, Verb};
+use crate::observe::{Answer, Tap, Verb};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
@@ -74,13 +74,6 @@ impl<'a, R: Role> Call<'a, R> {
         Self { door, id, role: PhantomData }
     }
 
-    /// Through the door of all verbs, to the engine and this call in it.
-    #[inline]
-    fn enter<'v>(&mut self, verb: impl FnOnce(CallId) -> Verb<'v>) -> (&mut Engine, StreamKey, Tap<'_>) {
-        let (engine, tap) = self.door.enter(verb(self.id));
-        (engine, self.id.0, tap)
-    }
-
     /// Its name.
     pub fn id(&self) -> CallId {
         self.id
@@ -90,18 +83,12 @@ impl<'a, R: Role> Call<'a, R> {
     /// is none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End`
     /// the call is gone.
     pub fn read(&mut self) -> Option<Item<'_, R>> {
-        let (engine, key, tap) = self.enter(|call| Verb::Read { call });
-        let item = match engine.next(key) {
-            Next::Nothing => {
-                engine.arm_read(key);
-                None
-            }
-            Next::Head => Some(Item::Head(R::head(engine, key))),
-            Next::Message => engine.take_message(key).map(Item::Message),
-            Next::End => Some(Item::End(R::end(engine, key))),
-        };
-        tap.said(|| Said { answer: item.as_ref().map_or(Answer::Nothing, Item::answer), timer: None });
-        item
+        let call = self.id;
+        self.door.lend(
+            Verb::Read { call },
+            |engine| take(engine, call.0),
+            |item| item.as_ref().map_or(Answer::Nothing, Item::answer),
+        )
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -139,6 +126,17 @@ impl<'a, R: Role> Call<'a, R> {
         self.door.engine().http2().queued(self.id.0)
     }
 
+    /// How it stands now: all that can be read of it at once.
+    pub fn snapshot(&self) -> CallSnapshot {
+        CallSnapshot {
+            is_readable: self.is_readable(),
+            is_writable: self.is_writable(),
+            has_ended: self.has_ended(),
+            queued: self.queued(),
+            stopped: self.stopped(),
+        }
+    }
+
     /// Why the call stopped before its time; `None` while it goes on, and after a regular end.
     pub fn stopped(&self) -> Option<Stop> {
         self.door.engine().stopped(self.id.0)
@@ -154,11 +152,7 @@ impl<'a, R: Role> Call<'a, R> {
     /// [`SendError::Full`] hands the message back, and [`Event::Writable`](crate::Event::Writable) says, once, when to
     /// try again; an empty queue always accepts. [`SendError::Ended`] when the call has ended or stopped.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
-        let message = message.into();
-        let (engine, key, tap) = self.enter(|call| Verb::Send { call, message: &message });
-        let sent = engine.send(key, message);
-        engine.said(tap, refusal(&sent));
-        sent
+        self.door.send(self.id, message.into())
     }
 
     /// Queues the message that `encode` appends to an empty, pooled buffer. `Full` is decided before `encode` runs, by
@@ -168,10 +162,8 @@ impl<'a, R: Role> Call<'a, R> {
     ///
     /// As [`Call::send`].
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
-        let (engine, key, mut tap) = self.enter(|call| Verb::SendWith { call, size_hint });
-        let sent = engine.send_with(key, size_hint, false, heard(&mut tap, encode));
-        engine.said(tap, refusal(&sent));
-        sent
+        let call = self.id;
+        self.door.act(Verb::SendWith { call, size_hint }, |engine, tap| engine.send_with(call.0, size_hint, false, heard(tap, encode)), refusal)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -184,11 +176,25 @@ impl<'a, R: Role> Call<'a, R> {
         size_hint: usize,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        let (engine, key, mut tap) = self.enter(|call| Verb::SendCompressedWith { call, size_hint });
-        let sent = engine.send_with(key, size_hint, true, heard(&mut tap, encode));
-        engine.said(tap, refusal(&sent));
-        sent
+        let call = self.id;
+        self.door.act(Verb::SendCompressedWith { call, size_hint }, |engine, tap| engine.send_with(call.0, size_hint, true, heard(tap, encode)), refusal)
     }
+}
+
+/// How a call stands at one moment; [`Call::snapshot`] takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallSnapshot {
+    /// [`Call::is_readable`].
+    pub is_readable: bool,
+    /// [`Call::is_writable`].
+    pub is_writable: bool,
+    /// [`Call::has_ended`].
+    pub has_ended: bool,
+    /// [`Call::queued`], in octets.
+    pub queued: usize,
+    /// [`Call::stopped`].
+    pub stopped: Option<Stop>,
 }
 
 impl Call<'_, Client> {
@@ -198,17 +204,14 @@ impl Call<'_, Client> {
     ///
     /// [`Misuse::MessageMissing`] where the method takes exactly one message and none was sent.
     pub fn half_close(&mut self) -> Result<(), Misuse> {
-        let (engine, key, tap) = self.enter(|call| Verb::HalfClose { call });
-        let done = engine.half_close(key);
-        engine.said(tap, refusal(&done));
-        done
+        let call = self.id;
+        self.door.act(Verb::HalfClose { call }, |engine, _| engine.half_close(call.0), refusal)
     }
 
     /// Ends the call: RST_STREAM CANCEL, or nothing at all where its HEADERS had not left (G-133). The call is gone.
-    pub fn cancel(mut self) {
-        let (engine, key, tap) = self.enter(|call| Verb::Cancel { call });
-        engine.drop_call(key);
-        engine.said(tap, Answer::Done);
+    pub fn cancel(self) {
+        let call = self.id;
+        self.door.act(Verb::Cancel { call }, |engine, _| engine.drop_call(call.0), done);
     }
 }
 
@@ -220,10 +223,8 @@ impl Call<'_, Server> {
     ///
     /// [`Misuse::KindKnown`] when another kind was told before.
     pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
-        let (engine, key, tap) = self.enter(|call| Verb::Expect { call, kind });
-        let done = engine.expect(key, kind);
-        engine.said(tap, refusal(&done));
-        done
+        let call = self.id;
+        self.door.act(Verb::Expect { call, kind }, |engine, _| engine.expect(call.0, kind), refusal)
     }
 
     /// Names the coding of compressed messages (`grpc-encoding`), before the head is sent.
@@ -233,10 +234,8 @@ impl Call<'_, Server> {
     /// [`Misuse::HeadSent`]; [`Misuse::EncodingNotAccepted`] for a coding that the config does not list, or that the
     /// client does not accept (G-092).
     pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
-        let (engine, key, tap) = self.enter(|call| Verb::SetEncoding { call, coding });
-        let done = engine.set_encoding(key, coding);
-        engine.said(tap, refusal(&done));
-        done
+        let call = self.id;
+        self.door.act(Verb::SetEncoding { call, coding }, |engine, _| engine.set_encoding(call.0, coding), refusal)
     }
 
     /// Sends the response head with initial metadata. Needed only for metadata, or to be early: the first message
@@ -246,19 +245,16 @@ impl Call<'_, Server> {
     ///
     /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
     pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
-        let (engine, key, tap) = self.enter(|call| Verb::SendHead { call, metadata });
-        let done = engine.send_head(key, metadata);
-        engine.said(tap, refusal(&done));
-        done
+        let call = self.id;
+        self.door.act(Verb::SendHead { call, metadata }, |engine, _| engine.send_head(call.0, metadata), refusal)
     }
 
     /// Ends the call with a status, once all queued messages have left. Cannot fail; on a call that has stopped it only
     /// lets go. OK without the message that a unary method owes becomes INTERNAL (G-040). Names of `trailers` that are
     /// reserved are left out.
-    pub fn finish(mut self, status: &Status, trailers: &Metadata) {
-        let (engine, key, tap) = self.enter(|call| Verb::Finish { call, status, trailers });
-        engine.finish(key, status, trailers);
-        engine.said(tap, Answer::Done);
+    pub fn finish(self, status: &Status, trailers: &Metadata) {
+        let call = self.id;
+        self.door.act(Verb::Finish { call, status, trailers }, |engine, _| engine.finish(call.0, status, trailers), done);
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.
@@ -266,18 +262,29 @@ impl Call<'_, Server> {
     /// # Errors
     ///
     /// [`Misuse::RefusedTooLate`] for REFUSED_STREAM, which would say that nothing was processed.
-    pub fn reset(mut self, code: ErrorCode) -> Result<(), Misuse> {
-        let (engine, key, tap) = self.enter(|call| Verb::Reset { call, code });
-        let done = engine.reset(key, code);
-        engine.said(tap, refusal(&done));
-        done
+    pub fn reset(self, code: ErrorCode) -> Result<(), Misuse> {
+        let call = self.id;
+        self.door.act(Verb::Reset { call, code }, |engine, _| engine.reset(call.0, code), refusal)
     }
 
     /// Lets go of a call after `Stopped`, with nothing more to say. On a call that goes on it resets it with CANCEL.
-    pub fn release(mut self) {
-        let (engine, key, tap) = self.enter(|call| Verb::Release { call });
-        engine.let_go(key);
-        engine.said(tap, Answer::Done);
+    pub fn release(self) {
+        let call = self.id;
+        self.door.act(Verb::Release { call }, |engine, _| engine.let_go(call.0), done);
+    }
+}
+
+/// The next item of a call.
+#[inline]
+fn take<R: Role>(engine: &mut Engine, key: StreamKey) -> Option<Item<'_, R>> {
+    match engine.next(key) {
+        Next::Nothing => {
+            engine.arm_read(key);
+            None
+        }
+        Next::Head => Some(Item::Head(R::head(engine, key))),
+        Next::Message => engine.take_message(key).map(Item::Message),
+        Next::End => Some(Item::End(R::end(engine, key))),
     }
 }
 

@@ -18,8 +18,9 @@ mod state;
 mod timers;
 mod transmit;
 
-pub(crate) use door::Door;
-pub use handle::{Call, Item, ItemInto};
+pub(crate) use door::{Door, done};
+pub(crate) use engine::Engine;
+pub use handle::{Call, CallSnapshot, Item, ItemInto};
 pub use inbox::Payload;
 pub use role::{Client, HalfClose, Outcome, ReceivedFields, ReceivedMetadata, Request, Response, Role, Server};
 pub use state::Stop;

@@ -4,7 +4,7 @@ use super::Settings;
 use crate::http2::Side;
 use crate::observe::Observers;
 use crate::time::Instant;
-#[cfg(any(feature = "event-log", feature = "tracing"))]
+#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 use {
     super::{ClientConfigBuilder, ServerConfigBuilder},
     crate::observe::Observer,
@@ -12,7 +12,7 @@ use {
 };
 
 /// Makes an observer for each connection, or none for some.
-#[cfg(any(feature = "event-log", feature = "tracing"))]
+#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) trait Watch: Send + Sync {
     /// The observer of a connection that begins at `now`.
     fn observer(&self, side: Side, settings: &Settings, now: Instant) -> Option<Box<dyn Observer>>;
@@ -21,7 +21,7 @@ pub(crate) trait Watch: Send + Sync {
 /// Those who watch every connection that is made of a config.
 #[derive(Clone, Default)]
 pub(crate) struct Watchers {
-    #[cfg(any(feature = "event-log", feature = "tracing"))]
+    #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
     list: Vec<Arc<dyn Watch>>,
 }
 
@@ -34,9 +34,9 @@ impl core::fmt::Debug for Watchers {
 impl Settings {
     /// Those who watch a connection that begins now.
     pub(crate) fn observers(&self, side: Side, now: Instant) -> Observers {
-        #[cfg(any(feature = "event-log", feature = "tracing"))]
+        #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
         return Observers::new(self.watchers.list.iter().filter_map(|watch| watch.observer(side, self, now)).collect());
-        #[cfg(not(any(feature = "event-log", feature = "tracing")))]
+        #[cfg(not(any(feature = "event-log", feature = "metrics", feature = "tracing")))]
         {
             let _ = (side, now, &self.watchers);
             Observers::default()
@@ -44,7 +44,7 @@ impl Settings {
     }
 }
 
-#[cfg(any(feature = "event-log", feature = "tracing"))]
+#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 impl ClientConfigBuilder {
     pub(crate) fn watch(mut self, watch: impl Watch + 'static) -> Self {
         self.settings.watchers.list.push(Arc::new(watch));
@@ -52,7 +52,7 @@ impl ClientConfigBuilder {
     }
 }
 
-#[cfg(any(feature = "event-log", feature = "tracing"))]
+#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 impl ServerConfigBuilder {
     pub(crate) fn watch(mut self, watch: impl Watch + 'static) -> Self {
         self.settings.watchers.list.push(Arc::new(watch));

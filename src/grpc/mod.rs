@@ -61,6 +61,7 @@ pub mod percent;
 pub mod reserved;
 pub mod status;
 pub mod timeout;
+mod trace_context;
 pub mod user_agent;
 
 pub use code::{CARDINALITY_VIOLATION, Code};
@@ -76,4 +77,5 @@ pub use reserved::Block;
 pub use response::{ResponseHead, ResponseParts};
 pub use status::{Side, Status};
 pub use timeout::Timeout;
+pub use trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
 pub use trailers::{GrpcStatus, Trailers, TrailersParts};

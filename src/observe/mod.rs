@@ -3,13 +3,20 @@
 //! A verb can reach the engine only by naming itself here, and watchers match on [`Verb`] without a wildcard: so a verb
 //! that is added to the API and that a watcher does not know does not compile.
 
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod calls;
 mod said;
 mod tap;
 mod verb;
 
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+pub use calls::CallMetrics;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+pub(crate) use calls::{CallSink, Calls};
 pub(crate) use said::Answer;
+#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use said::Said;
-#[cfg(any(feature = "event-log", feature = "tracing"))]
+#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use tap::Observer;
 pub(crate) use tap::{Observers, Tap};
 pub(crate) use verb::Verb;

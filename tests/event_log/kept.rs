@@ -18,6 +18,27 @@ pub(crate) fn kept(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/event_log").join(name)
 }
 
+/// What was said with grpcio is said again, octet for octet, in whatever build this is.
+#[test]
+fn conversations_with_grpcio_replay() {
+    let mut replayed = 0;
+    for file in std::fs::read_dir(kept("")).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("grpcio-") {
+            continue;
+        }
+        let log = Log::parse(&std::fs::read(&file).unwrap());
+        assert_eq!(log.faults, [], "{name}");
+        let done = log.replay().unwrap_or_else(|error| panic!("{name}: {error}\n(its README says how to record it anew)"));
+        assert!(done.verbs == log.entries.len() && done.transmitted > 40, "{name}: {done:?}");
+        // Both sides spoke: it is no log of a connection that failed.
+        let received = log.entries.iter().flat_map(|(_, entry)| &entry.frames).filter(|frame| frame.kind == "HEADERS");
+        assert!(received.count() >= 2, "{name}");
+        replayed += 1;
+    }
+    assert!(replayed >= 6);
+}
+
 /// A server with a bug: it gives credit back for its streams, and never for the connection. Every upload of more than
 /// 65,535 octets hangs.
 #[derive(Default)]

@@ -311,7 +311,10 @@ impl Server {
             move |id: CallId| {
                 if let Some(call) = ServerCall::accept(&shared, id, &peer) {
                     let handler = Arc::clone(&handler);
-                    begin(async move { handler.handle(call).await }, at_once);
+                    let answer = async move { handler.handle(call).await };
+                    #[cfg(feature = "tracing")]
+                    let answer = tracing::Instrument::instrument(answer, shared.with(|state| state.connection.span(id)));
+                    begin(answer, at_once);
                 }
             }
         };
