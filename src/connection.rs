@@ -198,14 +198,14 @@ impl<R: Role> Connection<R> {
     /// What its calls came to so far; `None` without [`metrics`](crate::metrics) in its config.
     #[cfg(feature = "metrics")]
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
-    pub fn totals(&self) -> Option<crate::metrics::Totals> {
+    pub fn totals(&self) -> Option<crate::observe::Totals> {
         self.door.observers().totals()
     }
 
     /// What one call came to so far: `None` without [`metrics`](crate::metrics) in its config, and once it was let go.
     #[cfg(feature = "metrics")]
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
-    pub fn call_metrics(&self, id: CallId) -> Option<crate::metrics::CallMetrics> {
+    pub fn call_metrics(&self, id: CallId) -> Option<crate::observe::CallMetrics> {
         self.door.observers().call(id.number())
     }
 

@@ -93,8 +93,8 @@ pub mod time;
 
 pub use buffer::WriteBuf;
 pub use call::{
-    Call, CallSnapshot, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request, Response,
-    Role, Server, Stop,
+    Call, CallSnapshot, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request,
+    Response, Role, Server, Stop,
 };
 pub use config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, ServerConfigBuilder};
 pub use connection::{Connection, Snapshot};

@@ -40,87 +40,15 @@
 //! [`Connection::call_metrics`]: crate::Connection::call_metrics
 
 use crate::config::{ClientConfigBuilder, ServerConfigBuilder, Settings, Watch};
-use crate::grpc::{Code, TraceContext};
+use crate::grpc::TraceContext;
 use crate::http2::Side;
 use crate::observe::{CallSink, Calls, Observer};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::time::Duration;
 
-pub use crate::observe::CallMetrics;
-
-/// What all calls of a connection came to so far, those that go on included.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Totals {
-    client: bool,
-    /// Calls that began.
-    pub started: u64,
-    /// Calls that ended, by the number of their status ([`Code::as_u8`]).
-    pub ended: [u64; 17],
-    /// Calls of a server that ended without a status, by a reset or by being let go.
-    pub ended_without_status: u64,
-    /// What the calls that ended took together.
-    pub duration: Duration,
-    /// Messages that were queued to be sent.
-    pub sent_messages: u64,
-    /// Their octets.
-    pub sent_octets: u64,
-    /// Messages that were read.
-    pub rcvd_messages: u64,
-    /// Their octets.
-    pub rcvd_octets: u64,
-}
-
-impl Totals {
-    fn new(side: Side) -> Self {
-        Self {
-            client: side == Side::Client,
-            started: 0,
-            ended: [0; 17],
-            ended_without_status: 0,
-            duration: Duration::ZERO,
-            sent_messages: 0,
-            sent_octets: 0,
-            rcvd_messages: 0,
-            rcvd_octets: 0,
-        }
-    }
-
-    pub(crate) fn add_traffic(&mut self, call: &CallMetrics) {
-        self.sent_messages = self.sent_messages.saturating_add(call.sent_messages);
-        self.sent_octets = self.sent_octets.saturating_add(call.sent_octets);
-        self.rcvd_messages = self.rcvd_messages.saturating_add(call.rcvd_messages);
-        self.rcvd_octets = self.rcvd_octets.saturating_add(call.rcvd_octets);
-    }
-
-    /// Calls that ended with this status.
-    pub fn ended_with(&self, code: Code) -> u64 {
-        self.ended.get(usize::from(code.as_u8())).copied().unwrap_or_default()
-    }
-
-    /// The counters that A66 has a name for, under that name. Its other metrics are histograms, which take each call by
-    /// itself.
-    pub fn named(&self) -> [(&'static str, u64); 3] {
-        let names = if self.client {
-            [
-                "grpc.client.attempt.started",
-                "grpc.client.attempt.sent_total_compressed_message_size",
-                "grpc.client.attempt.rcvd_total_compressed_message_size",
-            ]
-        } else {
-            [
-                "grpc.server.call.started",
-                "grpc.server.call.sent_total_compressed_message_size",
-                "grpc.server.call.rcvd_total_compressed_message_size",
-            ]
-        };
-        let [started, sent, received] = names;
-        [(started, self.started), (sent, self.sent_octets), (received, self.rcvd_octets)]
-    }
-}
+pub use crate::observe::{CallMetrics, Totals};
 
 struct Start<F>(Arc<F>);
 
@@ -181,8 +109,8 @@ impl<F: Fn(&CallMetrics) + Send + Sync> CallSink for Sink<F> {
 /// The bounds of the histograms that A66 asks for, in seconds: for `duration`.
 pub const LATENCY_BOUNDS: [f64; 41] = [
     0.0, 0.000_01, 0.000_05, 0.000_1, 0.000_3, 0.000_6, 0.000_8, 0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01,
-    0.013, 0.016, 0.02, 0.025, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0,
-    2.0, 5.0, 10.0, 20.0, 50.0, 100.0,
+    0.013, 0.016, 0.02, 0.025, 0.03, 0.04, 0.05, 0.065, 0.08, 0.1, 0.13, 0.16, 0.2, 0.25, 0.3, 0.4, 0.5, 0.65, 0.8,
+    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0,
 ];
 
 /// The bounds of the histograms of sizes, in octets.

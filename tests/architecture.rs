@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("event", &["http2"]),
     ("options", &["time", "grpc"]),
     // what passes the door, for those who watch
-    ("observe", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "event", "options", "metrics"]),
+    ("observe", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "event", "options"]),
     // a config knows who is to watch
     ("config", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "observe"]),
     ("call", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "observe"]),

@@ -13,6 +13,10 @@ use bytes::Bytes;
 
 const NONE: u32 = u32::MAX;
 
+/// Buffers from this size on go to queues that many small pieces join, first of all: those that hold one small piece each
+/// would otherwise have to grow in turn, each by many steps.
+const WIDE: usize = 512;
+
 /// Buffers up to this size are always kept for reuse; their number never exceeds the most that were in use at once.
 const KEEP: usize = 8 * 1024;
 
@@ -74,6 +78,7 @@ struct Link {
 pub(crate) struct Pool {
     links: Pages<Link>,
     spare: Vec<Box<Chunk>>,
+    spare_wide: Vec<Box<Chunk>>,
     spare_large: Vec<Box<Chunk>>,
     /// Chunks whose octets went elsewhere.
     shells: Vec<Box<Chunk>>,
@@ -104,6 +109,7 @@ impl Pool {
         Self {
             links: Pages::new(),
             spare: Vec::new(),
+            spare_wide: Vec::new(),
             spare_large: Vec::new(),
             shells: Vec::new(),
             blocks: Vec::new(),
@@ -115,7 +121,7 @@ impl Pool {
     /// octets or more of them, so that a short message never keeps a long one's memory.
     #[inline]
     fn take_chunk(&mut self, size: usize) -> Box<Chunk> {
-        if size <= KEEP
+        if size < WIDE
             && let Some(chunk) = self.spare.pop()
         {
             return chunk;
@@ -131,7 +137,8 @@ impl Pool {
             self.large -= chunk.heap_size() - size_of::<Chunk>();
             return chunk;
         }
-        self.spare.pop().unwrap_or_else(|| self.shell(Octets::Copied(Vec::new())))
+        let spare = self.spare_wide.pop().or_else(|| self.spare.pop());
+        spare.unwrap_or_else(|| self.shell(Octets::Copied(Vec::new())))
     }
 
     /// A chunk of octets that are there already.
@@ -156,8 +163,10 @@ impl Pool {
         buffer.clear();
         if capacity == 0 {
             self.shells.push(chunk);
-        } else if capacity <= KEEP {
+        } else if capacity < WIDE {
             self.spare.push(chunk);
+        } else if capacity <= KEEP {
+            self.spare_wide.push(chunk);
         } else if self.large + capacity <= KEEP_LARGE {
             self.large += capacity;
             self.spare_large.push(chunk);
@@ -222,14 +231,25 @@ impl Pool {
 
     /// Bytes of heap in use, shared memory left out, and so is what queues hold as their first chunk.
     pub(crate) fn heap_size(&self) -> usize {
-        let spare = self.spare.iter().chain(&self.spare_large).chain(&self.shells);
-        let spare: usize = spare.map(|chunk| chunk.heap_size()).sum();
+        let spare = [&self.spare, &self.spare_wide, &self.spare_large, &self.shells];
+        let places: usize = spare.iter().map(|list| list.capacity()).sum();
+        let spare: usize = spare.into_iter().flatten().map(|chunk| chunk.heap_size()).sum();
         let blocks: usize = self.blocks.iter().map(|block| block_heap_size(block)).sum();
         let queued = (0..self.links.bound()).filter_map(|i| self.links.get(i)).map(|link| link.chunk.heap_size());
-        let lists =
-            self.spare.capacity() + self.spare_large.capacity() + self.shells.capacity() + self.blocks.capacity();
-        self.links.heap_size() + spare + blocks + queued.sum::<usize>() + lists * size_of::<Box<Chunk>>()
+        let lists = (places + self.blocks.capacity()) * size_of::<Box<Chunk>>();
+        self.links.heap_size() + spare + blocks + queued.sum::<usize>() + lists
     }
+}
+
+/// Whether `buffer` has room for `size` octets more, maybe in the place of those that were `taken`, where these are no
+/// fewer than what has to be moved.
+#[inline]
+fn has_room(buffer: &mut Vec<u8>, taken: &mut usize, size: usize) -> bool {
+    if buffer.capacity() - buffer.len() < size && *taken >= buffer.len() - *taken {
+        buffer.drain(..*taken);
+        *taken = 0;
+    }
+    buffer.capacity() - buffer.len() >= size
 }
 
 /// Bytes of heap behind a block that somebody holds.
@@ -291,8 +311,8 @@ impl Queue {
         }
     }
 
-    /// Appends copied octets through `write`: to the last buffer where it is copied and has fewer than `limit`
-    /// octets, else to a new one that is expected to hold `size`.
+    /// Appends copied octets, about `size` of them, through `write`: to the last buffer where it is copied and has fewer
+    /// than `limit` octets, unless it would have to grow and a wide one is spare; else to a new one.
     #[inline]
     pub(crate) fn write<R>(
         &mut self,
@@ -301,8 +321,10 @@ impl Queue {
         size: usize,
         write: impl FnOnce(&mut Vec<u8>) -> R,
     ) -> R {
+        let may_grow = pool.spare_wide.is_empty();
         if let Some(Chunk { octets: Octets::Copied(buffer), taken }) = self.last(pool)
             && buffer.len() < limit
+            && (has_room(buffer, taken, size) || may_grow)
         {
             // A `write` that shortens the buffer damages what it holds, but not the count.
             let before = buffer.len() - *taken;
@@ -312,7 +334,7 @@ impl Queue {
             self.len = self.len - before + after;
             return result;
         }
-        let mut chunk = pool.take_chunk(size);
+        let mut chunk = pool.take_chunk(if self.is_empty() { size } else { size.max(WIDE) });
         let Octets::Copied(buffer) = &mut chunk.octets else { return write(&mut Vec::new()) };
         let result = write(buffer);
         self.push(pool, chunk);

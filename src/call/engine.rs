@@ -410,7 +410,6 @@ impl Engine {
             common.pool.give_block(block);
         }
         common.pool.give_kept(call.own_head.take());
-        common.pool.give_kept(call.content_type.take());
         self.http2.forget(key);
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);

@@ -163,7 +163,11 @@ impl<'a, R: Role> Call<'a, R> {
     /// As [`Call::send`].
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
         let call = self.id;
-        self.door.act(Verb::SendWith { call, size_hint }, |engine, tap| engine.send_with(call.0, size_hint, false, heard(tap, encode)), refusal)
+        self.door.act(
+            Verb::SendWith { call, size_hint },
+            |engine, tap| engine.send_with(call.0, size_hint, false, heard(tap, encode)),
+            refusal,
+        )
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -177,7 +181,11 @@ impl<'a, R: Role> Call<'a, R> {
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
         let call = self.id;
-        self.door.act(Verb::SendCompressedWith { call, size_hint }, |engine, tap| engine.send_with(call.0, size_hint, true, heard(tap, encode)), refusal)
+        self.door.act(
+            Verb::SendCompressedWith { call, size_hint },
+            |engine, tap| engine.send_with(call.0, size_hint, true, heard(tap, encode)),
+            refusal,
+        )
     }
 }
 
@@ -254,7 +262,11 @@ impl Call<'_, Server> {
     /// reserved are left out.
     pub fn finish(self, status: &Status, trailers: &Metadata) {
         let call = self.id;
-        self.door.act(Verb::Finish { call, status, trailers }, |engine, _| engine.finish(call.0, status, trailers), done);
+        self.door.act(
+            Verb::Finish { call, status, trailers },
+            |engine, _| engine.finish(call.0, status, trailers),
+            done,
+        );
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.

@@ -249,14 +249,12 @@ impl Engine {
             return Err(Misuse::HeadSent);
         }
         metadata.check(Block::Response).map_err(|_| Misuse::ReservedMetadata)?;
-        let pool = self.http2.pool_mut();
-        let mut block = pool.take_block();
+        let Some((stream, common)) = self.http2.at(key) else { return Ok(()) };
+        let call = &mut stream.upper;
+        let mut block = call.own_head.take().unwrap_or_else(|| common.pool.take_block());
         metadata.fields(Block::Response).for_each(|field| block.push(crate::config::wire_field(field)));
-        let block = pool.keep(block);
-        if let Some(call) = self.http2.get_mut(key) {
-            (call.own_head, call.sending) = (block, Sending::Messages);
-        }
-        self.http2.begin(key);
+        (call.own_head, call.sending) = (common.pool.keep(block), Sending::Messages);
+        common.begin(stream);
         Ok(())
     }
 

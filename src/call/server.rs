@@ -3,7 +3,7 @@
 use super::client::grpc_fields;
 use super::engine::{Engine, REJECTION_PATIENCE, held_size};
 use super::inbox::Encoding;
-use super::state::{CallState, End, Events, Head, Sending, Stage, Stop};
+use super::state::{CONTENT_TYPE, CallState, End, Events, Head, Sending, Stage, Stop, response_head};
 use crate::config::Settings;
 use crate::error::Misuse;
 use crate::frame::ErrorCode;
@@ -11,7 +11,6 @@ use crate::grpc::encoding::parse_list;
 use crate::grpc::reserved::{self, is_reserved};
 use crate::grpc::{
     CARDINALITY_VIOLATION, Code, Kind, Metadata, Rejection, RejectionReason, RequestParts, RequestRules, Side, Status,
-    content_type,
 };
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::StreamKey;
@@ -95,7 +94,7 @@ impl Engine {
         } else {
             let pool = self.http2.pool_mut();
             let mut echo = pool.take_block();
-            block.fields().filter(|field| field.name == b"content-type").take(1).for_each(|field| echo.push(field));
+            block.fields().filter(|field| field.name == CONTENT_TYPE).take(1).for_each(|field| echo.push(field));
             pool.keep(echo)
         };
         self.held_headers += held_size(&block);
@@ -104,7 +103,7 @@ impl Engine {
         (call.head, call.head_block) = (Head::Held, common.pool.keep(block));
         call.accepted = reading.accepted;
         call.receive_encoding = reading.encoding;
-        call.content_type = content_type;
+        call.own_head = content_type;
         call.deadline = deadline.unwrap_or(crate::time::Instant::MAX);
         call.events.add(Events::OPENED);
         if end_stream {
@@ -310,7 +309,7 @@ impl Engine {
         metadata: &Metadata,
         only: bool,
     ) -> Option<Box<FieldBlock>> {
-        let content_type = self.http2.get(key).map_or(0, |call| self.content_type_of(call).len());
+        let content_type = self.http2.get(key).map_or(0, |call| response_head(&call.own_head).0.value.len());
         let codings = self.settings.accept_encoding();
         let head = if only { crate::grpc::Trailers::only_overhead("", codings) + content_type } else { 0 };
         let limit = self.http2.peer_max_header_list_size() as usize;
@@ -329,12 +328,6 @@ impl Engine {
         }
         self.http2.pool_mut().give_block(block);
         None
-    }
-
-    /// What the response's `content-type` says (G-036).
-    pub(super) fn content_type_of<'a>(&self, call: &'a CallState) -> &'a [u8] {
-        let echo = call.content_type.as_ref().and_then(|block| block.fields().next());
-        echo.map_or(content_type::GRPC.as_bytes(), |field| field.value)
     }
 
     /// `finish`: cannot fail, since the application has nothing left to say.

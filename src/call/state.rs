@@ -4,8 +4,8 @@ use super::inbox::{Encoding, Inbox};
 use super::read::Next;
 use crate::buffer::chunks::block_heap_size;
 use crate::grpc::outcome::HeadSummary;
-use crate::grpc::{Code, Kind, Rejection, Status};
-use crate::hpack::FieldBlock;
+use crate::grpc::{Code, Kind, Rejection, Status, content_type};
+use crate::hpack::{Field, FieldBlock, Fields};
 use crate::http2::{Origin, Side};
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -34,6 +34,20 @@ impl Stop {
             Self::ConnectionLost => "connection_lost",
             Self::PeerFault => "peer_fault",
         }
+    }
+}
+
+/// The name of the field that a response's own head begins with, if it begins with any but metadata.
+pub(super) const CONTENT_TYPE: &[u8] = b"content-type";
+
+/// What the own head of a response says: its `content-type` (G-036), and the metadata behind that.
+pub(super) fn response_head(own_head: &Option<Box<FieldBlock>>) -> (Field<'_>, Fields<'_>) {
+    const PLAIN: Field<'static> = Field::new(CONTENT_TYPE, content_type::GRPC.as_bytes());
+    let all = own_head.as_ref().map_or(Fields::EMPTY, |block| block.fields());
+    let mut metadata = all;
+    match metadata.next() {
+        Some(field) if field.name == CONTENT_TYPE => (field, metadata),
+        _ => (PLAIN, all),
     }
 }
 
@@ -197,10 +211,9 @@ pub(crate) struct CallState {
     pub(super) sending: Sending,
     /// Messages sent, counted likewise.
     pub(super) sent: u8,
-    /// The request's header list, or the response's metadata and content type, until they are sent.
+    /// Until they are sent, the request's header list, or the response's metadata behind its `content-type`, which is
+    /// there only where it is not plain `application/grpc`.
     pub(super) own_head: Option<Box<FieldBlock>>,
-    /// What the response's `content-type` echoes, where it is not plain `application/grpc`.
-    pub(super) content_type: Option<Box<FieldBlock>>,
     /// The response's coding, by its place in the config's list.
     pub(super) own_encoding: Coding,
     pub(super) own_code: Code,
@@ -237,7 +250,6 @@ impl Default for CallState {
             sending: Sending::NoHead,
             sent: 0,
             own_head: None,
-            content_type: None,
             own_encoding: Coding::NONE,
             own_code: Code::Ok,
             rare: None,
@@ -306,7 +318,7 @@ impl CallState {
 
     /// Bytes of heap that it holds and no pool counts.
     pub(super) fn heap_size(&self) -> usize {
-        let blocks = [&self.head_block, &self.trailers, &self.own_head, &self.content_type];
+        let blocks = [&self.head_block, &self.trailers, &self.own_head];
         let blocks: usize = blocks.into_iter().flatten().map(|block| block_heap_size(block)).sum();
         blocks + self.inbox.heap_size() + self.rare.as_ref().map_or(0, |rare| size_of::<Rare>() + rare.body.capacity())
     }

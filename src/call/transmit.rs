@@ -2,16 +2,15 @@
 
 use super::client::deadline_exceeded;
 use super::engine::Engine;
-use super::state::{Coding, Sending, Stage, Stop};
+use super::state::{Coding, Sending, Stage, Stop, response_head};
 use crate::buffer::WriteBuf;
 use crate::config::{Settings, TIMEOUT, wire_field};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status};
-use crate::hpack::{Field, FieldBlock};
+use crate::hpack::Field;
 use crate::http2::{self, StreamKey, Transmit};
 use crate::time::Instant;
-use alloc::boxed::Box;
 
 impl Engine {
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
@@ -91,34 +90,29 @@ impl Engine {
             self.write_trailers_only(key, output);
             return false;
         }
-        let usual = call.own_head.is_none() && call.content_type.is_none() && call.own_encoding == Coding::NONE;
+        let usual = call.own_head.is_none() && call.own_encoding == Coding::NONE;
         if usual && self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize {
             self.http2.send_usual_head(key, &self.settings.response, output);
             return true;
         }
         let Some(call) = self.http2.get_mut(key) else { return false };
-        let (block, echo) = (call.own_head.take(), call.content_type.take());
-        let encoding = call.own_encoding.place();
-        let metadata = || block.iter().flat_map(|block| block.fields());
+        let (own_head, encoding) = (call.own_head.take(), call.own_encoding.place());
+        let (content_type, metadata) = response_head(&own_head);
         let codings = self.settings.codings.as_str().as_bytes();
         let encoding = encoding.and_then(|place| parse_list(codings).nth(usize::from(place) + 1));
-        let content_type = first_field(&echo).unwrap_or(DEFAULT_CONTENT_TYPE);
         let encoding = encoding.map(|name| Field::new(b"grpc-encoding", name));
         let extra = encoding.into_iter().chain(accept_encoding(&self.settings));
-        let size = block.as_ref().map_or(0, |block| block.list_size())
-            + STATUS_OK.list_size()
-            + content_type.list_size()
-            + extra.clone().map(|field| field.list_size()).sum::<usize>();
+        let fields = [STATUS_OK, content_type].into_iter().chain(extra).chain(metadata);
+        let size = fields.clone().map(|field| field.list_size()).sum::<usize>();
         let fits = size <= self.http2.peer_max_header_list_size() as usize;
         if fits {
-            let fields = [STATUS_OK, content_type].into_iter().chain(extra).chain(metadata());
             self.http2.send_head(key, fields, false, output);
-        }
-        self.http2.pool_mut().give_kept(block);
-        if let Some(call) = self.http2.get_mut(key) {
-            call.content_type = echo;
-        }
-        if !fits {
+            self.http2.pool_mut().give_kept(own_head);
+        } else {
+            drop(fields);
+            if let Some(call) = self.http2.get_mut(key) {
+                call.own_head = own_head;
+            }
             // G-059: the client is told so instead, if it can be told anything.
             let rule = "the response's header list is larger than the client accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
             self.replace_response(key, &Status::local(Side::Server, Code::ResourceExhausted, rule));
@@ -157,15 +151,15 @@ impl Engine {
     fn write_trailers_only(&mut self, key: StreamKey, output: &mut WriteBuf) {
         let Some(call) = self.http2.get_mut(key) else { return };
         let (trailers, code) = (call.trailers.take(), call.own_code);
-        let echo = call.content_type.take();
-        let content_type = first_field(&echo).unwrap_or(DEFAULT_CONTENT_TYPE);
+        let own_head = call.own_head.take();
+        let (content_type, _) = response_head(&own_head);
         let plain = trailers.is_none().then(|| Field::new(b"grpc-status", code.as_str_number().as_bytes()));
         let head = [STATUS_OK, content_type].into_iter().chain(accept_encoding(&self.settings));
         let fields = head.chain(plain).chain(trailers.iter().flat_map(|block| block.fields()));
         self.http2.send_head(key, fields, true, output);
         let pool = self.http2.pool_mut();
         pool.give_kept(trailers);
-        pool.give_kept(echo);
+        pool.give_kept(own_head);
         self.answered(key);
     }
 
@@ -203,16 +197,11 @@ impl Engine {
     }
 }
 
-fn first_field(block: &Option<Box<FieldBlock>>) -> Option<Field<'_>> {
-    block.as_ref().and_then(|block| block.fields().next())
-}
-
 /// What a response says of the codings that the server can decode (G-099).
 fn accept_encoding(settings: &Settings) -> Option<Field<'_>> {
     settings.accept_encoding().map(|list| Field::new(b"grpc-accept-encoding", list.as_bytes()))
 }
 
 const STATUS_OK: Field<'static> = Field::new(b":status", b"200");
-const DEFAULT_CONTENT_TYPE: Field<'static> = Field::new(b"content-type", b"application/grpc");
 
 const _: () = assert!(FIELD_OVERHEAD == 32, "both layers count a field's size alike");

@@ -129,7 +129,9 @@ fn is_parent(text: &[u8]) -> bool {
     // Version ff is none, 00 ends here, and a later one may go on behind a dash.
     let ends = match text.get(PARENT_LEN) {
         None => true,
-        Some(next) => version != b"00" && *next == b'-' && text.len() <= STATE_MAX && super::reserved::is_ascii_value(text),
+        Some(next) => {
+            version != b"00" && *next == b'-' && text.len() <= STATE_MAX && super::reserved::is_ascii_value(text)
+        }
     };
     dashes && hex && version != b"ff" && named(part(3, 35)) && named(part(36, 52)) && ends
 }

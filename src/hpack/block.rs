@@ -60,8 +60,9 @@ impl Head {
 pub(super) fn split_record(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
     let head = Head::unpack(u64::from_le_bytes(*head));
-    let (name, rest) = rest.split_at_checked(head.name_len)?;
-    let (value, rest) = rest.split_at_checked(head.value_len)?;
+    // One look at the bounds: the name is no longer than both.
+    let (both, rest) = rest.split_at_checked(head.name_len + head.value_len)?;
+    let (name, value) = both.split_at_checked(head.name_len)?;
     Some((Field { name, value, sensitive: head.sensitive, class: head.class }, rest))
 }
 
@@ -268,6 +269,15 @@ impl FieldBlock {
     pub(super) fn push_record(&mut self, record: &[u8]) {
         self.bytes.extend_from_slice(record);
         self.count += 1;
+    }
+
+    /// Gives the last field its class; its record has `len` octets.
+    #[inline]
+    pub(super) fn set_class(&mut self, len: usize, class: u8) {
+        let start = self.bytes.len().wrapping_sub(len);
+        if let Some(place) = self.bytes.get_mut(start.wrapping_add(HEAD_LEN - 1)) {
+            *place = class;
+        }
     }
 
     /// Adds so many records of another block or of a table.

@@ -180,7 +180,7 @@ impl Decoder {
             }
             match first {
                 // §6.1: 1xxxxxxx.
-                0x80.. => input = self.indexed(input, list)?,
+                0x80.. => input = self.all_indexed(input, list)?,
                 // §6.2.1: 01xxxxxx, literal with incremental indexing.
                 0x40.. => input = self.literal(input, list, 6, false, true)?,
                 // §4.2: 001xxxxx may only come before the first field.
@@ -232,22 +232,29 @@ impl Decoder {
         if self.owed.is_some() { Err(DecodeError::MissingSizeUpdate) } else { Ok(()) }
     }
 
+    /// Decodes indices as long as they come; returns what follows them.
+    fn all_indexed<'i>(&self, mut input: &'i [u8], list: &mut List<'_>) -> Result<&'i [u8], DecodeError> {
+        while let Some(0x80..) = input.first() {
+            input = self.indexed(input, list)?;
+        }
+        Ok(input)
+    }
+
     /// Decodes an index; returns what follows it.
-    #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
+    #[inline(always)]
     fn indexed<'i>(&self, mut input: &'i [u8], list: &mut List<'_>) -> Result<&'i [u8], DecodeError> {
         let index = integer::decode(&mut input, 7)? as usize;
-        if let Some(newer) = index.checked_sub(static_table::LEN + 1) {
-            let record = self.table.get(newer).ok_or(DecodeError::InvalidIndex)?;
-            if list.admit(record.len().saturating_sub(HEAD_LEN))? {
-                list.block.push_record(record);
+        let newer = index.checked_sub(static_table::LEN + 1);
+        let record = match newer {
+            Some(newer) => self.table.get(newer),
+            None => static_table::whole_record(index),
+        };
+        let record = record.ok_or(DecodeError::InvalidIndex)?;
+        if list.admit(record.len())? {
+            list.block.push_record(record);
+            if newer.is_none() {
+                list.block.set_class(record.len(), self.static_class(index));
             }
-            return Ok(input);
-        }
-        let mut field = static_table::get(index).ok_or(DecodeError::InvalidIndex)?;
-        if list.admit(field.name.len() + field.value.len())? {
-            field.class = self.static_class(index);
-            list.block.push(field);
         }
         Ok(input)
     }
@@ -296,7 +303,7 @@ impl Decoder {
             // RFC 7541 §4.4: one that is too large empties the table.
             self.memo.forget();
         }
-        list.admit(len)?;
+        list.admit(HEAD_LEN + len)?;
         Ok(input)
     }
 }
@@ -349,13 +356,13 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Counts a field with `len` octets of name and value. False if the list is over its limits and discarded: the
+    /// Counts a field whose record has `len` octets. False if the list is over its limits and discarded: the
     /// count goes on, up to the point where it is abuse.
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits: a peer cannot send so many octets")]
     fn admit(&mut self, len: usize) -> Result<bool, DecodeError> {
         self.count += 1;
-        self.size += (len + FIELD_OVERHEAD) as u64;
+        self.size += (len + (FIELD_OVERHEAD - HEAD_LEN)) as u64;
         // Nothing has to be looked at while the list is below the lowest of the limits.
         if self.size <= self.easy_size && self.count <= self.easy_count { Ok(true) } else { self.judge() }
     }

@@ -63,6 +63,12 @@ impl DynamicTable {
         self.inserted
     }
 
+    /// As if so many entries had come and gone.
+    #[cfg(test)]
+    pub(super) fn count_from(&mut self, inserted: u64) {
+        self.inserted = inserted;
+    }
+
     /// Changes whenever an entry comes or goes.
     pub(super) fn generation(&self) -> u64 {
         self.generation

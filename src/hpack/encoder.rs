@@ -40,7 +40,7 @@ const SHORT_STRING: usize = 64;
 /// The encoding context of one direction of a connection (RFC 7541 §2.2).
 ///
 /// Memory: the table takes at most twice its size limit, finding its entries about half a KiB for each KiB of it, and
-/// the memory of recent values 512 octets, that of names 2.5 KiB, the start of the usual block 2 KiB; nothing before
+/// the memory of recent values 512 octets, that of names 1.5 KiB, the start of the usual block 2 KiB; nothing before
 /// the first block. The seed protects the hash table against aimed collisions and never changes the output.
 ///
 /// ```
@@ -100,22 +100,24 @@ impl Expected {
 }
 
 /// An entry of either table, or none: 0, the static table's by wire index, then those of the dynamic table in the order
-/// in which they came in, whether they are still there or not.
+/// in which they came in, modulo 2^31, whether they are still there or not. After so many an old one may name another:
+/// what an entry holds is compared before it is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Entry(u64);
+struct Entry(u32);
 
 impl Entry {
     const NONE: Self = Self(0);
-    const LAST_FIXED: u64 = static_table::LEN as u64;
+    /// Of the dynamic table.
+    const MADE: u32 = 1 << 31;
 
     /// Of the static table, by wire index; 0 is none.
     const fn fixed(index: usize) -> Self {
-        Self(index as u64)
+        Self(index as u32)
     }
 
     /// Of the dynamic table: the one that was the `serial`th to come in.
     const fn made(serial: u64) -> Self {
-        Self(Self::LAST_FIXED + serial)
+        Self(serial as u32 | Self::MADE)
     }
 }
 
@@ -290,7 +292,7 @@ impl Encoder {
     #[inline(always)]
     fn expected_record(&self, expected: &Expected) -> &[u8] {
         match expected.indexed.entry {
-            Entry(fixed @ ..=Entry::LAST_FIXED) => static_table::record(fixed as usize),
+            Entry(fixed @ ..Entry::MADE) => static_table::record(fixed as usize),
             _ if expected.generation == self.table.inserted() => self.table.record_at(expected.start),
             _ => &[],
         }
@@ -456,8 +458,8 @@ impl Encoder {
     /// How many entries came into the dynamic table after this one; `None` for one of the static table.
     #[inline(always)]
     fn newer_than(&self, entry: Entry) -> Option<usize> {
-        let serial = entry.0.checked_sub(Entry::LAST_FIXED + 1)?;
-        Some((self.table.inserted() - 1 - serial) as usize)
+        let newer = (self.table.inserted() as u32).wrapping_sub(entry.0) & !Entry::MADE;
+        (entry.0 >= Entry::MADE).then_some(newer as usize)
     }
 
     /// The entry of the dynamic table with so many newer ones.

@@ -17,6 +17,13 @@ pub(super) fn record(index: usize) -> &'static [u8] {
     RECORDS.get(index.wrapping_sub(1)).map_or(&[], |record| record)
 }
 
+/// The same, as long as it is.
+#[inline]
+pub(super) fn whole_record(index: usize) -> Option<&'static [u8]> {
+    let at = index.wrapping_sub(1);
+    RECORDS.get(at)?.get(..usize::from(*RECORD_LENS.get(at)?))
+}
+
 /// Octets that are enough for each record.
 const RECORD_LEN: usize = 40;
 
@@ -40,6 +47,22 @@ static RECORDS: [[u8; RECORD_LEN]; LEN] = {
         index += 1;
     }
     records
+};
+
+/// How long each record is.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "made by the compiler, where a panic is an error of the build"
+)]
+static RECORD_LENS: [u8; LEN] = {
+    let mut lens = [0; LEN];
+    let mut index = 0;
+    while index < LEN {
+        lens[index] = (HEAD_LEN + ENTRIES[index].0.len() + ENTRIES[index].1.len()) as u8;
+        index += 1;
+    }
+    lens
 };
 
 /// The first entry with a name, by wire index.

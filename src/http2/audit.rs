@@ -95,10 +95,9 @@ impl<T: Default> Connection<T> {
         if stream.is_closed() {
             fact(!ready.contains(&key) && !blocked.contains(&key) && !credits.contains(&key), "closed, in a list")?;
             fact(queued == 0, "closed, with octets queued (L-06)")?;
-            return fact(self.ids.get(stream.id.get()).is_none(), "closed, with its id in use");
+            return fact(self.find(stream.id).is_none(), "closed, with its id in use");
         }
-        let id = Some(key.index() as u32).filter(|_| !stream.id.is_zero());
-        fact(self.ids.get(stream.id.get()) == id, "its id leads elsewhere")?;
+        fact(self.find(stream.id) == Some(key).filter(|_| !stream.id.is_zero()), "its id leads elsewhere")?;
         fact(waiting.contains(&key) == (stream.send == Send::Waiting), "the list of those that wait")?;
         fact(!blocked.contains(&key) || queued > 0, "blocked by a window with nothing to send (L-05)")?;
         let may_speak = match stream.send {

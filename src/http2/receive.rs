@@ -398,7 +398,7 @@ impl<T: Default> Connection<T> {
     }
 
     pub(super) fn find(&self, stream: StreamId) -> Option<StreamKey> {
-        self.slots.at(self.ids.get(stream.get())?).map(|stream| stream.key)
+        self.slots.at(self.ids.get(stream.get(), |slot| self.slots.id(slot))?).map(|stream| stream.key)
     }
 
     /// H-029: on a stream that nobody opened only HEADERS and PRIORITY make sense.

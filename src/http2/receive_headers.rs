@@ -295,7 +295,7 @@ impl<T: Default> Connection<T> {
         stream.start(id, state, self.peer.initial_window, window);
         stream.content_left = summary.content_length.map(ContentLeft::new);
         let key = stream.key;
-        self.ids.insert(id.get(), key.index() as u32);
+        self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
         self.active += 1;
         Ok(Step::Headers { stream: key, part: Part::Request, status: 0, end_stream: block.end_stream, oversized })
     }

@@ -87,6 +87,12 @@ impl<T> Slots<T> {
         self.slot_mut(index).filter(|stream| stream.key.generation != 0)
     }
 
+    /// The id of the stream in a slot; 0 where there is none, or it has none.
+    #[inline]
+    pub(super) fn id(&self, index: u32) -> u32 {
+        self.slot(index).map_or(0, |stream| stream.id.get())
+    }
+
     /// The first key in use at or after `index`: a walk, for SETTINGS, GOAWAY and the end of the connection only.
     pub(super) fn key_from(&self, index: usize) -> Option<StreamKey> {
         (u32::try_from(index).ok()?..self.bound()).find_map(|index| self.at(index)).map(|stream| stream.key)

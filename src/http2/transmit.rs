@@ -138,9 +138,11 @@ impl<T: Default> Connection<T> {
         }
         if stream.id.is_zero() {
             stream.id = self.next_id;
-            self.ids.insert(stream.id.get(), key.index() as u32);
             self.next_id = StreamId::new(self.next_id.get() + 2);
+            let id = stream.id.get();
+            self.ids.insert(id, key.index() as u32, |slot| self.slots.id(slot));
         }
+        let Some(stream) = self.slots.get_mut(key) else { return };
         let end = end || (stream.ending == Ending::Data && stream.outbox.is_empty());
         stream.send = Send::Body;
         write_block(stream.id, end, self.peer.max_frame_size, output, |out| encode(&mut self.encoder, out));

@@ -58,7 +58,7 @@ pub(crate) trait CallSink: Send + Sync {
     }
 
     #[cfg(feature = "metrics")]
-    fn totals(&self) -> Option<crate::metrics::Totals> {
+    fn totals(&self) -> Option<super::Totals> {
         None
     }
 }
@@ -76,11 +76,23 @@ pub(crate) struct Calls<S> {
 
 /// The verb that is being done, as far as it matters here.
 enum Doing {
-    Open { method: String, target: Option<String>, context: Option<TraceContext> },
-    Send { call: u32, octets: usize },
-    Read { call: u32 },
+    Open {
+        method: String,
+        target: Option<String>,
+        context: Option<TraceContext>,
+    },
+    Send {
+        call: u32,
+        octets: usize,
+    },
+    Read {
+        call: u32,
+    },
     /// The application ends the call with this.
-    End { call: u32, code: Option<Code> },
+    End {
+        call: u32,
+        code: Option<Code>,
+    },
     Other,
 }
 
@@ -221,7 +233,7 @@ impl<S: CallSink> Observer for Calls<S> {
 
     /// What ended, and what goes on.
     #[cfg(feature = "metrics")]
-    fn totals(&self) -> Option<crate::metrics::Totals> {
+    fn totals(&self) -> Option<super::Totals> {
         let mut totals = self.sink.totals()?;
         self.calls.values().for_each(|call| totals.add_traffic(call));
         Some(totals)

@@ -7,6 +7,8 @@
 mod calls;
 mod said;
 mod tap;
+#[cfg(feature = "metrics")]
+mod totals;
 mod verb;
 
 #[cfg(any(feature = "metrics", feature = "tracing"))]
@@ -19,4 +21,6 @@ pub(crate) use said::Said;
 #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use tap::Observer;
 pub(crate) use tap::{Observers, Tap};
+#[cfg(feature = "metrics")]
+pub use totals::Totals;
 pub(crate) use verb::Verb;

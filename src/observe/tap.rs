@@ -36,7 +36,7 @@ pub(crate) trait Observer: Send + Sync {
 
     /// What is known of all of them.
     #[cfg(feature = "metrics")]
-    fn totals(&self) -> Option<crate::metrics::Totals> {
+    fn totals(&self) -> Option<super::Totals> {
         None
     }
 }
@@ -69,7 +69,7 @@ impl Observers {
 
     /// What is known of all calls.
     #[cfg(feature = "metrics")]
-    pub(crate) fn totals(&self) -> Option<crate::metrics::Totals> {
+    pub(crate) fn totals(&self) -> Option<super::Totals> {
         self.list.iter().find_map(|observer| observer.totals())
     }
 

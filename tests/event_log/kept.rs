@@ -29,7 +29,8 @@ fn conversations_with_grpcio_replay() {
         }
         let log = Log::parse(&std::fs::read(&file).unwrap());
         assert_eq!(log.faults, [], "{name}");
-        let done = log.replay().unwrap_or_else(|error| panic!("{name}: {error}\n(its README says how to record it anew)"));
+        let done =
+            log.replay().unwrap_or_else(|error| panic!("{name}: {error}\n(its README says how to record it anew)"));
         assert!(done.verbs == log.entries.len() && done.transmitted > 40, "{name}: {done:?}");
         // Both sides spoke: it is no log of a connection that failed.
         let received = log.entries.iter().flat_map(|(_, entry)| &entry.frames).filter(|frame| frame.kind == "HEADERS");

@@ -313,7 +313,8 @@ impl Server {
                     let handler = Arc::clone(&handler);
                     let answer = async move { handler.handle(call).await };
                     #[cfg(feature = "tracing")]
-                    let answer = tracing::Instrument::instrument(answer, shared.with(|state| state.connection.span(id)));
+                    let answer =
+                        tracing::Instrument::instrument(answer, shared.with(|state| state.connection.span(id)));
                     begin(answer, at_once);
                 }
             }

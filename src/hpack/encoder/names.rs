@@ -200,7 +200,7 @@ mod tests {
             let hash = count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             let found = names.place(hash);
             if let Some(name) = names.get_mut(found.place) {
-                name.newest = Entry(count);
+                name.newest = Entry(count as u32);
             }
             if found.moved {
                 known.clear();
@@ -211,7 +211,7 @@ mod tests {
                 assert!(!found.moved && found.place == *place);
             }
         }
-        assert!(names.heap_size() <= MAX_PLACES * 48, "{}", names.heap_size());
+        assert!(names.heap_size() <= MAX_PLACES * 24, "{}", names.heap_size());
     }
 
     /// However many names come, and wherever they want to be, the memory stays.

@@ -1,5 +1,5 @@
 use super::{Encoder, string};
-use crate::hpack::{Field, FieldBlock};
+use crate::hpack::{BlockLimits, Classifier, Decoder, Field, FieldBlock};
 use alloc::vec::Vec;
 use proptest::prelude::*;
 use std::format;
@@ -136,4 +136,38 @@ fn a_run_is_learnt_and_used() {
     // A new entry makes it forget, a block without one in between does not.
     assert_eq!((encode(b"/b"), (0..30).map(|_| encode(b"/a")).last()), (None, Some(Some(2))));
     assert_eq!((encode(b"/b"), encode(b"/a")), (None, Some(2)));
+}
+
+/// Entries go by 31 bits of their number, in the index by 32: what is written holds where these wrap around, and
+/// whatever they meant before.
+#[test]
+fn four_billion_entries_are_counted_on() {
+    let mut encoder = Encoder::new(300, 1);
+    let mut decoder = Decoder::new(4096, Classifier::NONE);
+    let limits = BlockLimits { max_list_size: 4096, max_fields: 9, abuse_list_size: 4096, abuse_fields: 9 };
+    let mut step = 0;
+    let mut check = |encoder: &mut Encoder| {
+        for _ in 0..300 {
+            step += 1;
+            let (name, value) = (format!("x-name-{}", step % 7), format!("{}", step % 50));
+            let list = [
+                Field::new(b":method", b"POST"),
+                Field::new(name.as_bytes(), value.as_bytes()),
+                Field::new(b"x-name-3", b"again"),
+            ];
+            let (block, mut fields) = (encode(encoder, &list), FieldBlock::new());
+            decoder.decode(&block, &limits, &mut fields).unwrap();
+            assert_eq!(fields, list.into_iter().collect());
+        }
+    };
+    check(&mut encoder);
+    let known = encoder.names.clone();
+    for wrap in [1 << 31, 1 << 32] {
+        encoder.table.count_from(wrap - 70);
+        check(&mut encoder);
+        assert!(encoder.insert_count() > wrap, "{}", encoder.insert_count());
+        // What is remembered of names is billions of entries old.
+        encoder.names = known.clone();
+        check(&mut encoder);
+    }
 }

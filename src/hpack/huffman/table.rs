@@ -8,9 +8,9 @@
     reason = "tables made by the compiler, where a panic is an error of the build"
 )]
 
-/// Bits that one look into [`WINDOWS`] sees: 8,192 words are 32 KiB, and codes up to this length hold all of
-/// printable ASCII but `#<\]^`{|}~` and a few more. One bit less would take half of the memory and show a tenth less.
-pub(super) const WINDOW_BITS: u32 = 13;
+/// Bits that one look into [`WINDOWS`] sees: two digits or capital letters, most of which have 7. 16,384 words are 64 KiB,
+/// of which plain text touches a few; one bit less would take half of the memory and show a tenth less.
+pub(super) const WINDOW_BITS: u32 = 14;
 
 /// Code lengths in bits, by symbol (RFC 7541 Appendix B).
 #[rustfmt::skip]
