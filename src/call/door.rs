@@ -46,11 +46,22 @@ impl Door {
         act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
         answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
     ) -> T {
-        let Some(mut tap) = self.observers.tap(&verb) else {
-            // What is returned is made where it is to be: a result that was looked at would be moved once more.
-            self.engine.enter(verb.now());
-            return act(&mut self.engine, &mut Tap::nobody());
-        };
+        if self.observers.is_watching() {
+            return self.act_watched(verb, act, answer);
+        }
+        // What is returned is made where it is to be: a result that was looked at would be moved once more.
+        self.engine.enter(verb.now());
+        act(&mut self.engine, &mut Tap::nobody())
+    }
+
+    #[cold]
+    fn act_watched<T>(
+        &mut self,
+        verb: Verb<'_>,
+        act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
+        answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
+    ) -> T {
+        let mut tap = self.observers.tap(&verb);
         self.engine.enter(verb.now());
         let done = act(&mut self.engine, &mut tap);
         tap.said(answer(&self.engine, &done), Some(self.engine.poll_timeout()));
@@ -60,10 +71,16 @@ impl Door {
     /// As [`Door::act`], for a message that is given away.
     #[inline]
     pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
-        let Some(tap) = self.observers.tap(&Verb::Send { call, message: &message }) else {
-            self.engine.enter(None);
-            return self.engine.send(call.0, message);
-        };
+        if self.observers.is_watching() {
+            return self.send_watched(call, message);
+        }
+        self.engine.enter(None);
+        self.engine.send(call.0, message)
+    }
+
+    #[cold]
+    fn send_watched(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
+        let tap = self.observers.tap(&Verb::Send { call, message: &message });
         self.engine.enter(None);
         let sent = self.engine.send(call.0, message);
         tap.said(refusal(&self.engine, &sent), Some(self.engine.poll_timeout()));
@@ -78,9 +95,22 @@ impl Door {
         act: impl FnOnce(&'d mut Engine) -> T,
         answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
     ) -> T {
+        if self.observers.is_watching() {
+            return self.lend_watched(verb, act, answer);
+        }
+        self.engine.enter(verb.now());
+        act(&mut self.engine)
+    }
+
+    #[cold]
+    fn lend_watched<'d, T>(
+        &'d mut self,
+        verb: Verb<'_>,
+        act: impl FnOnce(&'d mut Engine) -> T,
+        answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
+    ) -> T {
         let tap = self.observers.tap(&verb);
         self.engine.enter(verb.now());
-        let Some(tap) = tap else { return act(&mut self.engine) };
         let lent = act(&mut self.engine);
         tap.said(answer(&lent), None);
         lent

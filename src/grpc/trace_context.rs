@@ -143,6 +143,7 @@ fn is_state(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::TraceContext;
+    use alloc::format;
 
     const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 

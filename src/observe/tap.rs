@@ -73,25 +73,27 @@ impl Observers {
         self.list.iter().find_map(|observer| observer.totals())
     }
 
-    /// A verb begins. The tap, where somebody watches, is told what it comes to.
+    /// Whether anybody watches.
     #[inline]
-    pub(crate) fn tap(&mut self, verb: &Verb<'_>) -> Option<Tap<'_>> {
+    pub(crate) fn is_watching(&self) -> bool {
+        #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
+        return !self.list.is_empty();
+        #[cfg(not(any(feature = "event-log", feature = "metrics", feature = "tracing")))]
+        false
+    }
+
+    /// A verb begins. The tap is told what it comes to.
+    pub(crate) fn tap(&mut self, verb: &Verb<'_>) -> Tap<'_> {
         #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
         {
-            if self.list.is_empty() { None } else { Some(self.begin(verb)) }
+            self.list.iter_mut().for_each(|observer| observer.begins(verb));
+            Tap { observers: Some(self) }
         }
         #[cfg(not(any(feature = "event-log", feature = "metrics", feature = "tracing")))]
         {
             let _ = verb;
-            None
+            Tap::nobody()
         }
-    }
-
-    #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
-    #[cold]
-    fn begin(&mut self, verb: &Verb<'_>) -> Tap<'_> {
-        self.list.iter_mut().for_each(|observer| observer.begins(verb));
-        Tap { observers: Some(self) }
     }
 }
 
@@ -141,7 +143,6 @@ impl Tap<'_> {
     }
 
     /// The verb is done, and came to this.
-    #[cold]
     pub(crate) fn said(self, answer: Answer<'_>, timer: Option<Option<Instant>>) {
         let said = Said { answer, timer };
         #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
