@@ -1,9 +1,10 @@
 //! `grpc.testing.TestService` over tokio: the server side of gRPC's interop tests.
 //!
-//! Run it with `cargo run --example interop_server --features tokio,tls,gzip,health,reflection,details -- --port 50051`. Port
-//! 0, which is also what it takes without `--port`, is a free one. It prints `listening on ADDRESS:PORT` when it is ready. With
+//! Run it with `cargo run --example interop_server --features tokio,tls,gzip,health,reflection,details,web -- --port 50051`.
+//! Port 0, which is also what it takes without `--port`, is a free one. It prints `listening on ADDRESS:PORT` when it is ready. With
 //! `--use_tls=true` it needs `--tls_cert_file` and `--tls_key_file`; with `--ca_file` too its clients need certificates. It serves
-//! health and reflection too, so `grpcurl -plaintext localhost:50051 list` and the like work.
+//! health and reflection too, so `grpcurl -plaintext localhost:50051 list` and the like work. With `--web true` it speaks
+//! gRPC-Web as well, and with `--web examples/web` it serves the page there ([how](web/README.md)).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
@@ -19,6 +20,7 @@ use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method};
 use grpc_sansio::services::details::{BadRequest, Details, ErrorInfo, FieldViolation, RetryInfo};
 use grpc_sansio::services::health::ServingStatus;
 use grpc_sansio::services::reflection::Reflection;
+use grpc_sansio::web::{Config as WebConfig, Cors};
 use prost::Message as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -285,7 +287,22 @@ fn tls(flags: &Flags) -> Result<Option<ServerTls>, String> {
     read().map(Some).map_err(|error| error.to_string())
 }
 
-async fn serve(port: u16, tls: Option<ServerTls>) -> std::io::Result<()> {
+/// gRPC-Web for pages of any origin, and the page of `examples/web` where its folder is named.
+fn web(flags: &Flags) -> Result<Option<WebConfig>, String> {
+    let Some(folder) = flags.get("web") else { return Ok(None) };
+    let config = WebConfig::default().cors(Cors::any());
+    if folder == "true" {
+        return Ok(Some(config));
+    }
+    let read = |name: &str| {
+        let path = std::path::Path::new(folder).join(name);
+        std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
+    let page = config.page("/", "text/html; charset=utf-8", read("index.html")?);
+    Ok(Some(page.page("/app.js", "text/javascript", read("dist/app.js")?)))
+}
+
+async fn serve(port: u16, tls: Option<ServerTls>, web: Option<WebConfig>) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let router = router().map_err(|error| std::io::Error::other(error.to_string()))?;
     println!("listening on {}", listener.local_addr()?);
@@ -300,6 +317,9 @@ async fn serve(port: u16, tls: Option<ServerTls>) -> std::io::Result<()> {
     if let Some(tls) = tls {
         server = server.with_tls(tls).on_failure(|peer, error| eprintln!("{peer:?}: {error}"));
     }
+    if let Some(web) = web {
+        server = server.with_web(web);
+    }
     server.serve_with_shutdown(listener, router, interrupted).await;
     Ok(())
 }
@@ -307,19 +327,19 @@ async fn serve(port: u16, tls: Option<ServerTls>) -> std::io::Result<()> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = || {
-        let flags = Flags::read(&["port", "use_tls", "tls_cert_file", "tls_key_file", "ca_file"])?;
-        Ok::<_, String>((flags.port("port")?.unwrap_or(0), tls(&flags)?))
+        let flags = Flags::read(&["port", "use_tls", "tls_cert_file", "tls_key_file", "ca_file", "web"])?;
+        Ok::<_, String>((flags.port("port")?.unwrap_or(0), tls(&flags)?, web(&flags)?))
     };
-    let (port, tls) = match arguments() {
+    let (port, tls, web) = match arguments() {
         Ok(arguments) => arguments,
         Err(error) => {
             eprintln!(
-                "{error}\nusage: interop_server [--port PORT] [--use_tls=true --tls_cert_file .. --tls_key_file ..]"
+                "{error}\nusage: interop_server [--port PORT] [--web true|FOLDER] [--use_tls=true --tls_cert_file .. --tls_key_file ..]"
             );
             return ExitCode::from(2);
         }
     };
-    match serve(port, tls).await {
+    match serve(port, tls, web).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("cannot listen on port {port}: {error}");

@@ -1,7 +1,7 @@
 //! The trail guide of `routeguide/mod.rs`, served by tokio.
 //!
 //! Run it with `cargo run --example tokio_server --features tokio -- --port 50051`; without `--port`, or with port 0, it
-//! takes a free one. Ctrl-C shuts it down gracefully.
+//! takes a free one. Ctrl-C and SIGTERM shut it down gracefully: calls in flight have ten seconds to end.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
@@ -13,6 +13,7 @@ use grpc_sansio::grpc::{Code, Message, Metadata};
 use prost::Message as _;
 use routeguide::{Area, FIND_HUT, LIST_HUTS, Note, Notes, Point, RECORD_WALK, TALK, Walk, hut_at, huts_in};
 use std::process::ExitCode;
+use std::time::Duration;
 
 async fn find_hut(request: Incoming) -> Result<Response, Refusal> {
     let place: Point = decode(&request.message)?;
@@ -60,9 +61,27 @@ async fn serve(port: u16) -> std::io::Result<()> {
         .server_streaming(&LIST_HUTS, list_huts)
         .client_streaming(&RECORD_WALK, record_walk)
         .bidi_streaming(&TALK, talk);
-    let interrupted = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    Server::new(ServerConfig::default()).serve_with_shutdown(listener, router, interrupted).await;
+    let server = Server::new(ServerConfig::default()).with_grace(Duration::from_secs(10));
+    server.serve_with_shutdown(listener, router, stop_signal()?).await;
     Ok(())
+}
+
+/// Ends with SIGINT or SIGTERM, which is what Kubernetes and systemd send. Listens from now on.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
 }
 
 #[tokio::main]

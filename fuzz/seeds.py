@@ -69,3 +69,45 @@ for name, body in {
 }.items():
     put("grpc_messages", name, body + b"\x20\x05")
     put("grpc_messages", name + "-no-limit", body + b"\xff\x01")
+
+# gRPC-Web, by hand: HTTP/1.1 in all its forms, HTTP/2 with a request of either kind, and what is neither.
+def post(content_type, body, more=b"", path=b"/d.D/Say"):
+    head = b"POST " + path + b" HTTP/1.1\r\nhost: d\r\ncontent-type: " + content_type + b"\r\n" + more
+    return head + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def http2(content_type, body):
+    frame = lambda kind, flags, stream, payload: (
+        len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+    )
+    literal = lambda name, value: b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+    fields = b"\x83\x86" + literal(b":path", b"/d.D/Say") + literal(b":authority", b"d")
+    fields += literal(b"content-type", content_type) + literal(b"te", b"trailers")
+    start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(6, 0, 0, b"pingping")
+    return start + frame(1, 4, 1, fields) + frame(4, 1, 0, b"") + frame(0, 1, 1, body) + frame(4, 1, 0, b"")
+
+
+binary, text, message = b"application/grpc-web+proto", b"application/grpc-web-text", b"\0\0\0\0\5hello"
+chunked = b"POST /d.D/Say HTTP/1.1\r\nhost: d\r\ncontent-type: application/grpc-web\r\ntransfer-encoding: chunked\r\n\r\n"
+for name, octets in {
+    "binary": post(binary, message),
+    "text": post(text, b"AAAAAAVoZWxsbw=="),
+    "text-in-two-pieces": post(text, b"AAAAAA==BWhlbGxv"),
+    "broken-text": post(text, b"AAAAAAV!aGVsbG8="),
+    "pipelined": post(binary, message) + post(binary, message, b"connection: close\r\n") + post(binary, message),
+    "chunked": chunked + b"5;a=b\r\n\0\0\0\0\5\r\n5\r\nhello\r\n0\r\na: b\r\n\r\n" + post(binary, message),
+    "smuggled": chunked.replace(b"\r\n\r\n", b"\r\ncontent-length: 5\r\n\r\n") + b"0\r\n\r\n" + post(binary, message),
+    "folded": post(binary, message, b"x-a: b\r\n c\r\n"),
+    "bare-lf": post(binary, message).replace(b"\r\n", b"\n"),
+    "expect": post(binary, message, b"expect: 100-continue\r\n"),
+    "http-1.0": post(binary, message).replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "absolute": post(binary, message, path=b"http://e:1/d.D/Say?x"),
+    "preflight": b"OPTIONS /d.D/Say HTTP/1.1\r\nhost: d\r\norigin: https://a\r\naccess-control-request-method: POST\r\n\r\n",
+    "page": b"\r\nGET /?x HTTP/1.1\r\nhost: d\r\n\r\nHEAD / HTTP/1.1\r\nhost: d\r\n\r\n",
+    "trailers": b"grpc-status: 0\r\nX-A:b\r\n",
+    "http2-web": http2(binary, message),
+    "http2-text": http2(text, b"AAAAAAVoZWxsbw=="),
+    "http2-native": http2(b"application/grpc", message),
+}.items():
+    put("web", name, steered(octets))
+    put("web", name + "-in-pieces", octets + bytes([0x34, 0x77]))

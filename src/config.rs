@@ -1,5 +1,6 @@
 //! Configuration of a connection, checked when it is built.
 
+mod management;
 mod request;
 mod watch;
 
@@ -14,6 +15,8 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::time::Duration;
 
+pub(crate) use management::Rules;
+pub use management::{ClientManagement, ServerManagement};
 pub(crate) use request::{RequestTemplate, TIMEOUT, wire_field};
 #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use watch::Watch;
@@ -307,6 +310,9 @@ fn must(first: &'static str, second: &'static str, rule: &'static str, holds: bo
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) http2: http2::Config,
+    pub(crate) client_management: ClientManagement,
+    pub(crate) server_management: ServerManagement,
+    pub(crate) rules: Rules,
     pub(crate) codings: Codings,
     pub(crate) scheme: Scheme,
     pub(crate) authority: String,
@@ -322,11 +328,14 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    fn new(side: http2::Side, limits: Limits, seed: u64, codings: Codings) -> Self {
-        Self {
-            http2: limits.http2(side, seed),
-            limits,
-            codings,
+    fn new(side: http2::Side) -> Self {
+        let mut settings = Self {
+            http2: http2::Config::new(side),
+            limits: Limits::default(),
+            client_management: ClientManagement::default(),
+            server_management: ServerManagement::default(),
+            rules: ClientManagement::default().rules(),
+            codings: Codings::default(),
             scheme: Scheme::Http,
             authority: String::new(),
             user_agent: user_agent::USER_AGENT.to_string(),
@@ -336,6 +345,26 @@ impl Settings {
             require_te: false,
             answer_expired: false,
             watchers: Watchers::default(),
+        };
+        settings.derive(side, 0);
+        settings
+    }
+
+    /// What follows from the rest, once that is checked.
+    fn derive(&mut self, side: http2::Side, seed: u64) {
+        match side {
+            http2::Side::Client => {
+                self.http2 = self.limits.http2(side, seed);
+                self.client_management = self.client_management.clone().within_reason();
+                self.rules = self.client_management.rules();
+                self.request = RequestTemplate::new(&self.request_head(Path::ANY));
+            }
+            http2::Side::Server => {
+                self.http2 = self.server_management.http2(&self.limits, seed);
+                self.server_management = self.server_management.clone().within_reason();
+                self.rules = self.server_management.rules();
+                self.response = self.usual_response();
+            }
         }
     }
 
@@ -394,7 +423,7 @@ impl ClientConfig {
     /// Starts from the defaults; `authority` is what `:authority` says unless a call overrides it, such as
     /// `example.com:443`.
     pub fn builder(authority: &str) -> ClientConfigBuilder {
-        let settings = Settings::new(http2::Side::Client, Limits::default(), 0, Codings::default());
+        let settings = Settings::new(http2::Side::Client);
         ClientConfigBuilder { settings: Settings { authority: authority.to_string(), ..settings }, seed: 0 }
     }
 
@@ -412,7 +441,7 @@ impl ClientConfig {
 impl ServerConfig {
     /// Starts from the defaults.
     pub fn builder() -> ServerConfigBuilder {
-        let settings = Settings::new(http2::Side::Server, Limits::default(), 0, Codings::default());
+        let settings = Settings::new(http2::Side::Server);
         ServerConfigBuilder { settings, seed: 0 }
     }
 
@@ -430,9 +459,7 @@ impl ServerConfig {
 impl Default for ServerConfig {
     /// [`ServerConfig::builder`] as it is.
     fn default() -> Self {
-        let mut settings = Settings::new(http2::Side::Server, Limits::default(), 0, Codings::default());
-        settings.response = settings.usual_response();
-        Self(Arc::new(settings))
+        Self(Arc::new(Settings::new(http2::Side::Server)))
     }
 }
 
@@ -498,8 +525,8 @@ impl ClientConfigBuilder {
         let field = |name| move |holds| must(name, name, "visible ASCII, as an HTTP field value", holds);
         field("authority")(self.settings.authority.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@'))?;
         field("user_agent")(!self.settings.user_agent.is_empty())?;
-        self.settings.http2 = self.settings.limits.http2(http2::Side::Client, self.seed);
-        self.settings.request = RequestTemplate::new(&self.settings.request_head(Path::ANY));
+        self.settings.client_management.check()?;
+        self.settings.derive(http2::Side::Client, self.seed);
         Ok(ClientConfig(Arc::new(self.settings)))
     }
 }
@@ -518,7 +545,8 @@ impl ServerConfigBuilder {
         self
     }
 
-    /// Seeds the hash tables, so that a peer cannot prepare collisions. The octets sent do not depend on it.
+    /// Seeds the hash tables, so that a peer cannot prepare collisions, and the jitter of
+    /// [`max_connection_age`](ServerManagement::max_connection_age). The octets sent do not depend on it.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -552,8 +580,8 @@ impl ServerConfigBuilder {
     /// [`ConfigError`] names the two fields that contradict each other.
     pub fn build(mut self) -> Result<ServerConfig, ConfigError> {
         self.settings.limits.check()?;
-        self.settings.http2 = self.settings.limits.http2(http2::Side::Server, self.seed);
-        self.settings.response = self.settings.usual_response();
+        self.settings.server_management.check()?;
+        self.settings.derive(http2::Side::Server, self.seed);
         Ok(ServerConfig(Arc::new(self.settings)))
     }
 }

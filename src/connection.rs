@@ -32,13 +32,18 @@ pub struct Connection<R: Role> {
 impl Connection<Client> {
     /// A client's end of a transport that was connected at `now`.
     pub fn new(config: &ClientConfig, now: Instant) -> Self {
-        Self { door: Door::new(Side::Client, &config.0, now), role: PhantomData }
+        Self { door: Door::new(Side::Client, &config.0, config.0.http2.seed, now), role: PhantomData }
     }
 
     /// Goes on with this stream id, as if those before it had been used: what comes after very many calls comes at once.
     #[cfg(feature = "testing")]
     pub fn skip_streams(&mut self, next: u32) {
         self.door.act(Verb::SkipStreams { next }, |engine, _| engine.skip_streams(next), done);
+    }
+
+    /// Whether its transport is under TLS, as `:scheme` of its requests says (G-003).
+    pub fn is_secure(&self) -> bool {
+        self.door.engine().is_secure()
     }
 
     /// Opens a call. Messages can be queued at once; HEADERS go out when the server's limit allows (G-163).
@@ -50,12 +55,26 @@ impl Connection<Client> {
     pub fn open(&mut self, now: Instant, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
         self.door.act(Verb::Open { now, options }, |engine, _| engine.open(options), opening)
     }
+
+    /// The config for the connection that follows this one: the same, but with twice the
+    /// [`keepalive_time`](crate::ClientManagement::keepalive_time) where the server said that this one sent too many PINGs
+    /// ([`Event::TooManyPings`], G-206). Whoever connects again with it is left in peace after a few times.
+    pub fn next_config(&self) -> ClientConfig {
+        self.door.engine().next_config()
+    }
 }
 
 impl Connection<Server> {
     /// A server's end of a transport that was accepted at `now`.
     pub fn new(config: &ServerConfig, now: Instant) -> Self {
-        Self { door: Door::new(Side::Server, &config.0, now), role: PhantomData }
+        Self::with_seed(config, now, config.0.http2.seed.wrapping_add(now.as_nanos()))
+    }
+
+    /// As [`Connection::new`], with a seed of its own instead of one that is made of the config's and of `now`: for the
+    /// jitter of [`max_connection_age`](crate::ServerManagement::max_connection_age), where connections begin at the same
+    /// instant of their clocks, and for hash tables. A number that counts connections will do, added to the config's seed.
+    pub fn with_seed(config: &ServerConfig, now: Instant, seed: u64) -> Self {
+        Self { door: Door::new(Side::Server, &config.0, seed, now), role: PhantomData }
     }
 }
 
@@ -119,7 +138,14 @@ impl<R: Role> Connection<R> {
         self.door.engine().poll_timeout()
     }
 
-    /// Does what is due at `now`. Early, late and needless calls are all fine.
+    /// As [`Connection::poll_timeout`], without the time of the next look whether the peer is still there.
+    #[cfg(feature = "testing")]
+    pub fn poll_timeout_but_keepalive(&self) -> Option<Instant> {
+        self.door.engine().poll_timeout_but_keepalive()
+    }
+
+    /// Does what is due at `now`. Early, late and needless calls are all fine. Where octets were read too, hand them in first:
+    /// to a loop that was held up they may be the sign of life that it would miss.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.door.act(Verb::HandleTimeout { now }, |engine, _| engine.handle_timeout(), done);
     }
@@ -149,6 +175,12 @@ impl<R: Role> Connection<R> {
         self.door.act(Verb::Shutdown { now, by }, |engine, _| engine.shut_down(by), done);
     }
 
+    /// What led to the graceful shutdown that this side has begun, as its GOAWAY says: `max_idle`, `max_age`, `max_calls`, a
+    /// guard, or `shutting down` for [`Connection::shutdown`]. `None` where it has not begun one.
+    pub fn shutdown_reason(&self) -> Option<&'static str> {
+        self.door.engine().http2().shutdown_reason()
+    }
+
     /// Why the connection ended; `None` while it works, and after a graceful end.
     pub fn error(&self) -> Option<&ConnectionError> {
         self.door.engine().http2().error()
@@ -158,6 +190,23 @@ impl<R: Role> Connection<R> {
     /// transport.
     pub fn is_finished(&self) -> bool {
         self.door.engine().http2().is_finished()
+    }
+
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn is_server(&self) -> bool {
+        self.door.engine().side() == Side::Server
+    }
+
+    /// Whether it takes no new calls, or has ended.
+    #[cfg(any(feature = "tokio", feature = "mio", feature = "web"))]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.door.engine().http2().is_draining()
+    }
+
+    /// Whether it has ended, though it may still have something to say.
+    #[cfg(feature = "web")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.door.engine().http2().is_ended()
     }
 
     /// Calls that are open, waiting, or not let go yet.

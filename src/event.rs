@@ -38,6 +38,9 @@ pub enum Event {
     Available,
     /// The connection takes no new calls: open another one. Those at hand go on.
     Draining,
+    /// The server ends the connection because this client sends too many PINGs (G-206): `keepalive_time` is shorter than
+    /// it permits. [`next_config`](crate::Connection::next_config) has twice that; tell whoever chose it.
+    TooManyPings,
     /// Messages that were not read fill the connection's whole window, so all calls wait; once per episode.
     WindowExhausted,
     /// The connection has ended, and every call with it. `transmit` may still have the last word.

@@ -21,6 +21,8 @@
 //! | [`codec`] | compression of messages, above the engine | yes |
 //! | `services` | health, reflection and error details, each a feature: pure machines | yes |
 //! | [`Connection`], [`Call`] | one call's life: four kinds, two roles, deadlines, cancellation | |
+//! | [`intercept`] | what stands before calls: tokens, logs, limits, your own | |
+//! | `web`, a feature | gRPC-Web in front of a server's connection | yes |
 //! | [`stub`] | messages of their own types, for code made from `.proto` files | |
 //!
 //! A caller never has to keep an order of verbs, to drain anything, or to fear re-entrancy. Three kinds of error never mix:
@@ -50,6 +52,7 @@ extern crate std;
 #[cfg(any(feature = "tokio", feature = "mio"))]
 #[allow(clippy::indexing_slicing, reason = "indices of its own buffers, which no peer chooses")]
 pub mod adapter;
+mod backoff;
 pub mod buffer;
 mod call;
 pub mod codec;
@@ -67,6 +70,8 @@ pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
+pub mod intercept;
+mod jitter;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
@@ -90,13 +95,19 @@ pub mod stub;
 )]
 pub mod testing;
 pub mod time;
+#[cfg(feature = "web")]
+#[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+pub mod web;
 
+pub use backoff::{Backoff, BackoffConfig};
 pub use buffer::WriteBuf;
 pub use call::{
     Call, CallSnapshot, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request,
     Response, Role, Server, Stop,
 };
-pub use config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, ServerConfigBuilder};
+pub use config::{
+    ClientConfig, ClientConfigBuilder, ClientManagement, Limits, ServerConfig, ServerConfigBuilder, ServerManagement,
+};
 pub use connection::{Connection, Snapshot};
 pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
 pub use event::{CallId, Event};
@@ -116,6 +127,10 @@ struct Testing;
 #[doc = include_str!("../docs/compression.md")]
 struct Compression;
 
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/interceptors.md")]
+struct Interceptors;
+
 #[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
 #[doc = include_str!("../docs/services.md")]
 struct Services;
@@ -127,6 +142,14 @@ struct Debugging;
 #[cfg(all(doctest, feature = "event-log", feature = "metrics", feature = "tracing"))]
 #[doc = include_str!("../docs/observability.md")]
 struct Observability;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/connection-management.md")]
+struct ConnectionManagement;
+
+#[cfg(all(doctest, feature = "tokio", feature = "web"))]
+#[doc = include_str!("../docs/grpc-web.md")]
+struct GrpcWeb;
 
 #[cfg(all(doctest, feature = "std"))]
 #[doc = include_str!("../README.md")]

@@ -53,7 +53,7 @@ pub use crate::observe::{CallMetrics, Totals};
 struct Start<F>(Arc<F>);
 
 impl<F: Fn(&CallMetrics) + Send + Sync + 'static> Watch for Start<F> {
-    fn observer(&self, side: Side, settings: &Settings, now: Instant) -> Option<Box<dyn Observer>> {
+    fn observer(&self, side: Side, settings: &Settings, _: u64, now: Instant) -> Option<Box<dyn Observer>> {
         let sink = Sink { totals: Totals::new(side), tell: Arc::clone(&self.0) };
         Some(Box::new(Calls::new(side, &settings.authority, now, sink)))
     }

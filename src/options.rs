@@ -64,6 +64,20 @@ impl<'a> OpenOptions<'a> {
         self
     }
 
+    /// The same, to end no later than this, if it is a deadline: one line for a call that is made on behalf of another on the
+    /// same clock (G-137). What has passed until HEADERS leave is taken off what goes out.
+    ///
+    /// ```
+    /// # use grpc_sansio::{OpenOptions, Request, grpc::Method};
+    /// # fn forward<'a>(method: &'a Method, incoming: &Request<'_>) -> OpenOptions<'a> {
+    /// OpenOptions::new(method).within(incoming.deadline())
+    /// # }
+    /// ```
+    pub fn within(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = [self.deadline, deadline].into_iter().flatten().min();
+        self
+    }
+
     /// `:authority` of this call, instead of the config's. Visible ASCII.
     pub const fn authority(mut self, authority: &'a str) -> Self {
         self.authority = Some(authority);

@@ -36,7 +36,7 @@ use tracing::{Span, field, info_span};
 struct Start;
 
 impl Watch for Start {
-    fn observer(&self, side: Side, settings: &Settings, now: Instant) -> Option<Box<dyn Observer>> {
+    fn observer(&self, side: Side, settings: &Settings, _: u64, now: Instant) -> Option<Box<dyn Observer>> {
         Some(Box::new(Calls::new(side, &settings.authority, now, Spans::default())))
     }
 }

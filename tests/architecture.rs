@@ -13,6 +13,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // the pool of a connection keeps field blocks
     ("buffer", &["hpack"]),
     ("octets", &[]),
+    ("jitter", &[]),
+    ("backoff", &["time", "jitter"]),
     ("hpack", &["octets"]),
     ("frame", &[]),
     ("http2", &["octets", "time", "buffer", "hpack", "frame"]),
@@ -26,7 +28,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("observe", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "event", "options"]),
     // a config knows who is to watch
     ("config", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "observe"]),
-    ("call", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "observe"]),
+    (
+        "call",
+        &[
+            "time", "jitter", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options",
+            "observe",
+        ],
+    ),
     (
         "connection",
         &[
@@ -39,10 +47,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("metrics", EVERYTHING),
     // programs
     ("bin", EVERYTHING),
+    // what stands between calls and their application, on any driver
+    ("intercept", &["time", "grpc", "error", "event", "options", "call", "connection"]),
+    // a peer of its own towards the transport, and a client towards the engine
+    ("web", &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "call", "connection"]),
     ("testing", EVERYTHING),
     ("adapter", EVERYTHING),
     // typed messages, above the facade and the adapters; nothing but generated code is above them
-    ("stub", &["time", "grpc", "config", "error", "event", "options", "call", "connection", "adapter"]),
+    ("stub", &["time", "grpc", "config", "error", "event", "options", "call", "connection", "intercept", "adapter"]),
     // a program of its own, which runs in builds
     ("codegen", &["grpc"]),
 ];
@@ -60,6 +72,7 @@ const MAY_ASK_THE_SYSTEM: &[&str] = &[
     "bin/",
     "codec/pool.rs",
     "event_log/replay.rs",
+    "intercept/log.rs",
     "stub/tokio/",
     "stub/blocking/",
     "codegen/",

@@ -20,6 +20,8 @@ mod interop;
 mod kinds;
 #[path = "calls/lifetime.rs"]
 mod lifetime;
+#[path = "calls/management.rs"]
+mod management;
 #[path = "calls/mapping.rs"]
 mod mapping;
 #[path = "calls/messages.rs"]

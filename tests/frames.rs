@@ -360,3 +360,74 @@ proptest! {
         }
     }
 }
+
+/// RFC 9113 §6, §6.5.2, §7: the registries, number by number, and what is in none of them.
+#[test]
+fn names_are_those_of_the_registries() {
+    let kinds = [
+        "DATA",
+        "HEADERS",
+        "PRIORITY",
+        "RST_STREAM",
+        "SETTINGS",
+        "PUSH_PROMISE",
+        "PING",
+        "GOAWAY",
+        "WINDOW_UPDATE",
+        "CONTINUATION",
+    ];
+    let settings = [
+        "HEADER_TABLE_SIZE",
+        "ENABLE_PUSH",
+        "MAX_CONCURRENT_STREAMS",
+        "INITIAL_WINDOW_SIZE",
+        "MAX_FRAME_SIZE",
+        "MAX_HEADER_LIST_SIZE",
+    ];
+    let errors = [
+        "NO_ERROR",
+        "PROTOCOL_ERROR",
+        "INTERNAL_ERROR",
+        "FLOW_CONTROL_ERROR",
+        "SETTINGS_TIMEOUT",
+        "STREAM_CLOSED",
+        "FRAME_SIZE_ERROR",
+        "REFUSED_STREAM",
+        "CANCEL",
+        "COMPRESSION_ERROR",
+        "CONNECT_ERROR",
+        "ENHANCE_YOUR_CALM",
+        "INADEQUATE_SECURITY",
+        "HTTP_1_1_REQUIRED",
+    ];
+    for number in 0..=u8::MAX {
+        let (kind, place) = (Kind(number), usize::from(number));
+        let known = kinds.get(place);
+        assert_eq!((kind.name(), kind.is_known()), (*known.unwrap_or(&"unknown"), known.is_some()));
+        assert_eq!(format!("{kind:?}"), known.map_or(format!("Kind({number:#04x})"), ToString::to_string));
+
+        let error = ErrorCode(number.into());
+        let known = errors.get(place);
+        assert_eq!(error.name(), *known.unwrap_or(&"unknown"));
+        assert_eq!(error.to_string(), known.map_or(format!("unknown ({number:#x})"), ToString::to_string));
+        assert_eq!(format!("{error:?}"), error.to_string());
+
+        let setting = SettingId(number.into());
+        let known = place.checked_sub(1).and_then(|place| settings.get(place));
+        assert_eq!(setting.name(), *known.unwrap_or(&"unknown"));
+        assert_eq!(format!("{setting:?}"), format!("{} ({number:#x})", setting.name()));
+
+        let stream = StreamId::new(number.into());
+        assert_eq!((format!("{stream:?}"), stream.to_string()), (format!("StreamId({number})"), number.to_string()));
+    }
+}
+
+/// A flag that is there stays when it is set again.
+#[test]
+fn flags_are_sets() {
+    for (one, other) in (0..=u8::MAX).flat_map(|one| [(one, one), (one, one >> 1), (one, !one), (one, 0)]) {
+        let both = Flags(one) | Flags(other);
+        assert!(both.contains(Flags(one)) && both.contains(Flags(other)));
+        assert_eq!(both.0.count_ones(), one.count_ones() + other.count_ones() - (one & other).count_ones());
+    }
+}

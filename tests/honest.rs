@@ -10,6 +10,8 @@
 mod calls;
 #[path = "honest/gauge.rs"]
 mod gauge;
+#[path = "honest/keepalive.rs"]
+mod keepalive;
 #[path = "honest/links.rs"]
 mod links;
 #[path = "honest/peers.rs"]

@@ -5,6 +5,7 @@
 mod http2 {
     mod guards;
     mod harness;
+    mod memory;
     mod properties;
     mod section_10;
     mod section_3;

@@ -7,6 +7,8 @@ mod raw;
 
 #[path = "liveness/busy.rs"]
 mod busy;
+#[path = "liveness/keepalive.rs"]
+mod keepalive;
 #[path = "liveness/long.rs"]
 mod long;
 #[path = "liveness/page.rs"]

@@ -16,10 +16,14 @@ mod bulk;
 mod compression;
 #[path = "mio/driver.rs"]
 mod driver;
+#[path = "mio/intercept.rs"]
+mod intercept;
 #[path = "mio/kinds.rs"]
 mod kinds;
 #[path = "mio/lifecycle.rs"]
 mod lifecycle;
+#[path = "mio/management.rs"]
+mod management;
 #[path = "mio/pressure.rs"]
 mod pressure;
 #[cfg(all(feature = "health", feature = "reflection"))]
@@ -28,3 +32,6 @@ mod services;
 #[cfg(feature = "tls")]
 #[path = "mio/tls.rs"]
 mod tls;
+#[cfg(feature = "web")]
+#[path = "mio/web.rs"]
+mod web;

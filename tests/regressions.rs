@@ -20,6 +20,7 @@ const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const ES: u8 = 1;
 const EH: u8 = 4;
+const PADDED: u8 = 8;
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let mut out = (payload.len() as u32).to_be_bytes()[1..].to_vec();
@@ -915,4 +916,26 @@ fn cuts_do_not_decide_what_is_forgotten() {
     });
     assert!(outcomes[0].as_ref().is_some_and(|error| error.contains("below")), "{outcomes:?}");
     assert_eq!(outcomes[0], outcomes[1]);
+}
+
+/// A message that its window has no room for was lent what it lacked by the last piece of the DATA that ended its stream, if
+/// a read ended inside that frame, and the connection's window was announced for it; in one piece neither was done.
+#[test]
+fn the_end_of_a_stream_lends_nothing_however_it_is_cut() {
+    let begun = &message(1_000_000)[..30];
+    for octets in [frame(DATA, ES, 1, begun), frame(DATA, ES | PADDED, 1, &[&[2], begun, &[0, 0]].concat())] {
+        let outcome = |cut: usize| {
+            let mut peer = RawClient::new(Limits::default(), &[]);
+            let id = peer.open(1, &[]);
+            peer.server.call(id).unwrap().expect(Kind::Unary).unwrap();
+            peer.feed(&octets[..cut]);
+            peer.feed(&octets[cut..]);
+            (peer.events(), drain(&mut peer.server, T0))
+        };
+        let whole = outcome(0);
+        assert!(frames(&whole.1).iter().all(|frame| frame.0 != WINDOW_UPDATE), "{whole:?}");
+        for cut in 1..octets.len() {
+            assert_eq!(outcome(cut), whole, "cut at {cut}");
+        }
+    }
 }

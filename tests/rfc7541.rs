@@ -2,6 +2,8 @@
 
 #[path = "rfc7541/appendix_c.rs"]
 mod appendix_c;
+#[path = "rfc7541/memory.rs"]
+mod memory;
 #[path = "rfc7541/properties.rs"]
 mod properties;
 #[path = "rfc7541/section_2.rs"]

@@ -16,6 +16,8 @@ mod framing;
 mod grpc;
 #[path = "threats/headers.rs"]
 mod headers;
+#[path = "threats/keepalive.rs"]
+mod keepalive;
 #[path = "threats/meter.rs"]
 mod meter;
 #[path = "threats/page.rs"]

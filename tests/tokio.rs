@@ -19,8 +19,14 @@ mod compression;
 mod deadlines;
 #[path = "tokio/ends.rs"]
 mod ends;
+#[path = "tokio/intercept.rs"]
+mod intercept;
+#[path = "tokio/management.rs"]
+mod management;
 #[path = "tokio/metadata.rs"]
 mod metadata;
+#[path = "tokio/parents.rs"]
+mod parents;
 #[cfg(all(feature = "health", feature = "reflection"))]
 #[path = "tokio/services.rs"]
 mod services;
@@ -33,6 +39,9 @@ mod sharing;
 mod tls;
 #[path = "tokio/transports.rs"]
 mod transports;
+#[cfg(feature = "web")]
+#[path = "tokio/web.rs"]
+mod web;
 
 const UNARY: Method = Method::from_static("/test.Service/Unary", Kind::Unary);
 const UPLOAD: Method = Method::from_static("/test.Service/Upload", Kind::ClientStreaming);

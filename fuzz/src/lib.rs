@@ -32,6 +32,7 @@ pub mod http2_server;
 pub mod pair_operations;
 pub mod server;
 pub mod server_frames;
+pub mod web;
 
 /// A body by the name of its target.
 pub type Target = (&'static str, fn(&[u8]));
@@ -54,4 +55,5 @@ pub const TARGETS: [Target; 16] = [
     ("pair_operations", pair_operations::run),
     ("server", server::run),
     ("server_frames", server_frames::run),
+    ("web", web::run),
 ];

@@ -5,7 +5,7 @@ use crate::control::Control;
 use grpc_sansio::frame::ErrorCode;
 use grpc_sansio::grpc::{Code, Codings, Kind, Metadata, Status};
 use grpc_sansio::testing::Record;
-use grpc_sansio::{CallId, Connection, Event, Instant, Limits, Server, ServerConfig};
+use grpc_sansio::{CallId, Connection, Event, Instant, Limits, Server, ServerConfig, ServerManagement};
 
 const KINDS: [Kind; 4] = [Kind::Unary, Kind::ClientStreaming, Kind::ServerStreaming, Kind::BidiStreaming];
 
@@ -21,7 +21,13 @@ impl Application for Server {
 
     fn connect(limits: Limits, now: Instant) -> (Connection<Self>, u64) {
         let codings = Codings::new(["gzip"]).expect("a token");
-        let config = ServerConfig::builder().limits(limits).codings(codings).build().expect("consistent limits");
+        let mut management = ServerManagement::default();
+        if limits.max_replies < 1_000 {
+            // What comes behind more PINGs than are permitted.
+            management.max_ping_strikes = None;
+        }
+        let config = ServerConfig::builder().limits(limits).management(management).codings(codings);
+        let config = config.build().expect("consistent limits");
         (Connection::<Self>::new(&config, now), config.connection_bytes())
     }
 

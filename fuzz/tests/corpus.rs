@@ -67,4 +67,5 @@ targets! {
     pair_operations
     server
     server_frames
+    web
 }

@@ -35,6 +35,9 @@ use std::vec::Vec;
 /// What ALPN calls HTTP/2 over TLS (RFC 9113 §3.1).
 const H2: &[u8] = b"h2";
 
+/// What it calls HTTP/1.1, which gRPC-Web may be spoken over (RFC 7301 §6).
+const HTTP1: &[u8] = b"http/1.1";
+
 /// How long a handshake may take, unless set otherwise.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -248,7 +251,9 @@ pub enum ClientAuth {
 /// How a server speaks TLS. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ServerTls {
-    pub(super) config: Arc<rustls::ServerConfig>,
+    config: Arc<rustls::ServerConfig>,
+    /// The same for ports that speak HTTP/1.1 too.
+    with_http1: Arc<rustls::ServerConfig>,
     pub(super) handshake_timeout: Duration,
 }
 
@@ -273,10 +278,19 @@ impl ServerTls {
         Ok(Self::from_rustls(config))
     }
 
-    /// With everything else that rustls can do, such as certificates that change. Its ALPN protocols are replaced by `h2`.
+    /// With everything else that rustls can do, such as certificates that change. Its ALPN protocols are replaced by `h2`,
+    /// and by `h2` and `http/1.1` where gRPC-Web is spoken.
     pub fn from_rustls(mut config: rustls::ServerConfig) -> Self {
+        let mut with_http1 = config.clone();
+        // In the order of our preference.
+        with_http1.alpn_protocols = std::vec![H2.to_vec(), HTTP1.to_vec()];
         config.alpn_protocols = std::vec![H2.to_vec()];
-        Self { config: Arc::new(config), handshake_timeout: HANDSHAKE_TIMEOUT }
+        let (config, with_http1) = (Arc::new(config), Arc::new(with_http1));
+        Self { config, with_http1, handshake_timeout: HANDSHAKE_TIMEOUT }
+    }
+
+    pub(super) fn config(&self, http1: bool) -> Arc<rustls::ServerConfig> {
+        Arc::clone(if http1 { &self.with_http1 } else { &self.config })
     }
 
     /// How long a handshake may take: 10 s unless set. A client that connects and says nothing is closed then.
@@ -344,6 +358,11 @@ impl ClientTls {
 /// Whether the handshake came to HTTP/2. A peer without ALPN gets through rustls, and no further.
 pub(super) fn check_alpn(protocol: Option<&[u8]>) -> Result<(), HandshakeError> {
     if protocol == Some(H2) { Ok(()) } else { Err(HandshakeError::NotHttp2) }
+}
+
+/// The same for a server that speaks HTTP/1.1 too: over that one comes without ALPN as well.
+pub(super) fn check_server_alpn(protocol: Option<&[u8]>, http1: bool) -> Result<(), HandshakeError> {
+    if http1 && matches!(protocol, None | Some(HTTP1)) { Ok(()) } else { check_alpn(protocol) }
 }
 
 fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {

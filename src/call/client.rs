@@ -52,7 +52,6 @@ impl Engine {
             }
             head.encoding = options.encoding;
             head.previous_attempts = options.previous_attempts;
-            head.metadata = options.metadata;
             RequestTemplate::new(&head).write(path, timeout.as_ref(), options.metadata, &mut block)
         };
         if !sound {
@@ -75,6 +74,7 @@ impl Engine {
         call.own_head = common.pool.keep(block);
         call.progress = self.now;
         self.trim_at = None;
+        self.management.call_opened();
         if let Some(deadline) = options.deadline {
             call.deadline = deadline;
             self.add_timer(deadline, key);

@@ -72,7 +72,7 @@ impl Engine {
             common.notice(stream);
         }
         // Credit for what is to come may have to leave at once.
-        if !ample && self.http2.frame_left() == 0 {
+        if !ample && !self.http2.is_inside_data() {
             self.check_loan(key, 0);
         }
     }
@@ -143,7 +143,7 @@ impl Engine {
             };
         }
         // Decided at the end of a frame, so that it does not show how the frame was cut.
-        if self.http2.frame_left() == 0 {
+        if !self.http2.is_inside_data() {
             self.check_loan(key, 0);
         }
         self.tell_readable(key);

@@ -21,8 +21,8 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    pub(crate) fn new(side: Side, settings: &Arc<Settings>, now: Instant) -> Self {
-        Self { engine: Engine::new(side, settings, now), observers: settings.observers(side, now) }
+    pub(crate) fn new(side: Side, settings: &Arc<Settings>, seed: u64, now: Instant) -> Self {
+        Self { engine: Engine::new(side, settings, seed, now), observers: settings.observers(side, seed, now) }
     }
 
     /// The engine, to ask it something.
@@ -50,7 +50,7 @@ impl Door {
             return self.act_watched(verb, act, answer);
         }
         // What is returned is made where it is to be: a result that was looked at would be moved once more.
-        self.engine.enter(verb.now());
+        self.engine.begin(&verb);
         act(&mut self.engine, &mut Tap::nobody())
     }
 
@@ -62,7 +62,7 @@ impl Door {
         answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
     ) -> T {
         let mut tap = self.observers.tap(&verb);
-        self.engine.enter(verb.now());
+        self.engine.begin(&verb);
         let done = act(&mut self.engine, &mut tap);
         tap.said(answer(&self.engine, &done), Some(self.engine.poll_timeout()));
         done
@@ -118,6 +118,15 @@ impl Door {
 }
 
 impl Engine {
+    /// What was lent comes back, and what is due fires. Octets are a sign of life that comes before that.
+    #[inline]
+    fn begin(&mut self, verb: &Verb<'_>) {
+        if let Verb::Receive { now, octets } | Verb::ReceiveBytes { now, octets } = verb {
+            self.hear(*now, octets.len());
+        }
+        self.enter(verb.now());
+    }
+
     /// An event, with the reasons that go with it.
     pub(crate) fn explained(&self, event: Event) -> Answer<'_> {
         let call = match event {

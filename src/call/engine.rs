@@ -2,6 +2,7 @@
 
 use super::inbox::Encoding;
 use super::loan::Sample;
+use super::manage::Management;
 use super::server::Reading;
 use super::state::{CallState, Events, Stage, Stop};
 use super::timers::Timers;
@@ -53,6 +54,7 @@ impl Spelling {
 pub(super) struct Flags {
     pub(super) ready: bool,
     pub(super) draining: bool,
+    pub(super) too_many_pings: bool,
     pub(super) available: bool,
     pub(super) exhausted: bool,
     pub(super) closed: bool,
@@ -61,11 +63,12 @@ pub(super) struct Flags {
 impl Flags {
     /// The next of the events that go before those of calls.
     fn take(&mut self) -> Option<Event> {
-        if !(self.ready | self.draining | self.available | self.exhausted) {
+        if !(self.ready | self.draining | self.too_many_pings | self.available | self.exhausted) {
             return None;
         }
         let flags = [
             (&mut self.ready, Event::Ready),
+            (&mut self.too_many_pings, Event::TooManyPings),
             (&mut self.draining, Event::Draining),
             (&mut self.available, Event::Available),
             (&mut self.exhausted, Event::WindowExhausted),
@@ -104,6 +107,7 @@ pub struct Engine {
     /// How times are spelled.
     pub(super) timeouts: Spelling,
     pub(super) close_at: Option<Instant>,
+    pub(super) management: Management,
     /// When all that an idle connection need not keep is given back, and when only what received octets took on their
     /// way.
     pub(super) trim_at: Option<Instant>,
@@ -118,9 +122,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(side: Side, settings: &Arc<Settings>, now: Instant) -> Self {
+    /// `seed` is the connection's own: for its hash tables, and the jitter of its age.
+    pub(crate) fn new(side: Side, settings: &Arc<Settings>, seed: u64, now: Instant) -> Self {
+        let http2 = http2::Config { seed, ..settings.http2.clone() };
         Self {
-            http2: http2::Connection::new(side, settings.http2.clone(), now),
+            http2: http2::Connection::new(side, http2, now),
             settings: Arc::clone(settings),
             side,
             now,
@@ -140,6 +146,7 @@ impl Engine {
             scratch: Vec::new(),
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
+            management: Management::new(settings, seed, now),
             trim_at: None,
             slack_at: None,
             usual_response: None,
@@ -212,7 +219,10 @@ impl Engine {
                 Step::Data { stream, len } => self.data(stream, &mut input, len, false),
                 Step::End { stream } => self.data_ended(stream),
                 Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
-                Step::GoAway { .. } => self.go_away(),
+                Step::GoAway { .. } => {
+                    self.note_too_many_pings();
+                    self.go_away();
+                }
                 Step::Closed => break,
             }
         }
@@ -220,6 +230,9 @@ impl Engine {
         // A header block of a stream that is gone takes memory where no call will end and give it back.
         if self.slack_at.is_none() && self.http2.streams() == 0 && self.http2.has_slack() {
             self.slack_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+        }
+        if self.had_enough_calls() {
+            self.end_after_calls();
         }
         self.tell_available();
         self.tell_room();
@@ -294,9 +307,23 @@ impl Engine {
 
     /// As [`Engine::poll_timeout`], with [`Instant::MAX`] for never.
     fn next_timeout(&self) -> Instant {
+        self.next_timeout_but(self.management.next())
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn poll_timeout_but_keepalive(&self) -> Option<Instant> {
+        Some(self.next_timeout_but(self.management.next_but_keepalive())).filter(|next| *next != Instant::MAX)
+    }
+
+    #[inline]
+    fn next_timeout_but(&self, management: Instant) -> Instant {
         let close_at = self.close_at.unwrap_or(Instant::MAX);
         let trim_at = self.trim_at.unwrap_or(Instant::MAX).min(self.slack_at.unwrap_or(Instant::MAX));
-        self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at)
+        self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at).min(management)
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.settings.scheme == crate::grpc::Scheme::Https
     }
 
     pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {
@@ -318,6 +345,9 @@ impl Engine {
         if self.close_at.is_some_and(|at| at <= now) {
             self.close_at = None;
             self.http2.abort(crate::frame::ErrorCode::NO_ERROR, "the time for a graceful shutdown is over");
+        }
+        if self.management.next() <= now {
+            self.manage();
         }
         if self.slack_at.is_some_and(|at| at <= now) {
             self.slack_at = None;
@@ -369,12 +399,14 @@ impl Engine {
     #[cold]
     fn settle_draining(&mut self) {
         self.http2.end_if_drained();
+        self.begin_grace();
         if !self.told_draining {
             self.told_draining = true;
             self.flags.draining = true;
         }
         if self.http2.is_ended() && !self.told_closed {
             self.told_closed = true;
+            self.management.stop();
             self.flags.closed = true;
             self.end_all_calls();
         }
@@ -418,6 +450,7 @@ impl Engine {
         self.tell_room();
         if self.http2.streams() == 0 {
             self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+            self.management.idle_since = self.now;
             self.settle();
         }
     }
@@ -444,6 +477,11 @@ impl Engine {
     /// Whether the application may name this call.
     pub(crate) fn is_shown(&self, key: StreamKey) -> bool {
         self.http2.get(key).is_some_and(CallState::is_shown)
+    }
+
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(crate) fn side(&self) -> Side {
+        self.side
     }
 
     pub(crate) fn http2(&self) -> &http2::Connection<CallState> {

@@ -12,6 +12,7 @@ use crate::frame::ErrorCode;
 use crate::grpc::{Kind, Message, Metadata, Status};
 use crate::http2::StreamKey;
 use crate::observe::{Answer, Tap, Verb};
+use crate::time::Instant;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 
@@ -233,6 +234,16 @@ impl Call<'_, Server> {
     pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
         let call = self.id;
         self.door.act(Verb::Expect { call, kind }, |engine, _| engine.expect(call.0, kind), refusal)
+    }
+
+    /// Makes the deadline earlier than the client's, or gives the call one; a later one changes nothing.
+    pub fn limit_deadline(&mut self, deadline: Instant) {
+        let call = self.id;
+        self.door.act(
+            Verb::LimitDeadline { call, deadline },
+            |engine, _| engine.limit_deadline(call.0, deadline),
+            done,
+        );
     }
 
     /// Names the coding of compressed messages (`grpc-encoding`), before the head is sent.

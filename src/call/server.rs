@@ -14,6 +14,7 @@ use crate::grpc::{
 };
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::StreamKey;
+use crate::time::Instant;
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -253,6 +254,19 @@ impl Engine {
             self.http2.reset(key, ErrorCode::CANCEL);
         }
         self.tell_stopped(key, Stop::DeadlineExceeded);
+    }
+
+    /// The application allows a call less time than its client does (G-137).
+    pub(crate) fn limit_deadline(&mut self, key: StreamKey, deadline: Instant) {
+        let now = self.now;
+        let Some(call) = self.http2.get_mut(key).filter(|call| call.is_open() && deadline < call.deadline) else {
+            return;
+        };
+        call.deadline = deadline;
+        if deadline <= now {
+            return self.deadline_passed(key);
+        }
+        self.add_timer(deadline, key);
     }
 
     /// The application lets go of a call whose end is on its way or over.

@@ -14,8 +14,10 @@ use crate::time::Instant;
 
 impl Engine {
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
+        let mut spoke = false;
         loop {
             self.http2.transmit_replies(self.now, output);
+            let before = output.len();
             // A head or DATA gives nothing to say before the next stream's turn, unless it went wrong.
             let more = loop {
                 match self.http2.transmit_turn(self.now, output) {
@@ -39,10 +41,12 @@ impl Engine {
                     }
                 }
             };
-            if !more {
+            spoke |= output.len() > before;
+            if !more && !(self.management.knocks && self.knock()) {
                 break;
             }
         }
+        self.http2.spoke(spoke);
         self.tell_available();
         self.tell_room();
         self.settle();

@@ -14,8 +14,8 @@ use {
 /// Makes an observer for each connection, or none for some.
 #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) trait Watch: Send + Sync {
-    /// The observer of a connection that begins at `now`.
-    fn observer(&self, side: Side, settings: &Settings, now: Instant) -> Option<Box<dyn Observer>>;
+    /// The observer of a connection that begins at `now`, with a seed of its own.
+    fn observer(&self, side: Side, settings: &Settings, seed: u64, now: Instant) -> Option<Box<dyn Observer>>;
 }
 
 /// Those who watch every connection that is made of a config.
@@ -33,12 +33,14 @@ impl core::fmt::Debug for Watchers {
 
 impl Settings {
     /// Those who watch a connection that begins now.
-    pub(crate) fn observers(&self, side: Side, now: Instant) -> Observers {
+    pub(crate) fn observers(&self, side: Side, seed: u64, now: Instant) -> Observers {
         #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
-        return Observers::new(self.watchers.list.iter().filter_map(|watch| watch.observer(side, self, now)).collect());
+        return Observers::new(
+            self.watchers.list.iter().filter_map(|watch| watch.observer(side, self, seed, now)).collect(),
+        );
         #[cfg(not(any(feature = "event-log", feature = "metrics", feature = "tracing")))]
         {
-            let _ = (side, now, &self.watchers);
+            let _ = (side, seed, now, &self.watchers);
             Observers::default()
         }
     }

@@ -1,6 +1,9 @@
 //! The config of a connection as its log has it.
 
-use crate::config::{ClientConfig, ClientConfigBuilder, Limits, ServerConfig, ServerConfigBuilder, Settings};
+use crate::config::{
+    ClientConfig, ClientConfigBuilder, ClientManagement, Limits, ServerConfig, ServerConfigBuilder, ServerManagement,
+    Settings,
+};
 use crate::grpc::timeout::Precision;
 use crate::grpc::{Codings, Scheme};
 use alloc::string::{String, ToString};
@@ -10,7 +13,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Config {
-    seed: u64,
+    /// Of the connection itself.
+    pub(super) seed: u64,
     authority: String,
     user_agent: String,
     secure: bool,
@@ -20,14 +24,17 @@ pub(super) struct Config {
     require_te: bool,
     answer_expired: bool,
     limits: Limits,
+    client_management: ClientManagement,
+    server_management: ServerManagement,
 }
 
-impl From<&Settings> for Config {
-    fn from(settings: &Settings) -> Self {
+impl Config {
+    /// That of a connection with a seed of its own.
+    pub(super) fn of(settings: &Settings, seed: u64) -> Self {
         // Every field is named, so that one which is added is not forgotten here.
         let Settings {
             limits,
-            http2,
+            http2: _,
             codings,
             scheme,
             authority,
@@ -37,10 +44,13 @@ impl From<&Settings> for Config {
             timeout_precision,
             require_te,
             answer_expired,
+            client_management,
+            server_management,
+            rules: _,
             watchers: _,
         } = settings;
         Self {
-            seed: http2.seed,
+            seed,
             authority: authority.clone(),
             user_agent: user_agent.clone(),
             secure: *scheme == Scheme::Https,
@@ -49,6 +59,8 @@ impl From<&Settings> for Config {
             require_te: *require_te,
             answer_expired: *answer_expired,
             limits: limits.clone(),
+            client_management: client_management.clone(),
+            server_management: server_management.clone(),
         }
     }
 }
@@ -70,6 +82,7 @@ impl Config {
             .scheme(if self.secure { Scheme::Https } else { Scheme::Http })
             .codings(codings)
             .user_agent_as_it_is(self.user_agent)
+            .management(self.client_management)
             .timeout_precision(if self.exact_timeouts { Precision::Exact } else { Precision::ThreeDigits });
         more(builder).build().map_err(|error| error.to_string())
     }
@@ -85,7 +98,8 @@ impl Config {
             .seed(self.seed)
             .codings(codings)
             .require_te(self.require_te)
-            .answer_expired(self.answer_expired);
+            .answer_expired(self.answer_expired)
+            .management(self.server_management);
         more(builder).build().map_err(|error| error.to_string())
     }
 }

@@ -49,6 +49,9 @@ impl From<&observe::Verb<'_>> for Verb {
             From::HalfClose { call } => Self::HalfClose { call: call.number() },
             From::Cancel { call } => Self::Cancel { call: call.number() },
             From::Expect { call, kind } => Self::Expect { call: call.number(), kind: kind.into() },
+            From::LimitDeadline { call, deadline } => {
+                Self::LimitDeadline { call: call.number(), by: deadline.as_nanos() }
+            }
             From::SetEncoding { call, coding } => {
                 Self::SetEncoding { call: call.number(), coding: String::from(coding) }
             }
@@ -80,6 +83,7 @@ impl From<&observe::Answer<'_>> for Answer {
                     Event::Stopped(id) => ("stopped", Some(id)),
                     Event::Available => ("available", None),
                     Event::Draining => ("draining", None),
+                    Event::TooManyPings => ("too_many_pings", None),
                     Event::WindowExhausted => ("window_exhausted", None),
                     Event::Closed => ("closed", None),
                 };

@@ -166,6 +166,10 @@ pub enum Verb {
         call: u32,
         kind: Kind,
     },
+    LimitDeadline {
+        call: u32,
+        by: u64,
+    },
     SetEncoding {
         call: u32,
         coding: String,
@@ -209,6 +213,7 @@ impl Verb {
             Self::HalfClose { .. } => "half_close",
             Self::Cancel { .. } => "cancel",
             Self::Expect { .. } => "expect",
+            Self::LimitDeadline { .. } => "limit_deadline",
             Self::SetEncoding { .. } => "set_encoding",
             Self::SendHead { .. } => "send_head",
             Self::Finish { .. } => "finish",
@@ -227,6 +232,7 @@ impl Verb {
             | Self::HalfClose { call }
             | Self::Cancel { call }
             | Self::Expect { call, .. }
+            | Self::LimitDeadline { call, .. }
             | Self::SetEncoding { call, .. }
             | Self::SendHead { call, .. }
             | Self::Finish { call, .. }

@@ -112,6 +112,7 @@ impl Mask {
             | Verb::HalfClose { .. }
             | Verb::Cancel { .. }
             | Verb::Expect { .. }
+            | Verb::LimitDeadline { .. }
             | Verb::SetEncoding { .. }
             | Verb::Reset { .. }
             | Verb::Release { .. } => {}

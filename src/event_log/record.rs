@@ -67,9 +67,9 @@ impl fmt::Debug for EventLog {
 struct Start<F>(F);
 
 impl<F: Fn() -> Option<EventLog> + Send + Sync> Watch for Start<F> {
-    fn observer(&self, side: Side, settings: &Settings, now: Instant) -> Option<Box<dyn Observer>> {
+    fn observer(&self, side: Side, settings: &Settings, seed: u64, now: Instant) -> Option<Box<dyn Observer>> {
         let log = (self.0)()?;
-        Some(Box::new(Recorder::new(log, side, settings, now)))
+        Some(Box::new(Recorder::new(log, side, settings, seed, now)))
     }
 }
 
@@ -190,13 +190,21 @@ pub(super) struct Recorder<W: Write> {
 }
 
 impl Recorder<Box<dyn Write + Send + Sync>> {
-    fn new(log: EventLog, side: Side, settings: &Settings, now: Instant) -> Self {
-        Self::to(log.writer, log.limit, log.mask, side, settings, now)
+    fn new(log: EventLog, side: Side, settings: &Settings, seed: u64, now: Instant) -> Self {
+        Self::to(log.writer, log.limit, log.mask, side, settings, seed, now)
     }
 }
 
 impl<W: Write> Recorder<W> {
-    pub(super) fn to(writer: W, limit: u64, mask: Option<Mask>, side: Side, settings: &Settings, now: Instant) -> Self {
+    pub(super) fn to(
+        writer: W,
+        limit: u64,
+        mask: Option<Mask>,
+        side: Side,
+        settings: &Settings,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
         let (role, peer) = match side {
             Side::Client => (Role::Client, Side::Server),
             Side::Server => (Role::Server, Side::Client),
@@ -208,7 +216,7 @@ impl<W: Write> Recorder<W> {
             role,
             at: now.as_nanos(),
             masked: None,
-            config: serde_json::to_value(Config::from(settings)).unwrap_or_default(),
+            config: serde_json::to_value(Config::of(settings, seed)).unwrap_or_default(),
         };
         if let Some(mask) = &mask {
             mask.header(&mut header);

@@ -100,8 +100,8 @@ impl Write for Copy {
 }
 
 impl Watch for Copy {
-    fn observer(&self, side: Side, settings: &Settings, now: Instant) -> Option<Box<dyn Observer>> {
-        Some(Box::new(Recorder::to(self.clone(), u64::MAX, None, side, settings, now)))
+    fn observer(&self, side: Side, settings: &Settings, seed: u64, now: Instant) -> Option<Box<dyn Observer>> {
+        Some(Box::new(Recorder::to(self.clone(), u64::MAX, None, side, settings, seed, now)))
     }
 }
 
@@ -122,7 +122,7 @@ impl Log {
         }
         let config: Config =
             serde_json::from_value(header.config.clone()).map_err(|error| ReplayError::Config(error.to_string()))?;
-        let (copy, at) = (Copy::default(), Instant::from_nanos(header.at));
+        let (copy, at, seed) = (Copy::default(), Instant::from_nanos(header.at), config.seed);
         match header.role {
             Role::Client => {
                 let config = config.client(|config| config.watch(copy.clone())).map_err(ReplayError::Config)?;
@@ -130,7 +130,7 @@ impl Log {
             }
             Role::Server => {
                 let config = config.server(|config| config.watch(copy.clone())).map_err(ReplayError::Config)?;
-                self.replay_on(header, Connection::<Server>::new(&config, at), &copy)
+                self.replay_on(header, Connection::<Server>::with_seed(&config, at, seed), &copy)
             }
         }
     }
@@ -260,6 +260,7 @@ impl<R: Replays> Stage<R> {
             | Verb::HalfClose { .. }
             | Verb::Cancel { .. }
             | Verb::Expect { .. }
+            | Verb::LimitDeadline { .. }
             | Verb::SetEncoding { .. }
             | Verb::SendHead { .. }
             | Verb::Finish { .. }
@@ -315,6 +316,7 @@ impl Replays for Server {
             Verb::Expect { call, kind } => {
                 let _ = self::call(connection, calls, *call)?.expect((*kind).into());
             }
+            Verb::LimitDeadline { call, by } => self::call(connection, calls, *call)?.limit_deadline(at(*by)),
             Verb::SetEncoding { call, coding } => {
                 let _ = self::call(connection, calls, *call)?.set_encoding(coding);
             }

@@ -515,6 +515,24 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_replaced_where_it_stands() {
+        let all =
+            [Field::new(b"1", b"x"), Field::new(b"name", b"value"), Field { class: 3, ..Field::new(b"3", b"yz") }];
+        for (name, at) in [(&b"1"[..], 0), (b"name", 1), (b"3", 2)] {
+            for value in [&b""[..], b"v", b"another value", &[b'v'; 300]] {
+                let mut block: FieldBlock = all.into_iter().collect();
+                block.replace_value(name, value);
+                let mut expected = all;
+                expected[at].value = value;
+                assert!(block.fields().eq(expected), "{block:?}");
+            }
+        }
+        let mut block: FieldBlock = all.into_iter().collect();
+        block.replace_value(b"2", b"none");
+        assert!(block.fields().eq(all));
+    }
+
+    #[test]
     fn a_buffer_is_reused() {
         let mut block = FieldBlock::new();
         block.push(Field::new(b"name", b"value"));
@@ -527,5 +545,6 @@ mod tests {
     fn debug_is_readable() {
         let block: FieldBlock = [Field::new(b"a", b"1"), Field::sensitive(b"b", b"2")].into_iter().collect();
         assert_eq!(format!("{block:?}"), "[a: 1, b: (sensitive, 1 octets)]");
+        assert_eq!(format!("{:?}", block.fields()), format!("{block:?}"));
     }
 }

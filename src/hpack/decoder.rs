@@ -464,5 +464,94 @@ mod tests {
             assert_eq!(block.fields().last(), Some(Field::new(b"n", b"v")));
         }
         assert_eq!(decoder.memo.recall(&octets, 0).map(|run| (run.count, run.given_len)), Some((2, 2)));
+        let records: FieldBlock =
+            [Field::new(b":method", b"GET"), Field::new(b":scheme", b"http")].into_iter().collect();
+        let start = decoder.start().map(|start| (start.count, start.len));
+        assert_eq!(start, Some((2, records.byte_len())));
+        // What has another start has none that is known.
+        decoder.decode(&[0x87], &limits, &mut FieldBlock::new()).unwrap();
+        assert!(decoder.start().is_none());
+    }
+
+    /// P-007: a literal too large for the table empties it, though the count of insertions stands still.
+    #[test]
+    fn a_run_is_forgotten_with_the_entries_it_named() {
+        let limits = BlockLimits { max_list_size: 9_999, max_fields: 9, abuse_list_size: 9_999, abuse_fields: 9 };
+        let mut decoder = Decoder::new(64, Classifier::NONE);
+        let mut decode = |input: &[u8]| decoder.decode(input, &limits, &mut FieldBlock::new());
+        assert_eq!(decode(&[0x40, 1, b'n', 1, b'v']), Ok(Decoded::Complete));
+        for _ in 0..20 {
+            assert_eq!(decode(&[0xbe]), Ok(Decoded::Complete));
+        }
+        assert_eq!(decode(&[&[0x40, 1, b'n', 40][..], &[b'v'; 40]].concat()), Ok(Decoded::Complete));
+        assert_eq!(decode(&[0xbe]), Err(DecodeError::InvalidIndex));
+    }
+
+    /// A start that is known counts as its fields do.
+    #[test]
+    fn a_known_start_keeps_to_the_limits() {
+        let wide = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+        let input = [0x82, 0x86, 0x84, 0x00, 1, b'n', 0, 0x00, 1, b'm', 0];
+        // `:method: GET`, `:scheme: http`, `:path: /` and two of one octet each.
+        let size = 10 + 11 + 6 + 2 + 5 * 32;
+        for (limits, expected) in [
+            (BlockLimits { max_fields: 5, ..wide }, Decoded::Complete),
+            (BlockLimits { max_fields: 4, ..wide }, Decoded::TooManyFields),
+            (BlockLimits { max_fields: 3, ..wide }, Decoded::TooManyFields),
+            (BlockLimits { max_fields: 2, ..wide }, Decoded::TooManyFields),
+            (BlockLimits { max_list_size: size, ..wide }, Decoded::Complete),
+            (BlockLimits { max_list_size: size - 1, ..wide }, Decoded::ListTooLarge),
+            (BlockLimits { max_list_size: 40, ..wide }, Decoded::ListTooLarge),
+        ] {
+            let mut decoder = Decoder::new(4096, Classifier::NONE);
+            for _ in 0..20 {
+                decoder.decode(&input, &wide, &mut FieldBlock::new()).unwrap();
+            }
+            assert!(decoder.start().is_some());
+            assert_eq!(decoder.decode(&input, &limits, &mut FieldBlock::new()), Ok(expected), "{limits:?}");
+            // The start alone, of three fields.
+            let start = if limits.max_fields < 3 { Decoded::TooManyFields } else { Decoded::Complete };
+            let start = if limits.max_list_size == 40 { Decoded::ListTooLarge } else { start };
+            assert_eq!(decoder.decode(&input[..3], &limits, &mut FieldBlock::new()), Ok(start), "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn trimming_gives_back_what_only_spares_work() {
+        let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+        let mut decoder = Decoder::new(4096, Classifier::NONE);
+        for _ in 0..3 {
+            decoder.decode(&[0x82, 0x40, 1, b'n', 1, b'v'], &limits, &mut FieldBlock::new()).unwrap();
+        }
+        let (table, all) = (decoder.table.heap_size(), decoder.heap_size());
+        assert_eq!(all, table + decoder.memo.heap_size());
+        assert!(all > table);
+        decoder.trim();
+        assert_eq!((decoder.heap_size(), decoder.start().is_none()), (table, true));
+    }
+
+    /// Whoever keeps the fields of a block takes them again only while this number stands.
+    #[test]
+    fn the_generation_changes_with_the_table() {
+        let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+        let mut decoder = Decoder::new(4096, Classifier::NONE);
+        let mut seen = vec![decoder.generation().unwrap()];
+        // An index, a literal that stays out; one that enters, a size update; one too large for the table.
+        for (input, changes) in [
+            (&[0x82][..], false),
+            (&[0, 1, b'n', 0], false),
+            (&[0x40, 1, b'n', 0], true),
+            (&[0x3f, 5], true),
+            (&[0x40, 5, b'l', b'a', b'r', b'g', b'e', 0], true),
+        ] {
+            decoder.decode(input, &limits, &mut FieldBlock::new()).unwrap();
+            let now = decoder.generation().unwrap();
+            assert_eq!(!seen.contains(&now), changes, "{input:x?}");
+            seen.push(now);
+        }
+        decoder.set_max_table_size(0);
+        assert_eq!(decoder.generation(), None, "RFC 9113 §4.3.1: a size update is owed");
+        decoder.decode(&[0x20], &limits, &mut FieldBlock::new()).unwrap();
+        assert!(decoder.generation().is_some_and(|now| !seen.contains(&now)));
     }
 }

@@ -245,6 +245,51 @@ mod tests {
         assert_eq!((names(&table), table.inserted()), (vec![b"b".to_vec()], 2));
     }
 
+    /// What was found in the table is found again while this number stands.
+    #[test]
+    fn the_generation_never_comes_again() {
+        let mut table = DynamicTable::new(40);
+        let mut seen = vec![table.generation()];
+        let changes: [fn(&mut DynamicTable); 5] = [
+            |table| assert!(table.insert(&record(b"a", b"1"))),
+            |table| assert!(!table.insert(&record(b"a", b"123456789"))),
+            |table| table.set_max_size(34),
+            |table| table.set_max_size(0),
+            |table| table.set_max_size(34),
+        ];
+        for change in changes.into_iter().cycle().take(20) {
+            change(&mut table);
+            assert!(!seen.contains(&table.generation()));
+            seen.push(table.generation());
+            table.set_max_size(40);
+            seen.push(table.generation());
+        }
+    }
+
+    /// Octets come twice as many as are needed, so that a table grows a few times, but not more than it may ever take.
+    #[test]
+    fn memory_grows_by_doubling() {
+        let (mut table, mut sizes) = (DynamicTable::new(4000), vec![]);
+        while table.size() < 3_900 {
+            table.insert(&record(b"name", &[b'v'; 88]));
+            let size = table.bytes.capacity();
+            if sizes.last() != Some(&size) {
+                sizes.push(size);
+            }
+            assert_eq!(table.heap_size(), size + 4 * table.starts.capacity());
+        }
+        // Records of 100 octets: twice 600, twice 1,300, twice 2,700.
+        assert_eq!(sizes, [512, 1_200, 2_600, 5_400]);
+        while table.inserted() < 200 {
+            table.insert(&record(b"name", &[b'v'; 88]));
+            assert!(table.bytes.capacity() <= 8_000);
+        }
+        // No more than twice the maximum, and at least what one record takes.
+        let mut small = DynamicTable::new(200);
+        small.insert(&record(b"name", &[b'v'; 88]));
+        assert_eq!(small.bytes.capacity(), 400);
+    }
+
     /// P-007: both sides of "larger than the table".
     #[test]
     fn an_entry_larger_than_the_table_empties_it() {

@@ -67,3 +67,32 @@ impl DecodeError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::DecodeError;
+    use std::collections::BTreeSet;
+
+    /// Each has words of its own, which a person can find in the log of the other side.
+    #[test]
+    fn reasons_are_told_apart() {
+        use DecodeError::*;
+        let all = [
+            TruncatedInteger,
+            IntegerOverflow,
+            InvalidIndex,
+            StringPastEnd,
+            HuffmanPadding,
+            HuffmanEos,
+            SizeUpdateTooLarge,
+            SizeUpdateNotAtStart,
+            TooManySizeUpdates,
+            MissingSizeUpdate,
+            ListAbuse,
+            FieldAbuse,
+        ];
+        let reasons: BTreeSet<_> = all.map(DecodeError::reason).into_iter().collect();
+        assert_eq!(reasons.len(), all.len());
+        assert!(reasons.iter().all(|reason| reason.len() > 10));
+    }
+}

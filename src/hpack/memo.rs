@@ -109,3 +109,45 @@ impl Memo {
         self.given.capacity() + self.made.capacity()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+
+    /// Either form is kept up to the same length, to the octet.
+    #[test]
+    fn a_run_ends_where_it_would_be_too_long() {
+        for (given, made) in [(100, 1), (1, 100), (128, 128), (129, 1), (1, 129)] {
+            let (given, made) = (vec![1; given], vec![2; made]);
+            let mut memo = Memo::new();
+            assert_eq!(memo.recall(&given, 0), None);
+            let mut learnt = 0;
+            while memo.is_learning() {
+                memo.learn(Some((&given, &made)));
+                learnt += usize::from(memo.is_learning());
+            }
+            assert_eq!(learnt, MAX_LEN / given.len().max(made.len()));
+            let block = given.repeat(9);
+            let run = memo.recall(&block, 0).map(|run| (run.count, run.given_len, run.made.len()));
+            assert_eq!(run, Some((learnt, learnt * given.len(), learnt * made.len())));
+        }
+    }
+
+    /// A usual start stays known through a few blocks that start in another way, and not through more.
+    #[test]
+    fn patience_is_counted() {
+        let (usual, other) = ([1, 2], [3]);
+        for (others, known) in [(PATIENCE, true), (PATIENCE + 1, false)] {
+            let mut memo = Memo::new();
+            memo.recall(&usual, 5);
+            memo.learn(Some((&usual, &[9])));
+            memo.learn(None);
+            let number = memo.recall(&usual, 5).map(|run| run.number);
+            (0..others).for_each(|_| assert_eq!(memo.recall(&other, 5), None));
+            assert_eq!(memo.recall(&usual, 5).is_some_and(|run| Some(run.number) == number), known);
+            // Nor through a change of the table.
+            assert_eq!(memo.recall(&usual, 6), None);
+        }
+    }
+}

@@ -1,7 +1,11 @@
 //! Limits of one HTTP/2 connection.
 
-use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW};
+use crate::frame::{
+    DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_WINDOW, Setting,
+    SettingId,
+};
 use crate::hpack::BlockLimits;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// Which end of the connection this is.
@@ -71,6 +75,13 @@ pub struct Config {
     /// Of the tokens for resets and glitches: with more than so many per cent spent the connection is shut down
     /// gracefully, so that an honest peer is rid of what it spent. 100 never does.
     pub drain_at_percent: u8,
+    /// PINGs of a client that may come too early before the next one ends the connection with ENHANCE_YOUR_CALM; `None`
+    /// does not count them. HEADERS or DATA that we send forgive all.
+    pub max_ping_strikes: Option<u32>,
+    /// How far apart they must come.
+    pub min_ping_interval: Duration,
+    /// The same holds without an open stream. Otherwise it is two hours then ([`IDLE_PING_INTERVAL`](super::IDLE_PING_INTERVAL)).
+    pub pings_without_streams: bool,
     /// Tokens for DATA frames that are tiny for want of window. When they are spent, DATA waits a moment for more
     /// window.
     pub tiny_data_burst: u32,
@@ -136,6 +147,9 @@ impl Config {
             glitch_burst: 10_000,
             glitch_per_second: 330,
             drain_at_percent: 75,
+            max_ping_strikes: None,
+            min_ping_interval: Duration::from_secs(5 * 60),
+            pings_without_streams: false,
             tiny_data_burst: 100,
             tiny_data_per_second: 100,
             tiny_data_hold: Duration::from_millis(10),
@@ -147,6 +161,28 @@ impl Config {
             header_block_timeout: Some(Duration::from_secs(10)),
             shutdown_ping_timeout: Duration::from_secs(5),
         }
+    }
+
+    /// What our SETTINGS say.
+    pub(crate) fn settings(&self, side: Side) -> Vec<Setting> {
+        let mut settings = Vec::with_capacity(6);
+        let mut announce = |id, value| settings.push(Setting { id, value });
+        match side {
+            Side::Client => announce(SettingId::ENABLE_PUSH, 0),
+            Side::Server => announce(SettingId::MAX_CONCURRENT_STREAMS, self.max_concurrent_streams),
+        }
+        // RFC 9113 §6.5.2: what equals its initial value need not be said.
+        if self.decoder_table_size != DEFAULT_HEADER_TABLE_SIZE {
+            announce(SettingId::HEADER_TABLE_SIZE, self.decoder_table_size);
+        }
+        if self.stream_window != DEFAULT_WINDOW {
+            announce(SettingId::INITIAL_WINDOW_SIZE, self.stream_window);
+        }
+        if self.max_frame_size != DEFAULT_MAX_FRAME_SIZE {
+            announce(SettingId::MAX_FRAME_SIZE, self.max_frame_size);
+        }
+        announce(SettingId::MAX_HEADER_LIST_SIZE, self.max_header_list_size);
+        settings
     }
 
     /// The config with every value inside what RFC 9113 §6.5.2 and §6.9 allow, so that no SETTINGS of ours breaks it.

@@ -12,6 +12,7 @@ use super::id_map::IdMap;
 use super::known::Known;
 use super::lines::Place;
 use super::outgoing::Control;
+use super::pings::Strikes;
 use super::reader::Reader;
 use super::slots::{Slots, StreamKey};
 use super::stall::Stalls;
@@ -119,6 +120,7 @@ pub struct Connection<T> {
     pub(super) empty_data: Bucket,
     pub(super) beyond_limit: Bucket,
     pub(super) tiny_data: Bucket,
+    pub(super) strikes: Strikes,
     pub(super) data_since_refund: u32,
     /// RST_STREAM and WINDOW_UPDATE that may still come for streams that have closed.
     pub(super) late_frames: u32,
@@ -182,6 +184,7 @@ impl<T: Default> Connection<T> {
             empty_data: Bucket::new(config.empty_data_burst, 0, 100, now),
             beyond_limit: Bucket::new(beyond_limit, 0, 100, now),
             tiny_data: Bucket::new(config.tiny_data_burst, config.tiny_data_per_second, 100, now),
+            strikes: Strikes::NONE,
             data_since_refund: 0,
             late_frames: 0,
             updates_due: 0,
@@ -433,6 +436,11 @@ impl<T: Default> Connection<T> {
     /// Streams that count for the peer's or our SETTINGS_MAX_CONCURRENT_STREAMS.
     pub fn active_streams(&self) -> usize {
         self.active as usize
+    }
+
+    /// The last stream that a client opened here; zero where none was.
+    pub(crate) fn last_opened(&self) -> StreamId {
+        self.highest_remote
     }
 
     /// Streams that are closed on the wire but not released.

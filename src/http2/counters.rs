@@ -22,6 +22,8 @@ pub struct Counters {
     pub settings_received: u64,
     /// PINGs among them, answers apart.
     pub pings_received: u64,
+    /// Our own PINGs.
+    pub pings_sent: u64,
     /// WINDOW_UPDATEs that were too small to be of use.
     pub small_updates_received: u64,
     /// DATA frames without data that did not end their stream.
@@ -64,19 +66,22 @@ pub struct Guards {
     pub beyond_limit: Guard,
     /// `max_replies`, counted in answers to PING.
     pub replies: Guard,
+    /// `max_ping_strikes`; its limit is 0 where nobody counts.
+    pub ping_strikes: Guard,
     /// `tiny_data_burst`. When it is spent DATA waits a little; nothing ends.
     pub tiny_data: Guard,
 }
 
 impl Guards {
     /// All of them, with the names of their fields in [`Config`](super::Config).
-    pub fn all(&self) -> [(&'static str, Guard); 6] {
+    pub fn all(&self) -> [(&'static str, Guard); 7] {
         [
             ("reset_burst", self.resets),
             ("glitch_burst", self.glitches),
             ("empty_data_burst", self.empty_data),
             ("max_streams_beyond_limit", self.beyond_limit),
             ("max_replies", self.replies),
+            ("max_ping_strikes", self.ping_strikes),
             ("tiny_data_burst", self.tiny_data),
         ]
     }
@@ -105,6 +110,7 @@ impl<T: Default> Connection<T> {
                 most: u64::from(self.control.most_pongs),
                 limit: u64::from(self.config.max_replies),
             },
+            ping_strikes: self.strikes.read(&self.config),
             tiny_data: self.tiny_data.read(),
         }
     }

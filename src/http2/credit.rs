@@ -5,6 +5,7 @@ use super::connection::Connection;
 use super::reader::Phase;
 use super::slots::StreamKey;
 use super::stream::{Receive, Stream};
+use crate::frame::Flags;
 use core::time::Duration;
 
 impl<T: Default> Connection<T> {
@@ -75,10 +76,13 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// Octets of data still to come of the DATA frame that the last step was about; so nobody need decide anything by
-    /// how the transport cut it.
-    pub(crate) fn frame_left(&self) -> u32 {
-        if let Phase::Data(frame) = &self.reader.phase { frame.data } else { 0 }
+    /// Whether the DATA frame that the last step was about has more to say: data, or the end of its stream. Nobody need
+    /// decide anything by how the transport cut it.
+    pub(crate) fn is_inside_data(&self) -> bool {
+        match &self.reader.phase {
+            Phase::Data(frame) => frame.data > 0 || frame.head.flags.contains(Flags::END_STREAM),
+            _ => false,
+        }
     }
 
     /// Octets of the DATA frame at hand that this stream is still to be given.

@@ -3,6 +3,7 @@
 use super::config::Side;
 use super::connection::{Connection, Shutdown};
 use super::error::{ConnectionError, Origin};
+use super::reader::HTTP1;
 use crate::frame::{ErrorCode, StreamId};
 use crate::time::Instant;
 
@@ -14,7 +15,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// As [`shut_down`](Self::shut_down), with the debug data of the GOAWAY.
-    pub(super) fn shut_down_because(&mut self, now: Instant, reason: &'static str) {
+    pub(crate) fn shut_down_because(&mut self, now: Instant, reason: &'static str) {
         if self.shutdown != Shutdown::No || self.error.is_some() {
             return;
         }
@@ -22,12 +23,22 @@ impl<T: Default> Connection<T> {
         self.shutdown = match self.common.side {
             Side::Server => {
                 self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, reason);
-                self.control.own_ping = true;
+                self.control.shutdown_ping = true;
                 Shutdown::Announced { until: now.saturating_add(self.config.shutdown_ping_timeout) }
             }
             Side::Client => Shutdown::Final { last: StreamId::ZERO },
         };
         self.end_if_drained();
+    }
+
+    /// What the GOAWAYs of a graceful shutdown say; `None` where none has begun.
+    pub fn shutdown_reason(&self) -> Option<&'static str> {
+        (self.shutdown != Shutdown::No).then_some(self.shutdown_reason)
+    }
+
+    /// Whether a graceful shutdown has come so far that no more streams are taken.
+    pub(crate) fn is_shutdown_final(&self) -> bool {
+        matches!(self.shutdown, Shutdown::Final { .. })
     }
 
     /// The second GOAWAY: names the last stream that we process.
@@ -88,6 +99,8 @@ impl<T: Default> Connection<T> {
                 _ => self.highest_remote,
             };
             self.control.say_goaway(last, code, reason);
+        } else if reason == HTTP1 {
+            self.control.refuse_http1();
         }
     }
 

@@ -394,7 +394,10 @@ mod tests {
     fn trailers_have_no_pseudo_headers() {
         assert!(check_trailers(&block(&[("grpc-status", "0")])).is_ok());
         assert!(check_trailers(&block(&[])).is_ok());
-        assert!(check_trailers(&block(&[(":status", "200")])).is_err());
+        for name in [":status", ":method", ":scheme", ":path", ":authority"] {
+            let Err(malformed) = check_trailers(&block(&[(name, "x")])) else { panic!("{name} in trailers") };
+            assert!(malformed.0.starts_with("a pseudo-header in trailers"), "{name}: {}", malformed.0);
+        }
         assert!(check_trailers(&block(&[("te", "trailers")])).is_err());
     }
 }

@@ -295,8 +295,47 @@ mod audit {
 mod tests {
     use super::{Lines, Place};
     use crate::http2::slots::{Slots, StreamKey};
+    use crate::http2::stream::Stream;
     use proptest::prelude::*;
     use std::vec::Vec;
+
+    /// What joins and leaves behind one that stays leaves no more entries than all streams make up for.
+    #[test]
+    fn lines_do_not_grow_by_who_comes_and_goes() {
+        let moves: [fn(&mut Lines, &mut Stream<()>); 3] = [
+            |lines, stream| {
+                lines.join(Place::Ready, stream);
+                lines.leave(stream);
+            },
+            |lines, stream| {
+                lines.owe(stream);
+                lines.forgive(stream);
+            },
+            |lines, stream| {
+                lines.notice(stream);
+                lines.clear_notice(stream);
+            },
+        ];
+        for come_and_go in moves {
+            let mut slots = Slots::<()>::new();
+            let [stays, goes] = [(); 2].map(|()| slots.insert().unwrap().key);
+            let mut lines = Lines::default();
+            let stream = slots.get_mut(stays).unwrap();
+            lines.join(Place::Ready, stream);
+            lines.owe(stream);
+            lines.notice(stream);
+            for _ in 0..1_000 {
+                come_and_go(&mut lines, slots.get_mut(goes).unwrap());
+                lines.tidy(&slots);
+                for line in [&lines.ready, &lines.credits, &lines.notices] {
+                    assert_eq!(line.len, 1);
+                    assert!(line.entries.len() <= 4 * 2 + 2 * super::SLACK + 1, "{}", line.entries.len());
+                }
+            }
+            assert_eq!(lines.first(Place::Ready, &slots), Some(stays));
+            assert_eq!((lines.first_owing(&slots), lines.first_noticed(&slots)), (Some(stays), Some(stays)));
+        }
+    }
 
     proptest! {
         /// A line is a queue from which anybody may be taken, and what was left behind is bounded.

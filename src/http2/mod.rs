@@ -75,6 +75,7 @@ mod input;
 mod known;
 mod lines;
 mod outgoing;
+mod pings;
 mod queue;
 mod reader;
 mod receive;
@@ -93,7 +94,10 @@ pub use config::{Config, Side};
 pub use connection::Connection;
 pub use counters::{Counters, Guard, Guards};
 pub use error::{ConnectionError, OpenError, Origin};
+#[cfg(feature = "web")]
+pub(crate) use fields::{is_valid_name, is_valid_value};
 pub use input::Input;
+pub use pings::IDLE_PING_INTERVAL;
 pub use slots::StreamKey;
 pub use step::{Part, Step, Transmit};
 pub(crate) use stream::Stream;

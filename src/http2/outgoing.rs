@@ -6,13 +6,23 @@ use alloc::collections::VecDeque;
 /// The payload of our own PING during a graceful shutdown.
 pub(super) const SHUTDOWN_PING: [u8; 8] = *b"shutdown";
 
+/// That of one by which we learn whether the peer is there.
+pub(super) const KEEPALIVE_PING: [u8; 8] = *b"keepaliv";
+
 /// A GOAWAY to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct GoAwayFrame {
     pub(super) last: StreamId,
     pub(super) code: ErrorCode,
     pub(super) debug_data: &'static str,
+    /// It is said to a client of HTTP/1.1, in its words.
+    pub(super) to_http1: bool,
 }
+
+/// What a client of HTTP/1.1 is told (RFC 9110 §15.6.6).
+pub(super) const HTTP1_REFUSAL: &[u8] = b"HTTP/1.1 505 HTTP Version Not Supported\r\n\
+    content-type: text/plain\r\ncontent-length: 41\r\nconnection: close\r\n\r\n\
+    This port speaks gRPC over HTTP/2 only.\r\n";
 
 /// Our SETTINGS on their way (RFC 9113 §6.5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +45,10 @@ pub(super) struct Control {
     /// Resets of streams: one for each stream that we opened or accepted, and up to `max_replies` for others.
     pub(super) resets: VecDeque<(StreamId, ErrorCode)>,
     pub(super) goaway: Option<GoAwayFrame>,
-    pub(super) own_ping: bool,
+    pub(super) shutdown_ping: bool,
+    pub(super) keepalive_ping: bool,
+    /// That one was not answered yet.
+    pub(super) pong_owed: bool,
     /// The least that a reader waits for, in octets that the connection's window has to let through; 0 for none.
     pub(super) awaited: i64,
 }
@@ -49,7 +62,9 @@ impl Control {
             most_pongs: 0,
             resets: VecDeque::new(),
             goaway: None,
-            own_ping: false,
+            shutdown_ping: false,
+            keepalive_ping: false,
+            pong_owed: false,
             awaited: 0,
         }
     }
@@ -69,7 +84,15 @@ impl Control {
 
     /// A later GOAWAY takes the place of one that has not left yet.
     pub(super) fn say_goaway(&mut self, last: StreamId, code: ErrorCode, debug_data: &'static str) {
-        self.goaway = Some(GoAwayFrame { last, code, debug_data });
+        self.goaway = Some(GoAwayFrame { last, code, debug_data, to_http1: false });
+    }
+
+    /// The client speaks HTTP/1.1. Where SETTINGS have left it is too late for words.
+    pub(super) fn refuse_http1(&mut self) {
+        if self.settings == OurSettings::Unsent {
+            self.say_goaway(StreamId::ZERO, ErrorCode::HTTP_1_1_REQUIRED, "");
+            self.goaway.iter_mut().for_each(|frame| frame.to_http1 = true);
+        }
     }
 
     /// Whether a frame waits here; credit is the connection's to judge.
@@ -83,7 +106,8 @@ impl Control {
             || !self.pongs.is_empty()
             || !self.resets.is_empty()
             || self.goaway.is_some()
-            || self.own_ping
+            || self.shutdown_ping
+            || self.keepalive_ping
     }
 
     /// Nothing but a GOAWAY is of use any more.
@@ -91,7 +115,7 @@ impl Control {
         self.settings_acks = 0;
         self.pongs.clear();
         self.resets.clear();
-        self.own_ping = false;
+        (self.shutdown_ping, self.keepalive_ping) = (false, false);
     }
 
     pub(super) fn trim(&mut self) {

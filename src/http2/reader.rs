@@ -60,6 +60,10 @@ pub(super) struct Reader {
     pub(super) fragments: Vec<u8>,
 }
 
+/// What the connection's error says of a client of HTTP/1.1, which is answered.
+pub(super) const HTTP1: &str = "not HTTP/2: the client speaks HTTP/1.1";
+const NOT_HTTP2: &str = "not HTTP/2: the client's connection preface is wrong (RFC 9113 section 3.4)";
+
 impl Reader {
     pub(super) const fn new(side: Side) -> Self {
         let phase = if matches!(side, Side::Server) { Phase::Preface(0) } else { Phase::Head };
@@ -110,7 +114,15 @@ impl Reader {
         let expected = PREFACE.get(seen..).unwrap_or_default();
         let octets = input.take(expected.len());
         if !expected.starts_with(octets) {
-            return Err(Fault::protocol("not HTTP/2: the client's connection preface is wrong (RFC 9113 section 3.4)"));
+            let mut pairs = octets.iter().zip(expected).zip(seen..);
+            let wrong = pairs.find(|((octet, expected), _)| octet != expected).map(|((octet, _), at)| (at, octet));
+            // The methods of HTTP/1.1: GET, HEAD, OPTIONS, DELETE, CONNECT, TRACE; POST, PUT, PATCH.
+            let http1 = match wrong {
+                Some((0, octet)) => b"GHODCT".contains(octet),
+                Some((1, octet)) => b"OUA".contains(octet),
+                _ => false,
+            };
+            return Err(Fault::protocol(if http1 { HTTP1 } else { NOT_HTTP2 }));
         }
         let seen = seen + octets.len();
         let complete = seen == PREFACE.len();

@@ -6,7 +6,7 @@ use super::connection::{Connection, LATE_FRAMES, Shutdown};
 use super::error::{ConnectionError, DEBUG_DATA_KEPT, Fault, Origin};
 use super::input::Input;
 use super::lines::Place;
-use super::outgoing::{OurSettings, SHUTDOWN_PING};
+use super::outgoing::{KEEPALIVE_PING, OurSettings, SHUTDOWN_PING};
 use super::reader::{OpenBlock, Payload, Phase, gathered_len, glitch_cost};
 use super::slots::StreamKey;
 use super::step::Step;
@@ -141,7 +141,7 @@ impl<T: Default> Connection<T> {
             Kind::HEADERS => self.headers(now, head, octets),
             Kind::CONTINUATION => self.continuation(now, head, octets),
             Kind::SETTINGS => self.settings(now, Settings::parse(head, octets)?),
-            Kind::PING => self.ping(Ping::parse(head, octets)?),
+            Kind::PING => self.received_ping(now, Ping::parse(head, octets)?),
             Kind::RST_STREAM => self.rst_stream(now, RstStream::parse(head, octets)?),
             Kind::WINDOW_UPDATE => match WindowUpdate::parse(head, octets) {
                 Ok(update) => self.window_update(now, update),
@@ -277,14 +277,17 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    fn ping(&mut self, ping: Ping) -> Result<Step, Fault> {
+    fn received_ping(&mut self, now: Instant, ping: Ping) -> Result<Step, Fault> {
         if ping.ack {
-            if ping.payload == SHUTDOWN_PING && matches!(self.shutdown, Shutdown::Announced { .. }) {
-                self.finalise_shutdown();
+            match ping.payload {
+                SHUTDOWN_PING if matches!(self.shutdown, Shutdown::Announced { .. }) => self.finalise_shutdown(),
+                KEEPALIVE_PING => self.control.pong_owed = false,
+                _ => {}
             }
             return Ok(Step::Nothing);
         }
         self.counters.pings_received += 1;
+        self.judge_ping(now)?;
         if self.control.pongs.len() >= self.config.max_replies as usize {
             return Err(Fault::calm("max_replies: PINGs arrive faster than their answers leave"));
         }

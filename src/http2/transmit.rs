@@ -3,7 +3,7 @@
 use super::config::Side;
 use super::connection::{Connection, Exhaustion};
 use super::lines::Place;
-use super::outgoing::{OurSettings, SHUTDOWN_PING};
+use super::outgoing::{HTTP1_REFUSAL, KEEPALIVE_PING, OurSettings, SHUTDOWN_PING};
 use super::queue::SHARE_FROM;
 use super::slots::StreamKey;
 use super::step::Transmit;
@@ -11,8 +11,7 @@ use super::stream::{Ending, Receive, Send, UNWATCHED};
 use crate::buffer::WriteBuf;
 use crate::buffer::chunks::{Pool, Queue};
 use crate::frame::{
-    DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, Flags, GoAway, HEAD_LEN, Head, Kind, PREFACE,
-    Ping, RstStream, Setting, SettingId, Settings, StreamId, WindowUpdate,
+    DEFAULT_WINDOW, Flags, GoAway, HEAD_LEN, Head, Kind, PREFACE, Ping, RstStream, Settings, StreamId, WindowUpdate,
 };
 use crate::hpack::{Encoder, Field, FieldBlock};
 use crate::time::Instant;
@@ -42,7 +41,10 @@ impl<T: Default> Connection<T> {
     /// A stream's turn is its HEADERS, at most one DATA, and its end if it has drained; turns go round.
     pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
         self.transmit_replies(now, output);
-        self.transmit_turn(now, output)
+        let before = output.len();
+        let turn = self.transmit_turn(now, output);
+        self.spoke(output.len() > before);
+        turn
     }
 
     /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to
@@ -106,6 +108,7 @@ impl<T: Default> Connection<T> {
         end: bool,
         output: &mut WriteBuf,
     ) {
+        self.spoke(true);
         self.send_head_with(key, end, output, |encoder, out| encoder.encode(fields, out));
     }
 
@@ -162,6 +165,7 @@ impl<T: Default> Connection<T> {
         fields: impl IntoIterator<Item = Field<'f>>,
         output: &mut WriteBuf,
     ) {
+        self.spoke(true);
         self.send_trailers_with(key, output, |encoder, out| encoder.encode(fields, out));
     }
 
@@ -313,6 +317,10 @@ impl<T: Default> Connection<T> {
     }
 
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
+        if self.control.goaway.is_some_and(|frame| frame.to_http1) {
+            self.control.goaway = None;
+            return output.put_slice(HTTP1_REFUSAL);
+        }
         if self.control.settings == OurSettings::Unsent {
             self.write_preface(now, output);
         }
@@ -329,10 +337,14 @@ impl<T: Default> Connection<T> {
             output.with_vec(|out| RstStream { stream, code }.encode(out));
         }
         self.write_goaway(output);
-        if self.control.own_ping {
-            self.control.own_ping = false;
-            output.with_vec(|out| Ping { ack: false, payload: SHUTDOWN_PING }.encode(out));
-        }
+        let mut ping = |wanted: &mut bool, payload| {
+            if core::mem::take(wanted) {
+                self.counters.pings_sent += 1;
+                output.with_vec(|out| Ping { ack: false, payload }.encode(out));
+            }
+        };
+        ping(&mut self.control.shutdown_ping, SHUTDOWN_PING);
+        ping(&mut self.control.keepalive_ping, KEEPALIVE_PING);
     }
 
     /// RFC 9113 §3.4: the first octets of either side.
@@ -341,23 +353,7 @@ impl<T: Default> Connection<T> {
         self.settings_sent = now;
         self.settings_ack_until = self.config.settings_ack_timeout.and_then(|timeout| now.checked_add(timeout));
         let config = &self.config;
-        let mut settings = Vec::with_capacity(6);
-        let mut announce = |id, value| settings.push(Setting { id, value });
-        match self.common.side {
-            Side::Client => announce(SettingId::ENABLE_PUSH, 0),
-            Side::Server => announce(SettingId::MAX_CONCURRENT_STREAMS, config.max_concurrent_streams),
-        }
-        // RFC 9113 §6.5.2: what equals its initial value need not be said.
-        if config.decoder_table_size != DEFAULT_HEADER_TABLE_SIZE {
-            announce(SettingId::HEADER_TABLE_SIZE, config.decoder_table_size);
-        }
-        if config.stream_window != DEFAULT_WINDOW {
-            announce(SettingId::INITIAL_WINDOW_SIZE, config.stream_window);
-        }
-        if config.max_frame_size != DEFAULT_MAX_FRAME_SIZE {
-            announce(SettingId::MAX_FRAME_SIZE, config.max_frame_size);
-        }
-        announce(SettingId::MAX_HEADER_LIST_SIZE, config.max_header_list_size);
+        let settings = config.settings(self.common.side);
         // RFC 9113 §6.9.2: the connection's window grows by WINDOW_UPDATE only.
         let increment = config.connection_window.saturating_sub(DEFAULT_WINDOW);
         output.with_vec(|out| {

@@ -15,6 +15,7 @@ use core::time::Duration;
 ///
 /// The names of gRFC A66 for these, after `grpc.client.attempt.` or `grpc.server.call.`, stand beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "metrics"), allow(unreachable_pub))]
 #[non_exhaustive]
 pub struct CallMetrics {
     /// [`CallId::number`](crate::CallId::number).
@@ -177,6 +178,7 @@ impl<S: CallSink> Observer for Calls<S> {
             | Verb::Shutdown { .. }
             | Verb::HalfClose { .. }
             | Verb::Expect { .. }
+            | Verb::LimitDeadline { .. }
             | Verb::SetEncoding { .. }
             | Verb::SendHead { .. } => Doing::Other,
         };

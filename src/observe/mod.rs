@@ -11,12 +11,14 @@ mod tap;
 mod totals;
 mod verb;
 
-#[cfg(any(feature = "metrics", feature = "tracing"))]
+#[cfg(feature = "metrics")]
 pub use calls::CallMetrics;
+#[cfg(all(feature = "tracing", not(feature = "metrics")))]
+pub(crate) use calls::CallMetrics;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use calls::{CallSink, Calls};
 pub(crate) use said::Answer;
-#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
+#[cfg(feature = "event-log")]
 pub(crate) use said::Said;
 #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use tap::Observer;

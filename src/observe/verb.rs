@@ -69,6 +69,10 @@ pub(crate) enum Verb<'a> {
         call: CallId,
         kind: Kind,
     },
+    LimitDeadline {
+        call: CallId,
+        deadline: Instant,
+    },
     SetEncoding {
         call: CallId,
         coding: &'a str,

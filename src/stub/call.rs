@@ -6,6 +6,7 @@ use crate::connection::Connection;
 use crate::error::{OpenError, SendError};
 use crate::event::CallId;
 use crate::grpc::{Method, Side, Status};
+use crate::intercept::{self, ClientInterceptor, StartError};
 use crate::options::OpenOptions;
 use crate::time::Instant;
 use alloc::vec::Vec;
@@ -45,6 +46,21 @@ impl<'a, Req, Res, C: Codec<Req> + Codec<Res>> Opening<'a, Req, Res, C> {
     pub fn open(self, connection: &mut Connection<Client>, now: Instant) -> Result<ClientCall<Req, Res, C>, OpenError> {
         let id = connection.open(now, &self.options)?;
         Ok(CallHandle::new(id, self.codec))
+    }
+
+    /// As [`Opening::open`], through an interceptor: see [`intercept::open`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_with<I: ClientInterceptor>(
+        self,
+        interceptor: &I,
+        connection: &mut Connection<Client>,
+        now: Instant,
+    ) -> Result<(ClientCall<Req, Res, C>, I::Hooks), StartError> {
+        let (id, hooks) = intercept::open(interceptor, connection, now, &self.options)?;
+        Ok((CallHandle::new(id, self.codec), hooks))
     }
 }
 

@@ -9,6 +9,16 @@ use crate::connection::Connection;
 use crate::time::Instant;
 use bytes::Buf;
 
+/// When one end has something to do that leads anywhere. Keepalive over links that work goes on for ever and leads nowhere; over
+/// others it leads to an end.
+pub(super) fn pending_timeout<R: Role>(connection: &Connection<R>, links: [&FaultyLink; 2]) -> Option<Instant> {
+    if links.iter().all(|link| link.delivers()) {
+        connection.poll_timeout_but_keepalive()
+    } else {
+        connection.poll_timeout()
+    }
+}
+
 /// One end, for one round of its loop.
 pub(super) struct End<'a, R: Role> {
     pub(super) connection: &'a mut Connection<R>,

@@ -128,6 +128,11 @@ impl FaultyLink {
         }
     }
 
+    /// Whether what is written arrives some day.
+    pub(super) fn delivers(&self) -> bool {
+        !self.dropping && self.takes > 0 && self.capacity > 0
+    }
+
     /// From now on the link takes everything, delivers nothing, and nobody is told: the half-open connection of a
     /// network that went away. What is on its way is lost too.
     pub fn drop_silently(&mut self) {

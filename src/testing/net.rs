@@ -210,7 +210,7 @@ impl Net {
         self.wire(id).down.sever(now);
     }
 
-    /// Lets the world go on until something happens; `None` where nothing ever will.
+    /// Lets the world go on until something happens; `None` where nothing ever will but keepalive.
     ///
     /// # Panics
     ///
@@ -242,6 +242,9 @@ impl Net {
             let alarm = self.alarms.first_key_value().map(|((at, _), _)| *at);
             let next = self.wires.iter().filter_map(|wire| wire.wakes_at).chain(alarm).min();
             self.busy = 0;
+            if until == Instant::MAX && alarm.is_none() && !self.wires.iter().any(Wire::is_pending) {
+                return None;
+            }
             match next.filter(|next| *next <= until) {
                 Some(next) => self.clock.advance_to(next),
                 None if until == Instant::MAX => return None,

@@ -1,7 +1,7 @@
 //! Both ends of a connection, joined in memory.
 
 use super::clock::Clock;
-use super::ends::{End, check};
+use super::ends::{End, check, pending_timeout};
 use super::link::{Cut, FaultyLink};
 use super::record::{Recorded, Transcript};
 use super::rng::Rng;
@@ -256,10 +256,13 @@ impl Pair {
         panic!("livelock: still busy after {ENOUGH_STEPS} steps at {:?}: {self:?}", self.clock.now());
     }
 
-    /// Goes to the next instant at which either side has a timer, and drives on from there; `false` without any.
+    /// Goes to the next instant at which either side has a timer, and drives on from there; `false` without any, keepalive over
+    /// links that work apart.
     pub fn advance_to_timeout(&mut self) -> bool {
         self.drive();
-        let Some(next) = self.poll_timeout() else { return false };
+        let links = [&self.up, &self.down];
+        let pending = pending_timeout(&self.client, links).or(pending_timeout(&self.server, links));
+        let Some(next) = pending.and(self.poll_timeout()) else { return false };
         self.clock.advance_to(next);
         self.drive();
         true

@@ -249,6 +249,7 @@ impl Transcript {
                 Event::Draining => (7, None),
                 Event::WindowExhausted => (8, None),
                 Event::Closed => (9, None),
+                Event::TooManyPings => (10, None),
             };
             digest.update_u64(kind);
             digest.update_u64(call.map_or(0, |id| id.index() as u64));

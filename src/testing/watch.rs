@@ -169,6 +169,11 @@ impl Observer {
     ///
     /// Where RFC 9113 forbids to say it.
     pub fn says(&mut self, octets: &[u8]) {
+        // A server to a client of HTTP/1.1, instead of everything else.
+        if self.side == Side::Server && !self.said_settings && octets.starts_with(b"HTTP/1.1 505 ") {
+            self.goaway = Some((StreamId::ZERO, ErrorCode::HTTP_1_1_REQUIRED));
+            return;
+        }
         self.said.feed(octets);
         while let Some(found) = self.said.next() {
             if let Found::Frame(head, payload) = found {

@@ -1,7 +1,7 @@
 //! One connection of a net.
 
 use super::clock::LocalClock;
-use super::ends::{End, check};
+use super::ends::{End, check, pending_timeout};
 use super::link::{Cut, FaultyLink};
 use super::rng::Rng;
 use super::watch::Observer;
@@ -90,13 +90,24 @@ impl Wire {
             && self.down.next_arrival().is_none()
     }
 
-    /// When anything happens here next without anybody's doing, by the common clock.
+    /// When either end wants to be woken next without anybody's doing, by the common clock.
     fn next_at(&self) -> Option<Instant> {
         let timers = [
             self.client.poll_timeout().map(|due| self.client_clock.common(due)),
             self.server.poll_timeout().map(|due| self.server_clock.common(due)),
         ];
         timers.into_iter().chain([self.up.next_arrival(), self.down.next_arrival()]).flatten().min()
+    }
+
+    /// Whether anything will ever happen here without anybody's doing.
+    pub(super) fn is_pending(&self) -> bool {
+        let soon = [
+            pending_timeout(&self.client, [&self.up, &self.down]),
+            pending_timeout(&self.server, [&self.up, &self.down]),
+            self.up.next_arrival(),
+            self.down.next_arrival(),
+        ];
+        self.awake || soon.iter().any(Option::is_some)
     }
 
     /// One round of both loops, unless it sleeps; whether anything happened.

@@ -105,3 +105,35 @@ fn a_client_names_itself_and_its_attempts() {
     assert_eq!(head.field("grpc-previous-rpc-attempts"), Some("3"));
     assert!(head.field("user-agent").unwrap().starts_with("mine/2 "));
 }
+
+/// Blocks of octets that were there before are not decoded again: each call is still shown its own fields, also where
+/// another block came before they are read.
+#[test]
+fn blocks_that_come_again_show_their_own_fields() {
+    let mut raw = Raw::client();
+    for round in 0..60u32 {
+        // The usual head changes now and then; so do the usual trailers, at other times.
+        let (key, cost) = (["a", "b"][round as usize / 20 % 2], ["1", "2", "3"][round as usize / 15 % 3]);
+        let ids = [0, 1].map(|_| raw.request(&OpenOptions::new(&UNARY), b"m"));
+        for (place, stream) in [4 * round + 1, 4 * round + 3].into_iter().enumerate() {
+            let of_its_own = format!("{round}-{place}");
+            raw.headers(stream, &[&RESPONSE[..], &[("key", key)]].concat(), false);
+            if place == 1 {
+                // One that was never there.
+                raw.headers(4 * round + 1, &[("grpc-status", "9"), ("own", &of_its_own)], true);
+            }
+        }
+        raw.headers(4 * round + 3, &[("grpc-status", "10"), ("cost", cost)], true);
+        for (id, code) in ids.into_iter().zip([Code::FailedPrecondition, Code::Aborted]) {
+            let mut call = raw.it.call(id).unwrap();
+            let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
+            assert_eq!(head.metadata().get("key"), Some(key), "{round}");
+            assert_eq!(names(head.fields()), [":status", "content-type", "key"]);
+            let Some(Item::End(outcome)) = call.read() else { panic!("then the end") };
+            assert_eq!(outcome.status().code(), code);
+            let (own, shared) = (outcome.trailers().get("own"), outcome.trailers().get("cost"));
+            let expected = format!("{round}-1");
+            assert_eq!(own.or(shared), Some(if code == Code::Aborted { cost } else { &expected }), "{round}");
+        }
+    }
+}

@@ -89,7 +89,9 @@ fn l_43_idle_trim_gives_memory_back() {
         pair.sleep(Duration::from_secs(2));
         let (client, server) = idle(&pair);
         assert!(client < 20_000 && server < 20_000, "{client} {server}");
-        assert_eq!(pair.poll_timeout(), None, "nothing to wake up for");
+        assert_eq!(pair.client.poll_timeout(), None, "nothing to wake up for");
+        let due = pair.server.poll_timeout().unwrap().saturating_since(pair.now());
+        assert!(due > Duration::from_secs(3_600), "{due:?}: but for keepalive");
     }
 }
 

@@ -40,6 +40,29 @@ fn g_108_g_112_g_117_there_and_back() {
     assert_eq!((log.trailers(), log.code()), (Some(&trailing), Some(Code::Aborted)));
 }
 
+/// What is unusual of a call was written down with its metadata, which then went a second time.
+#[test]
+fn metadata_goes_once_whatever_else_goes_with_the_call() {
+    let sent = some(&[("tenant", "blue"), ("tag", "a")]);
+    let method = BIDI;
+    let options = OpenOptions::new(&method).metadata(&sent);
+    let unusual = [options, options.authority("other"), options.content_subtype("proto"), options.previous_attempts(2)];
+    for (at, options) in unusual.into_iter().enumerate() {
+        let mut pair = Pair::new(1);
+        let expected = sent.len() + usize::from(at == 3);
+        pair.on_server(move |_, server, event| {
+            let Event::Opened(id) = event else { return };
+            let mut call = server.call(id).unwrap();
+            let Some(grpc_sansio::Item::Head(request)) = call.read() else { panic!("a head first") };
+            assert_eq!(request.metadata().to_metadata().len(), expected, "{:?}", request.fields());
+            call.finish(&Status::ok(), &Metadata::new());
+        });
+        let id = pair.open(&options).unwrap();
+        pair.drive();
+        assert_eq!(pair.client_log.call(id).unwrap().code(), Some(Code::Ok));
+    }
+}
+
 /// G-116: reserved names do not reach the application, except those that are for it.
 #[test]
 fn g_116_reserved_names_are_hidden() {

@@ -39,7 +39,7 @@ fn whatever_is_done_can_be_done_again() {
     assert!(ALL.iter().all(|name| verbs.contains(name)));
 }
 
-const ALL: [&str; 21] = [
+const ALL: [&str; 22] = [
     "open",
     "skip_streams",
     "receive",
@@ -56,6 +56,7 @@ const ALL: [&str; 21] = [
     "half_close",
     "cancel",
     "expect",
+    "limit_deadline",
     "set_encoding",
     "send_head",
     "finish",

@@ -286,6 +286,7 @@ fn on_server(mut call: grpc_sansio::Call<'_, Server>, rng: &mut Rng) {
             let _ = call.reset(ErrorCode(rng.below(14) as u32));
         }
         12 if call.stopped().is_some() => call.release(),
+        12 => call.limit_deadline(Instant::from_nanos(rng.below(1_000_000_000) as u64)),
         _ => {}
     }
 }

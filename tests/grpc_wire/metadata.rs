@@ -54,6 +54,8 @@ fn g_108_binary_values_are_base64_without_padding() {
     assert_eq!(metadata.get_all("k-bin").collect::<Vec<_>>(), ["", "/w", "//4", "//79"]);
     assert_eq!(metadata.append_bin("k", b"x"), Err(MetadataError::WrongKind));
     assert_eq!(metadata.append("k-bin", "x"), Err(MetadataError::WrongKind));
+    assert_eq!(metadata.get_bin("K-BIN"), Some(Ok(vec![])), "the first");
+    assert_eq!(metadata.get_all_bin("k-bin").last(), Some(Ok(vec![0xff, 0xfe, 0xfd])));
     assert_eq!(metadata.get_bin("other-bin"), None);
     assert_eq!(append("k", "AQ").unwrap().get_bin("k"), None, "a text value is not decoded");
 }
@@ -85,6 +87,7 @@ fn g_111_an_undecodable_value_is_kept_and_fails_alone() {
     let values: Vec<_> = view.get_all_bin("k-bin").collect();
     assert_eq!(values, [Err(InvalidBinary), Ok(vec![1])]);
     assert_eq!((view.get("a"), view.dropped()), (Some("1"), 0));
+    assert_eq!((view.len(), view.is_empty()), (3, false));
     assert_eq!(view.to_metadata().iter().next().unwrap().value, b"!\xff");
 }
 
@@ -213,6 +216,10 @@ fn g_119_sensitive_values_are_marked_and_never_printed() {
     assert_eq!(marked, [true, true, false, false, false, false, false], "authorization is not by default");
     assert!(metadata.fields(Block::Request).take(2).all(|(.., sensitive)| sensitive));
     let printed = format!("{metadata:?} {:?}", metadata.iter());
+    assert!(!printed.contains("hush") && printed.contains("x-open: open"), "{printed}");
+
+    let fields = [(&b"x-token"[..], &b"hush"[..], true), field("x-open", "open")];
+    let printed = format!("{:?}", view(&fields));
     assert!(!printed.contains("hush") && printed.contains("x-open: open"), "{printed}");
 }
 

@@ -190,6 +190,7 @@ fn g_023_every_other_path_is_handed_on_unchanged_and_split_at_the_last_slash() {
         let fields = request(&[(":path", Some(path))]);
         let parts = judge(&fields).unwrap();
         assert_eq!((parts.path.as_str(), parts.path.service(), parts.path.method()), (path, service, method));
+        assert_eq!(parts.path.to_string(), path);
     }
 }
 
@@ -314,6 +315,8 @@ fn g_087_g_088_names_of_codings_are_exact_and_lists_are_forgiving() {
         assert!(!parts.accepts(unknown), "{unknown}");
     }
     assert!(judge(&request(&[("grpc-encoding", Some("GZIP"))])).is_err());
+    let one = |coding| encoding::accepts(b" gzip ,, snappy", coding);
+    assert_eq!(["identity", "gzip", "snappy", "GZIP", "", "zstd"].map(one), [true, true, true, false, false, false]);
 
     // Four fields count; a coding in the fifth is not used.
     let mut fields = request(&[]);

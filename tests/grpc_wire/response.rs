@@ -128,6 +128,8 @@ fn g_048_the_message_quotes_256_octets_of_the_body_and_no_more() {
     let quoted = |length: usize| outcome::not_grpc(502, None, &vec![b'x'; length]).into_message();
     assert!(quoted(256).ends_with(&format!("body \"{}\" (HTTP status 502)", "x".repeat(256))));
     assert!(quoted(257).ends_with(&format!("body \"{}...\" (HTTP status 502)", "x".repeat(256))));
+    let status = outcome::not_grpc(200, Some(b"a"), b"");
+    assert_eq!(status.message(), "client: response is not gRPC, content-type \"a\" (HTTP status 200)");
     let status = outcome::not_grpc(200, Some(b"a\n"), b"<\0>");
     assert_eq!(
         status.message(),

@@ -34,6 +34,7 @@ fn table_21_1_status_codes() {
     assert_eq!(Code::ALL.map(Code::name), names);
     for (number, code) in Code::ALL.into_iter().enumerate() {
         assert_eq!(Code::from_u32(number as u32), Some(code));
+        assert_eq!((u32::from(code), i32::from(code)), (number as u32, number as i32));
         assert_eq!(parse_code(number.to_string().as_bytes()), Ok(ParsedCode::Known(code)));
         assert_eq!(parse_code(code.as_str_number().as_bytes()), Ok(ParsedCode::Known(code)));
     }

@@ -16,6 +16,10 @@ fn g_122_table_21_4_units_and_their_largest_values() {
         ("n", Duration::from_nanos(1), Duration::from_nanos(99_999_999)),
     ] {
         assert_eq!(parse(format!("1{unit}").as_bytes()), Ok(one));
+        assert_eq!(
+            format!("{:?}", encode(one, Precision::Exact)),
+            format!("Timeout({})", encode(one, Precision::Exact))
+        );
         assert_eq!(parse(format!("99999999{unit}").as_bytes()), Ok(most));
     }
 }

@@ -22,9 +22,9 @@ fn figure(guard: Guard) -> String {
     format!("{} / {}", guard.most, guard.limit)
 }
 
-/// The side that spent the larger part of its guard.
+/// The side that spent the larger part of its guard, of those that have it.
 fn worse(one: Guard, other: Guard) -> Guard {
-    if one.most * other.limit >= other.most * one.limit { one } else { other }
+    if one.limit > 0 && one.most * other.limit >= other.most * one.limit { one } else { other }
 }
 
 /// Holds both sides of a pair that goes on to a tenth of every guard, and to the figures of the page.
@@ -56,6 +56,10 @@ fn holds(scenario: &str, sides: &[Guards]) {
     let line = page.lines().find(|line| cells(line)[0] == scenario);
     let line = line.unwrap_or_else(|| panic!("docs/honest-traffic.md has no row for \"{scenario}\""));
     for (name, guard) in worst {
+        if name == "max_ping_strikes" && guard.limit == 0 {
+            // A client alone, which has no such guard.
+            continue;
+        }
         assert!(guard.limit > 0, "{name} is off");
         assert!(guard.most * 10 <= guard.limit, "{scenario} spends {} of {name}", figure(guard));
         let column = cells(head).iter().position(|cell| cell.trim_matches('`') == name);

@@ -71,7 +71,7 @@ fn l_42_a_window_update_for_each_message() {
     side_stays_calm("two WINDOW_UPDATEs for each of 50,000 messages", &raw.it);
 }
 
-/// A client that measures the path as gRPC implementations do, with a PING for each round trip that had data in it, here a
+/// A client that measures the path as gRPC implementations do, with a PING for each round trip in which data came, here a
 /// millisecond.
 #[test]
 fn l_42_pings_that_measure_the_path() {
@@ -82,6 +82,7 @@ fn l_42_pings_that_measure_the_path() {
         raw.data(1, &framed(&[1; 1_000]), false);
         raw.frame(Frame::Ping(Ping { ack: false, payload: round.to_be_bytes() }));
         raw.log.read(&mut raw.it, id);
+        raw.it.call(id).unwrap().send(vec![1; 10]).unwrap();
         raw.said();
         raw.sleep(millis(1));
     }

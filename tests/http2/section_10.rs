@@ -80,7 +80,9 @@ fn t03_provoked_resets() {
     let overflow = |count: u32| [headers(2 * count + 1, GET, true), window(2 * count + 1, 0x7fff_ffff)].concat();
     assert_eq!(taken(&mut Peer::server(), true, overflow), 10_000);
     let malformed = |count: u32| headers(2 * count + 1, FIELD, true);
-    assert_eq!(taken(&mut Peer::server(), true, malformed), 10_000);
+    let mut server = Peer::server();
+    assert_eq!(taken(&mut server, true, malformed), 10_000);
+    assert_eq!(server.http2.counters().resets_provoked, 10_001, "each, and the one too many");
 }
 
 /// T-04, T-23, H-151: the peer does not read, and resets pile up, provoked ones or the application's own.

@@ -63,6 +63,44 @@ fn h005_wrong_preface_is_found_at_its_first_octet() {
     }
 }
 
+/// A client of HTTP/1.1 is told in its words, as long as nothing else was said, whatever its method and however it is cut.
+#[test]
+fn h005_http_1_1_is_answered() {
+    let says = |peer: &mut Peer| {
+        let mut output = WriteBuf::new();
+        peer.transmit(&mut output);
+        String::from_utf8(output.copy_to_bytes(output.len()).to_vec()).unwrap()
+    };
+    for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] {
+        for cut in 0..method.len() {
+            let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+            let request = format!("{method} / HTTP/1.1\r\nhost: a\r\n\r\n");
+            server.hear(&request.as_bytes()[..cut]);
+            server.hear(&request.as_bytes()[cut..]);
+            let answer = says(&mut server);
+            assert!(
+                answer.starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\n"),
+                "{method} cut at {cut}: {answer}"
+            );
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert_eq!(body, "This port speaks gRPC over HTTP/2 only.\r\n");
+            assert!(head.contains(&format!("content-length: {}\r\n", body.len())) && head.ends_with("close"));
+            assert!(server.http2.is_finished());
+        }
+    }
+    // Not behind our SETTINGS, which it cannot read.
+    let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+    server.say();
+    server.hear(b"GET / HTTP/1.1\r\n\r\n");
+    assert_eq!(says(&mut server), "");
+    // TLS, and words that only look alike.
+    for other in [&b"\x16\x03\x01"[..], b"PRX", b"hello", b"PING"] {
+        let mut server = Peer::new(Side::Server, Config::new(Side::Server));
+        server.hear(other);
+        assert_eq!(says(&mut server), "");
+    }
+}
+
 /// H-005
 #[test]
 fn h005_preface_may_be_cut_anywhere() {

@@ -5,6 +5,31 @@ use grpc_sansio::frame::{ErrorCode, Flags, Kind, SettingId};
 use grpc_sansio::http2::{Config, OpenError, Side};
 use std::time::Duration;
 
+/// H-063: whatever its flags, and in one piece or in two, a HEADERS frame is the same request.
+#[test]
+fn h063_every_set_of_flags_of_headers() {
+    for flags in [Flags::NONE, Flags::END_STREAM].map(|end| end.0) {
+        for (padded, priority, whole) in (0..8u8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0)) {
+            let set = |flag: Flags, is: bool| if is { flag.0 } else { 0 };
+            let flags = Flags(
+                flags | set(Flags::PADDED, padded) | set(Flags::PRIORITY, priority) | set(Flags::END_HEADERS, whole),
+            );
+            let (first, rest) = if whole { (GET, &[][..]) } else { GET.split_at(2) };
+            let mut payload = Vec::new();
+            payload.extend(padded.then_some(3));
+            payload.extend(if priority { &[0, 0, 0, 0, 15][..] } else { &[] });
+            payload.extend(first);
+            payload.extend(if padded { &[0; 3][..] } else { &[] });
+            let mut wire = raw(Kind::HEADERS, flags, 1, &payload);
+            if !whole {
+                wire.extend(continuation(1, rest, true));
+            }
+            let expected = if flags.contains(Flags::END_STREAM) { "request 1 END" } else { "request 1" };
+            assert_eq!(Peer::server().hear(&wire), [expected], "{flags:?}");
+        }
+    }
+}
+
 /// H-063: padding that fills the frame, and one octet more.
 #[test]
 fn h063_padding_and_priority_of_headers() {

@@ -173,6 +173,27 @@ fn h119_connection_window_exceeded() {
     server.fails(&data(1, 1, false), ErrorCode::FLOW_CONTROL_ERROR);
 }
 
+/// RFC 9113 §6.9: a window that is used up is opened again by less than half of it, one that is not waits for half; and
+/// no window is opened octet by octet.
+#[test]
+fn a_window_that_is_used_up_opens_early() {
+    let config = || Config { stream_window: 60_000, connection_window: 65_535, ..Config::new(Side::Server) };
+    for (left, taken, announced) in
+        [(0, 1_023, false), (0, 1_024, true), (1, 1_024, false), (1, 29_999, false), (1, 30_000, true)]
+    {
+        let mut server = Peer::started(Side::Server, config(), &[]);
+        server.consume = false;
+        server.hear(&[headers(1, GET, false), headers(3, GET, false)].concat());
+        for (stream, count) in [(1, 16_384), (1, 16_384), (3, 16_384), (3, 16_383 - left)] {
+            assert_eq!(server.hear(&data(stream, count, false)).len(), 1);
+        }
+        assert_eq!(server.http2.take_window_exhausted(), left == 0);
+        server.http2.consumed_late(taken);
+        let expected = if announced { vec![format!("WINDOW 0 {taken}")] } else { vec![] };
+        assert_eq!(server.say(), expected, "{left} left, {taken} taken");
+    }
+}
+
 /// H-081, H-118: until our smaller window is acknowledged, the protocol's holds; afterwards the new one.
 #[test]
 fn h118_smaller_window_from_the_acknowledgement_on() {

@@ -5,7 +5,9 @@ use crate::traffic::METHODS;
 use grpc_sansio::frame::{ErrorCode, Frame, Ping, SettingId};
 use grpc_sansio::grpc::{Code, Kind, Metadata, Status};
 use grpc_sansio::testing::{Pair, Record, answer};
-use grpc_sansio::{CallId, Client, Event, Instant, OpenError, OpenOptions, Origin, SendError, Stop};
+use grpc_sansio::{
+    CallId, Client, Event, Instant, OpenError, OpenOptions, Origin, SendError, ServerConfig, ServerManagement, Stop,
+};
 use std::time::Duration;
 
 fn bidi() -> OpenOptions<'static> {
@@ -366,7 +368,9 @@ fn l_34_the_last_words_arrive() {
 /// as many again, and every PING is answered, in order (the observer compares).
 #[test]
 fn l_35_replies_go_on_when_the_output_drains() {
-    let mut raw = Raw::server();
+    let mut management = ServerManagement::default();
+    management.max_ping_strikes = None;
+    let mut raw = Raw::server_with(&ServerConfig::builder().management(management).build().unwrap());
     raw.output_target(1);
     let mut answered = 0;
     for round in 0..5_000u64 {

@@ -1,6 +1,6 @@
 //! RFC 7541 §5: integers and strings. The exhaustive tests of both stand beside the code.
 
-use grpc_sansio::hpack::{BlockLimits, DecodeError, Encoder, Field, FieldBlock};
+use grpc_sansio::hpack::{BlockLimits, DecodeError, Decoded, Encoder, Field, FieldBlock};
 
 use crate::support::{WIDE, block, decode_fresh, decoder, encode};
 
@@ -61,7 +61,7 @@ fn p_023_a_string_past_the_end_is_an_error() {
 #[test]
 fn p_024_a_string_above_the_limit_is_refused_unread() {
     let limits = BlockLimits { max_list_size: 64, max_fields: 8, abuse_list_size: 1_000, abuse_fields: 8 };
-    for (huffman, len, refused) in [(0u8, 967u16, false), (0, 968, true), (0x80, 60_000, true)] {
+    for (huffman, len, refused) in [(0u8, 967u16, false), (0, 968, true), (0x80, 60_000, true), (0x80, 8_000, true)] {
         let mut input = vec![0, 1, b'a', huffman | 0x7f];
         let rest = len - 127;
         input.extend([rest as u8 | 0x80, (rest >> 7) as u8 | 0x80, (rest >> 14) as u8]);
@@ -75,6 +75,20 @@ fn p_024_a_string_above_the_limit_is_refused_unread() {
             assert!(list.capacity() < 100);
         }
     }
+}
+
+/// The same where the length is that of a Huffman code: all codes may be as long as the longest, of 30 bits.
+#[test]
+fn p_024_a_huffman_string_that_may_fit_is_read() {
+    // Four line feeds.
+    let code = [0xff, 0xff, 0xff, 0xf3, 0xff, 0xff, 0xff, 0xcf, 0xff, 0xff, 0xff, 0x3f, 0xff, 0xff, 0xfc];
+    let input = [&[0, 1, b'a', 0x80 | 15][..], &code].concat();
+    let limits =
+        |room: u32| BlockLimits { max_list_size: 999, max_fields: 8, abuse_list_size: 32 + 1 + room, abuse_fields: 8 };
+    let mut list = FieldBlock::new();
+    assert_eq!(decoder().decode(&input, &limits(4), &mut list), Ok(Decoded::Complete));
+    assert_eq!(list, block(&[Field::new(b"a", b"\n\n\n\n")]));
+    assert_eq!(decoder().decode(&input, &limits(3), &mut FieldBlock::new()), Err(DecodeError::ListAbuse));
 }
 
 /// §5.2: 7 bits of padding are the most.

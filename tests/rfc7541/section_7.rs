@@ -81,6 +81,13 @@ fn p_041_each_limit_from_both_sides() {
         (BlockLimits { abuse_list_size: 135, ..wide }, Err(DecodeError::ListAbuse)),
         (BlockLimits { abuse_fields: 4, ..wide }, Ok(Decoded::Complete)),
         (BlockLimits { abuse_fields: 3, ..wide }, Err(DecodeError::FieldAbuse)),
+        // Two of them at once: over the first pair, on the edge of the second; and only the one that was passed is told.
+        (BlockLimits { max_fields: 3, abuse_fields: 4, ..wide }, Ok(Decoded::TooManyFields)),
+        (BlockLimits { max_fields: 2, abuse_fields: 3, ..wide }, Err(DecodeError::FieldAbuse)),
+        (BlockLimits { max_list_size: 135, abuse_list_size: 136, ..wide }, Ok(Decoded::ListTooLarge)),
+        (BlockLimits { max_list_size: 134, abuse_list_size: 135, ..wide }, Err(DecodeError::ListAbuse)),
+        (BlockLimits { max_fields: 3, max_list_size: 136, ..wide }, Ok(Decoded::TooManyFields)),
+        (BlockLimits { max_fields: 3, max_list_size: 135, ..wide }, Ok(Decoded::ListTooLarge)),
     ] {
         let (mut decoder, mut list) = (decoder(), block(&[Field::new(b"before", b"")]));
         assert_eq!(decoder.decode(&four, &limits, &mut list), expected, "{limits:?}");
@@ -117,4 +124,14 @@ fn a_field_is_classified_once() {
     let classes: Vec<u8> = decode(&mut decoder, &wire).unwrap().fields().map(|field| field.class).collect();
     assert_eq!(classes, [b'a' ^ b'1', b'a' ^ b'1', b'a' ^ b'1', 7]);
     assert_eq!(ASKED.load(Ordering::Relaxed), 1);
+
+    // In a list that is not kept, only what enters the table; that has its class when it comes again.
+    let two = BlockLimits { max_list_size: 1_000, max_fields: 1, abuse_list_size: 1_000, abuse_fields: 10 };
+    let wire = [&[0, 1, b'x', 1, b'1'].repeat(3)[..], &insertion(b"b", b"2")].concat();
+    assert_eq!(decoder.decode(&wire, &two, &mut FieldBlock::new()), Ok(Decoded::TooManyFields));
+    let asked = ASKED.load(Ordering::Relaxed) - 1;
+    assert_eq!(asked, 3, "the two before the limit was passed, and the one for the table");
+    let wire = [0xbe, 0, 1, b'x', 1, b'1'];
+    let classes: Vec<u8> = decode(&mut decoder, &wire).unwrap().fields().map(|field| field.class).collect();
+    assert_eq!(classes, [b'b' ^ b'2', b'x' ^ b'1']);
 }

@@ -24,8 +24,8 @@ fn damaged(what: What) -> Plan {
         think: 0,
         end: End::Finish(Code::Ok),
     };
-    let server = Server { bounds: WIDE, workers: 1, answer_expired: false };
-    let line = Line { server: 0, bounds: WIDE, up: PLAIN, down: PLAIN, back_off: 0 };
+    let server = Server { bounds: WIDE, workers: 1, answer_expired: false, keepalive: 0 };
+    let line = Line { server: 0, bounds: WIDE, up: PLAIN, down: PLAIN, back_off: 0, keepalive: 0 };
     let faults = vec![Fault { at: 0, line: 0, what }];
     Plan { seed: 1, servers: vec![server], lines: vec![line], calls: vec![call], faults }
 }

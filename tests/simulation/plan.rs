@@ -21,6 +21,8 @@ pub(crate) struct Server {
     /// Calls that it works on at once, over all its connections; the others wait, and nobody reads them.
     pub(crate) workers: usize,
     pub(crate) answer_expired: bool,
+    /// Seconds of silence before a PING; 0 is never.
+    pub(crate) keepalive: u32,
 }
 
 /// A client that is connected to one server, and connects again when the connection is lost.
@@ -31,6 +33,8 @@ pub(crate) struct Line {
     pub(crate) up: Profile,
     pub(crate) down: Profile,
     pub(crate) back_off: u32,
+    /// As that of a server.
+    pub(crate) keepalive: u32,
 }
 
 /// The limits of one end.
@@ -154,8 +158,8 @@ impl Plan {
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let rng = &mut rng;
-        let servers: Vec<_> = (0..=rng.below(4)).map(|_| Server::new(rng)).collect();
-        let lines: Vec<_> = (0..=rng.below(8)).map(|_| Line::new(rng, servers.len())).collect();
+        let mut servers: Vec<_> = (0..=rng.below(4)).map(|_| Server::new(rng)).collect();
+        let mut lines: Vec<_> = (0..=rng.below(8)).map(|_| Line::new(rng, servers.len())).collect();
         let most = pick(rng, &[2, 6, 16]);
         let span = pick(rng, &[1, 300, 3_000]);
         // Messages larger than a window cost a hundred times what others do.
@@ -164,13 +168,22 @@ impl Plan {
         // A third of the worlds are calm: there each call must end as its two ends said.
         let faults = rng.below(6).saturating_sub(2);
         let faults = (0..faults).map(|_| Fault::new(rng, lines.len(), 2 * span)).collect();
+        // Out of chances of its own, so that the other worlds stay what they were.
+        let chance = &mut Rng::new(!seed);
+        servers.iter_mut().for_each(|server| server.keepalive = pick(chance, &[0, 0, 1, 5, 7_200]));
+        lines.iter_mut().for_each(|line| line.keepalive = pick(chance, &[0, 0, 10, 15]));
         Self { seed, servers, lines, calls, faults }
     }
 }
 
 impl Server {
     fn new(rng: &mut Rng) -> Self {
-        Self { bounds: Bounds::new(rng), workers: pick(rng, &[1, 3, 100, 100]), answer_expired: rng.one_in(3) }
+        Self {
+            bounds: Bounds::new(rng),
+            workers: pick(rng, &[1, 3, 100, 100]),
+            answer_expired: rng.one_in(3),
+            keepalive: 0,
+        }
     }
 }
 
@@ -198,6 +211,7 @@ impl Line {
             up: Profile::new(rng),
             down: Profile::new(rng),
             back_off: pick(rng, &[0, 10, 1_000]),
+            keepalive: 0,
         }
     }
 }
@@ -294,11 +308,13 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "world {}", self.seed)?;
         for (at, server) in self.servers.iter().enumerate() {
-            let Server { bounds, workers, answer_expired } = server;
-            writeln!(f, "  server {at}: {workers} workers, answer_expired {answer_expired}, {bounds}")?;
+            let Server { bounds, workers, answer_expired, keepalive } = server;
+            write!(f, "  server {at}: {workers} workers, answer_expired {answer_expired}, ")?;
+            writeln!(f, "keepalive {keepalive} s, {bounds}")?;
         }
         for (at, line) in self.lines.iter().enumerate() {
-            writeln!(f, "  line {at} to server {}: back-off {} ms, {}", line.server, line.back_off, line.bounds)?;
+            write!(f, "  line {at} to server {}: back-off {} ms, ", line.server, line.back_off)?;
+            writeln!(f, "keepalive {} s, {}", line.keepalive, line.bounds)?;
             writeln!(f, "    up {}; down {}", line.up, line.down)?;
         }
         for (at, call) in self.calls.iter().enumerate() {

@@ -70,10 +70,11 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         change(&|plan| plan.lines[at].up = PLAIN);
         change(&|plan| plan.lines[at].down = PLAIN);
         change(&|plan| plan.lines[at].bounds = WIDE);
-        change(&|plan| plan.lines[at].back_off = 0);
+        change(&|plan| (plan.lines[at].back_off, plan.lines[at].keepalive) = (0, 0));
     }
     for at in 0..plan.servers.len() {
         change(&|plan| plan.servers[at].bounds = WIDE);
+        change(&|plan| plan.servers[at].keepalive = 0);
         change(&|plan| (plan.servers[at].workers, plan.servers[at].answer_expired) = (100, false));
     }
     for at in 0..plan.calls.len() {

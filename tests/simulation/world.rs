@@ -7,7 +7,10 @@ use crate::server::{Hall, ServerSide};
 use bytes::Bytes;
 use grpc_sansio::grpc::{Kind, Metadata, Method};
 use grpc_sansio::testing::{Damage, Digest, FaultyLink, Net, News, Rng, WireId};
-use grpc_sansio::{CallId, ClientConfig, Event, Instant, Limits, OpenError, OpenOptions, ServerConfig, Stop};
+use grpc_sansio::{
+    CallId, ClientConfig, ClientManagement, Event, Instant, Limits, OpenError, OpenOptions, ServerConfig,
+    ServerManagement, Stop,
+};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -199,8 +202,11 @@ impl<'p> World<'p> {
     fn connect(&mut self, at: usize) {
         let plan = &self.plan.lines[at];
         let server = &self.plan.servers[plan.server];
-        let client = ClientConfig::builder("localhost").limits(limits(&plan.bounds)).build().unwrap();
+        let client =
+            ClientConfig::builder("localhost").limits(limits(&plan.bounds)).management(keepalive(plan.keepalive));
+        let client = client.build().unwrap();
         let config = ServerConfig::builder().limits(limits(&server.bounds)).answer_expired(server.answer_expired);
+        let config = config.management(permissive(server.keepalive));
         // A new connection is between the hosts of the old one.
         let clocks = |old: usize| (self.net.wires()[old].client_clock, self.net.wires()[old].server_clock);
         let (ours, theirs) = self.wires.iter().rposition(|wire| wire.line == at).map_or_else(Default::default, clocks);
@@ -299,7 +305,7 @@ impl<'p> World<'p> {
                     self.open_waiting(line);
                 }
             }
-            Event::Ready | Event::WindowExhausted => {}
+            Event::Ready | Event::WindowExhausted | Event::TooManyPings => {}
             _ => panic!("an event that the simulation does not know: {event:?}"),
         }
     }
@@ -476,6 +482,21 @@ pub(crate) fn name(event: Event) -> &'static str {
         Event::Stopped(_) => "stopped",
         _ => "opened",
     }
+}
+
+/// The timeouts are longer than [`PATIENCE`].
+fn keepalive(time: u32) -> ClientManagement {
+    let mut management = ClientManagement::default();
+    management.keepalive_time = (time > 0).then(|| Duration::from_secs(time.into()));
+    management
+}
+
+/// Whoever pings as often as a client may at most is honest.
+fn permissive(time: u32) -> ServerManagement {
+    let mut management = ServerManagement::default();
+    management.keepalive_time = (time > 0).then(|| Duration::from_secs(time.into()));
+    management.min_ping_interval = Duration::from_secs(10);
+    management
 }
 
 fn limits(bounds: &Bounds) -> Limits {

@@ -8,7 +8,8 @@ use grpc_sansio::grpc::{self, Method};
 use grpc_sansio::{Client, ClientConfig, Connection, Instant, Item, OpenOptions, WriteBuf};
 use std::time::Duration;
 
-/// CVE-2019-9512: answered while the peer reads, bounded while it does not, and ended by a guard.
+/// CVE-2019-9512: a server ends it at the fourth PING. Where it permits any number, and on a client: answered while the peer
+/// reads, bounded while it does not, and ended by a guard.
 #[test]
 fn t_13_ping_flood() {
     for name in ["t_13_ping_flood", "t_13_ping_flood_by_a_server"] {
@@ -17,6 +18,9 @@ fn t_13_ping_flood() {
         assert_eq!(outcome.report.said("PING", "ACK"), 80_000, "{name}");
         outcome.stays_flat();
     }
+    let outcome = check("t_13_ping_strikes");
+    outcome.ends(ErrorCode::ENHANCE_YOUR_CALM, "too_many_pings");
+    assert_eq!((outcome.report.turns, outcome.report.said("PING", "ACK")), (4, 3));
     let outcome = check("t_13_answers_to_no_ping");
     outcome.ends(ErrorCode::ENHANCE_YOUR_CALM, "glitch_burst");
     outcome.stays_flat();

@@ -198,3 +198,20 @@ async fn a_transport_that_holds_octets_back_is_flushed() {
         assert_eq!(channel.unary(&UNARY, vec![1; size]).await.unwrap().message.data.len(), size);
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_will_do() {
+    let folder = std::env::temp_dir().join(format!("grpc-sansio-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("test.sock");
+    let error = Channel::connect_unix(&path, &client_config()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let serving = tokio::spawn(Server::new(ServerConfig::default()).serve(listener, counting().0));
+    let channel = Channel::connect_unix(&path, &client_config()).await.unwrap();
+    let large = vec![7; 1 << 20];
+    assert_eq!(channel.unary(&UNARY, large.clone()).await.unwrap().message.data, large);
+    serving.abort();
+    std::fs::remove_dir_all(folder).unwrap();
+}

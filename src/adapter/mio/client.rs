@@ -7,6 +7,7 @@ use super::server::wait_for;
 use super::socket::Socket;
 #[cfg(feature = "tls")]
 use super::tls::TlsStream;
+use crate::adapter::socket::set_user_timeout;
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ClientTls;
 use crate::call;
@@ -17,9 +18,13 @@ use crate::grpc::Scheme;
 use crate::time::{Clock, Instant};
 use core::time::Duration;
 use mio::net::TcpStream;
+#[cfg(unix)]
+use mio::net::UnixStream;
 use mio::{Events, Poll, Token};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
 
 const REMOTE: Token = Token(0);
 const FIRST: Token = Token(1);
@@ -97,10 +102,21 @@ impl Client {
     ///
     /// What the operating system reports at once.
     pub fn connect(&mut self, address: SocketAddr, config: &ClientConfig) -> io::Result<ConnectionId> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
+        let socket = connect(address, config)?;
         let connection = Connection::<call::Client>::new(config, self.clock.now());
         self.connections.insert_connecting(self.poll.registry(), Socket::Tcp(socket), connection)
+    }
+
+    /// As [`Client::connect`], to a Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system reports, such as that nobody listens at this path.
+    #[cfg(unix)]
+    pub fn connect_unix(&mut self, path: impl AsRef<Path>, config: &ClientConfig) -> io::Result<ConnectionId> {
+        let socket = UnixStream::connect(path)?;
+        let connection = Connection::<call::Client>::new(config, self.clock.now());
+        self.connections.insert_connecting(self.poll.registry(), Socket::Unix(socket), connection)
     }
 
     /// As [`Client::connect`], under TLS: the server's certificate must be for the host of the config's authority, or for
@@ -119,8 +135,7 @@ impl Client {
         config: &ClientConfig,
         tls: &ClientTls,
     ) -> io::Result<ConnectionId> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
+        let socket = connect(address, config)?;
         let stream = TlsStream::client(socket, tls, config.authority())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let config = config.clone().with_scheme(Scheme::Https);
@@ -185,4 +200,11 @@ impl Client {
         }
         Ok(())
     }
+}
+
+fn connect(address: SocketAddr, config: &ClientConfig) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    set_user_timeout(&socket, config.tcp_user_timeout());
+    Ok(socket)
 }

@@ -77,7 +77,7 @@ impl<S: Transport + Source, R: Role> Connections<S, R> {
     ///
     /// Where it cannot be registered; it is dropped then.
     pub fn insert(&mut self, registry: &Registry, socket: S, connection: Connection<R>) -> io::Result<ConnectionId> {
-        self.add(registry, Driver::new(socket, connection))
+        self.insert_driver(registry, Driver::new(socket, connection))
     }
 
     /// Takes over a socket that is being connected.
@@ -91,10 +91,15 @@ impl<S: Transport + Source, R: Role> Connections<S, R> {
         socket: S,
         connection: Connection<R>,
     ) -> io::Result<ConnectionId> {
-        self.add(registry, Driver::connecting(socket, connection))
+        self.insert_driver(registry, Driver::connecting(socket, connection))
     }
 
-    fn add(&mut self, registry: &Registry, mut driver: Driver<S, R>) -> io::Result<ConnectionId> {
+    /// Takes over a driver that was made otherwise, such as one with gRPC-Web in front of its connection.
+    ///
+    /// # Errors
+    ///
+    /// Where its socket cannot be registered; it is dropped then.
+    pub fn insert_driver(&mut self, registry: &Registry, mut driver: Driver<S, R>) -> io::Result<ConnectionId> {
         let index = self.free.last().copied().unwrap_or(self.slots.len() as u32);
         let armed = interest(&driver);
         registry.register(driver.socket_mut(), self.token(index), armed)?;

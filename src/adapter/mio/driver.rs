@@ -2,6 +2,7 @@
 
 use super::handler::Peer;
 use super::transport::Transport;
+use crate::adapter::front::Gate;
 use crate::buffer::WriteBuf;
 use crate::call::Role;
 use crate::connection::Connection;
@@ -92,6 +93,8 @@ enum Phase {
 pub struct Driver<S, R: Role> {
     socket: S,
     connection: Connection<R>,
+    /// What speaks to the socket for the connection, if something does.
+    gate: Gate<R>,
     /// What a blocked socket did not take. Empty while it takes everything: the loop's buffer serves then.
     output: WriteBuf,
     phase: Phase,
@@ -113,11 +116,22 @@ pub struct Driver<S, R: Role> {
     announced: bool,
 }
 
+#[cfg(feature = "web")]
+impl<S: Transport> Driver<S, crate::call::Server> {
+    /// Puts gRPC-Web in front of the connection. The session must not have been used before.
+    #[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+    #[must_use]
+    pub fn with_web(self, session: crate::web::Session) -> Self {
+        self.behind(Gate::behind(session))
+    }
+}
+
 impl<S: Transport, R: Role> Driver<S, R> {
     /// Drives `connection` over a connected socket.
     pub fn new(socket: S, connection: Connection<R>) -> Self {
         Self {
             socket,
+            gate: Gate::of(&connection),
             connection,
             output: WriteBuf::new(),
             phase: Phase::Open,
@@ -136,6 +150,12 @@ impl<S: Transport, R: Role> Driver<S, R> {
     /// Calls can be opened at once.
     pub fn connecting(socket: S, connection: Connection<R>) -> Self {
         Self { phase: Phase::Connecting, blocked: true, readable: false, ..Self::new(socket, connection) }
+    }
+
+    #[cfg(feature = "web")]
+    pub(super) fn behind(mut self, gate: Gate<R>) -> Self {
+        self.gate = gate;
+        self
     }
 
     /// The connection.
@@ -190,8 +210,10 @@ impl<S: Transport, R: Role> Driver<S, R> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Ending(by) | Phase::Lingering(by) => Some(by),
-            Phase::Connecting => [self.connect_by, self.connection.poll_timeout()].into_iter().flatten().min(),
-            Phase::Open => self.connection.poll_timeout(),
+            Phase::Connecting => {
+                [self.connect_by, self.gate.poll_timeout(&self.connection)].into_iter().flatten().min()
+            }
+            Phase::Open => self.gate.poll_timeout(&self.connection),
             Phase::Done => None,
         }
     }
@@ -203,11 +225,13 @@ impl<S: Transport, R: Role> Driver<S, R> {
         buffers: &mut Buffers,
         mut on_event: impl FnMut(&mut Connection<R>, Event),
     ) -> Turn {
-        self.connection.handle_timeout(now);
+        self.gate.handle_timeout(now, &mut self.connection);
         self.connect(now);
         if self.phase != Phase::Connecting {
             self.read(now, buffers, &mut on_event);
         }
+        // After reading, which may show that the peer is there.
+        self.connection.handle_timeout(now);
         if self.write_closed && !self.readable && !self.read_closed {
             self.lose(now, None);
         }
@@ -258,7 +282,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
 
     fn read(&mut self, now: Instant, buffers: &mut Buffers, on_event: &mut impl FnMut(&mut Connection<R>, Event)) {
         for _ in 0..READS_PER_TURN {
-            if !self.readable || self.read_closed {
+            if !self.readable || self.read_closed || !self.gate.wants_input() {
                 return;
             }
             match self.socket.read(&mut buffers.input) {
@@ -290,7 +314,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
         while !rest.is_empty() {
             let (piece, later) = rest.split_at(most.min(rest.len()));
             rest = later;
-            self.connection.receive(now, piece);
+            self.gate.receive(now, piece, &mut self.connection);
             if !self.tell(now, on_event) {
                 most = count;
             } else if !rest.is_empty() {
@@ -303,7 +327,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
     fn lose(&mut self, now: Instant, error: Option<io::Error>) {
         self.read_closed = true;
         self.cause = self.cause.take().or(error);
-        self.connection.receive_eof(now);
+        self.gate.receive_eof(now, &mut self.connection);
     }
 
     /// Hands out events; whether there were any.
@@ -325,7 +349,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
         if self.blocked || self.write_closed || !self.output.is_empty() {
             return;
         }
-        self.connection.transmit(now, shared);
+        self.gate.transmit(now, &mut self.connection, shared);
         if shared.len() >= LEAST_EARLY_WRITE {
             self.write(now, shared);
         }
@@ -339,7 +363,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
         let target = shared.target();
         let mut output = core::mem::take(if parked { &mut self.output } else { shared });
         for _ in 0..WRITES_PER_TURN {
-            self.connection.transmit(now, &mut output);
+            self.gate.transmit(now, &mut self.connection, &mut output);
             if !output.has_remaining() || self.blocked || self.write_closed {
                 break;
             }
@@ -392,7 +416,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
     /// Closes what is over.
     fn close(&mut self, now: Instant) {
         if let Phase::Ending(by) = self.phase {
-            let said = self.connection.is_finished() && self.output.is_empty() && !self.socket.wants_flush();
+            let said = self.gate.is_finished(&self.connection) && self.output.is_empty() && !self.socket.wants_flush();
             if said && !self.write_closed {
                 // It is over either way; a peer that has reset the connection is no news.
                 let _ = self.socket.close_write();
@@ -400,6 +424,9 @@ impl<S: Transport, R: Role> Driver<S, R> {
             if self.write_closed || said {
                 self.phase = Phase::Lingering(by);
             }
+        }
+        if self.cause.is_none() {
+            self.cause = self.gate.error(&self.connection);
         }
         match self.phase {
             Phase::Lingering(_) if self.read_closed => self.phase = Phase::Done,
@@ -413,9 +440,9 @@ impl<S: Transport, R: Role> Driver<S, R> {
         match self.phase {
             Phase::Done => Turn::Done,
             Phase::Connecting => Turn::Wait,
-            _ if self.readable && !self.read_closed => Turn::Again,
+            _ if self.readable && !self.read_closed && self.gate.wants_input() => Turn::Again,
             Phase::Lingering(_) => Turn::Wait,
-            _ if to_write && (self.connection.wants_transmit() || !self.output.is_empty()) => Turn::Again,
+            _ if to_write && (self.gate.wants_transmit(&self.connection) || !self.output.is_empty()) => Turn::Again,
             _ => Turn::Wait,
         }
     }

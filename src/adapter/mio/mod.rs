@@ -5,6 +5,7 @@
 //! | serve methods on a TCP port | [`Server`] with [`Routes`]: closures for unary methods, [`Responder`]s for streams |
 //! | call methods | [`Client`], and the verbs of its [`Connection`](crate::Connection)s |
 //! | do something else with events | a [`Handler`] of your own, or a closure |
+//! | see, change or refuse calls | [`Routes::intercept`] |
 //! | speak TLS | [`Server::set_tls`], [`Client::connect_tls`], with what [`tls`](crate::adapter::tls) makes of certificates |
 //! | add gRPC to a loop that you have | [`Connections`], for any number of sockets in your own `Poll` |
 //! | drive one socket by hand | [`Driver`], for anything that is `Read` and `Write` and does not block |
@@ -28,6 +29,7 @@ mod driver;
 mod handler;
 #[cfg(feature = "health")]
 mod health;
+mod intercept;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod remote;
@@ -49,6 +51,7 @@ pub use handler::{Certificates, ConnectionId, Handler, Peer};
 #[cfg_attr(docsrs, doc(cfg(feature = "health")))]
 pub use health::Health;
 pub use remote::Remote;
+pub(crate) use responder::TimeLimit;
 pub use responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
 pub use resumer::Resumer;
 pub use routes::Routes;

@@ -1,10 +1,12 @@
 //! What a server's method is made of.
 
 use super::handler::{ConnectionId, Peer};
+use super::intercept::Changed;
 use crate::call::{Payload, Request};
 use crate::event::CallId;
 use crate::grpc::{Message, Metadata, Status};
 use crate::time::Instant;
+use core::time::Duration;
 
 /// A call that a client opened.
 #[derive(Clone, Copy, Debug)]
@@ -14,10 +16,59 @@ pub struct Incoming<'a> {
     pub connection: ConnectionId,
     /// Its name there. With both another thread's result finds its way back: see [`Next::Wait`].
     pub call: CallId,
-    /// Path, initial metadata, deadline and the rest of the head.
+    /// Path, initial metadata, deadline and the rest of the head, as it came.
     pub request: Request<'a>,
     /// Who made it.
     pub peer: &'a Peer,
+    /// What interceptors have made of it.
+    pub(super) changed: Option<&'a Changed>,
+    /// Now, on the loop's clock.
+    pub(super) now: Instant,
+}
+
+impl Incoming<'_> {
+    /// Initial metadata, as interceptors have left it.
+    pub fn metadata(&self) -> Metadata {
+        let mut metadata = Metadata::new();
+        self.copy_metadata(&mut metadata);
+        metadata
+    }
+
+    /// When the client stops waiting, or an interceptor wants the call to end.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.changed {
+            Some(changed) => changed.deadline,
+            None => self.request.deadline(),
+        }
+    }
+
+    pub(super) fn copy_metadata(&self, to: &mut Metadata) {
+        match self.changed {
+            Some(changed) => to.clone_from(&changed.metadata),
+            None => self.request.metadata().copy_to(to),
+        }
+    }
+
+    /// The deadline on a clock that every thread can read.
+    pub(crate) fn time_limit(&self) -> Option<TimeLimit> {
+        TimeLimit::new(self.deadline(), self.now)
+    }
+}
+
+/// When the time of a call is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeLimit(std::time::Instant);
+
+impl TimeLimit {
+    fn new(deadline: Option<Instant>, now: Instant) -> Option<Self> {
+        let left = deadline?.saturating_since(now);
+        std::time::Instant::now().checked_add(left).map(Self)
+    }
+
+    /// What is left of it.
+    pub(crate) fn left(self) -> Duration {
+        self.0.saturating_duration_since(std::time::Instant::now())
+    }
 }
 
 /// The request of a unary method.
@@ -32,6 +83,15 @@ pub struct UnaryRequest<'a> {
     pub message: Payload<'a>,
     /// Who sent it.
     pub peer: &'a Peer,
+    /// Now, on the loop's clock.
+    pub(super) now: Instant,
+}
+
+impl UnaryRequest<'_> {
+    /// The deadline on a clock that every thread can read.
+    pub(crate) fn time_limit(&self) -> Option<TimeLimit> {
+        TimeLimit::new(self.deadline, self.now)
+    }
 }
 
 /// The answer of a unary method that went well.

@@ -1,6 +1,7 @@
 //! A server's methods, by their paths.
 
 use super::handler::{ConnectionId, Handler, Peer};
+use super::intercept::{Interceptors, Watch};
 use super::remote::Remote;
 use super::responder::{Failure, Incoming, Reply, Responder, UnaryRequest};
 use super::resumer::{Resumed, Resumer};
@@ -10,6 +11,7 @@ use crate::codec::Codecs;
 use crate::connection::Connection;
 use crate::event::{CallId, Event};
 use crate::grpc::{Code, Kind, Metadata, Method, Path, Status};
+use crate::intercept::ServerInterceptor;
 use crate::time::Instant;
 use core::fmt;
 use std::boxed::Box;
@@ -29,7 +31,10 @@ pub struct Routes {
     /// By [`ConnectionId::index`], then by [`CallId::index`].
     calls: Vec<Vec<Option<Open>>>,
     codecs: Option<Codecs>,
+    interceptors: Option<Interceptors>,
     resumed: Resumed,
+    /// When the last event came.
+    now: Instant,
     /// By [`ConnectionId::index`].
     peers: Vec<Peer>,
     /// Metadata of unary calls that have ended, for the memory.
@@ -49,6 +54,7 @@ struct Open {
     method: usize,
     work: Work,
     coding: Coding,
+    watch: Option<Watch>,
 }
 
 impl Routes {
@@ -108,6 +114,28 @@ impl Routes {
         self
     }
 
+    /// Asks an interceptor about each call, before its method sees it, also about calls of methods that are not there. Of
+    /// several the first is the outermost. It runs in the loop, and must not block.
+    ///
+    /// ```
+    /// use grpc_sansio::adapter::mio::Routes;
+    /// use grpc_sansio::grpc::{Code, Status};
+    /// use grpc_sansio::intercept::{IncomingCall, TokenCheck};
+    ///
+    /// let mut routes = Routes::new();
+    /// routes.intercept(TokenCheck::new(|token: &str, _: &mut IncomingCall<'_>| match token {
+    ///     "secret" => Ok(()),
+    ///     _ => Err(Status::new(Code::Unauthenticated, "the token is not good")),
+    /// }));
+    /// ```
+    pub fn intercept<I>(&mut self, interceptor: I) -> &mut Self
+    where
+        I: ServerInterceptor<Hooks: 'static> + 'static,
+    {
+        self.interceptors = Some(Interceptors::with(self.interceptors.take(), interceptor));
+        self
+    }
+
     /// What other threads, and other calls, make a [`Responder`] go on with that had nothing to send; `remote` is that of the
     /// loop which these routes are for.
     pub fn resumer(&self, remote: Remote) -> Resumer {
@@ -133,18 +161,31 @@ impl Routes {
     ) -> Result<Option<Open>, End> {
         let id = call.id();
         let Some(Item::Head(request)) = call.read() else { return Ok(None) };
-        let Some(&method) = self.by_path.get(request.path()) else {
-            let known = Path::parse(request.path().as_bytes()).map(Status::unknown_method);
-            return Err(known.unwrap_or_else(|error| Status::new(Code::Unimplemented, error.to_string())).into());
-        };
-        let (kind, route) = &mut self.methods[method];
-        let mut coding = Coding::new(request.encoding().filter(|_| self.codecs.is_some()), limit);
         let peer = self.peers.get(connection.index()).unwrap_or(&NOBODY);
+        let (changed, mut watch) = match &self.interceptors {
+            None => (None, None),
+            Some(interceptors) => {
+                let (changed, watch) = interceptors.start(&request, peer, self.now)?;
+                (Some(changed), Some(watch))
+            }
+        };
+        let incoming = Incoming { connection, call: id, request, peer, changed: changed.as_ref(), now: self.now };
+        let mut coding = Coding::new(request.encoding().filter(|_| self.codecs.is_some()), limit);
         let spare = || self.spare.pop().unwrap_or_default();
-        let mut work = Work::start(route, &Incoming { connection, call: id, request, peer }, spare)?;
-        call.expect(*kind)?;
-        work.send_head(&mut Talk { call, coding: &mut coding, codecs: self.codecs.as_ref() })?;
-        Ok(Some(Open { id, method, work, coding }))
+        let started = start(&self.by_path, &mut self.methods, &incoming, spare);
+        let began = started.and_then(|(method, mut work)| {
+            call.expect(self.methods[method].0)?;
+            if let Some(deadline) = changed.and_then(|changed| changed.deadline) {
+                call.limit_deadline(deadline);
+            }
+            let codecs = self.codecs.as_ref();
+            work.send_head(&mut Talk { call, coding: &mut coding, codecs, watch: watch.as_mut(), now: self.now })?;
+            Ok((method, work))
+        });
+        match began {
+            Ok((method, work)) => Ok(Some(Open { id, method, work, coding, watch })),
+            Err(end) => Err(end.watched(watch, self.now)),
+        }
     }
 
     /// Keeps the memory of a call that has ended.
@@ -164,6 +205,21 @@ impl Routes {
     }
 }
 
+/// Finds the method of a call, and begins to answer it.
+fn start(
+    by_path: &HashMap<String, usize>,
+    methods: &mut [(Kind, Route)],
+    incoming: &Incoming<'_>,
+    spare: impl FnOnce() -> Metadata,
+) -> Result<(usize, Work), End> {
+    let path = incoming.request.path();
+    let Some(&method) = by_path.get(path) else {
+        let known = Path::parse(path.as_bytes()).map(Status::unknown_method);
+        return Err(known.unwrap_or_else(|error| Status::new(Code::Unimplemented, error.to_string())).into());
+    };
+    Ok((method, Work::start(&mut methods[method].1, incoming, spare)?))
+}
+
 fn at<T: Default>(table: &mut Vec<T>, index: usize) -> &mut T {
     if table.len() <= index {
         table.resize_with(index + 1, T::default);
@@ -172,14 +228,18 @@ fn at<T: Default>(table: &mut Vec<T>, index: usize) -> &mut T {
 }
 
 impl Handler<Server> for Routes {
-    fn event(&mut self, _: Instant, connection: ConnectionId, io: &mut Connection<Server>, event: Event) {
+    fn event(&mut self, now: Instant, connection: ConnectionId, io: &mut Connection<Server>, event: Event) {
         let (Event::Opened(id) | Event::Readable(id) | Event::Writable(id) | Event::Stopped(id)) = event else {
             return;
         };
+        self.now = now;
         let limit = io.max_receive_message();
         let Some(mut call) = io.call(id) else { return };
-        if call.stopped().is_some() {
-            *self.place(connection, id) = None;
+        if let Some(reason) = call.stopped() {
+            let open = self.place(connection, id).take();
+            if let Some(watch) = open.and_then(|open| open.watch) {
+                watch.stop(Some(reason), now);
+            }
             return call.release();
         }
         let open = match event {
@@ -189,12 +249,13 @@ impl Handler<Server> for Routes {
         let advanced = open.and_then(|open| {
             let Some(mut open) = open else { return Ok(None) };
             let peer = self.peers.get(connection.index()).unwrap_or(&NOBODY);
-            let mut talk = Talk { call: &mut call, coding: &mut open.coding, codecs: self.codecs.as_ref() };
+            let (codecs, watch) = (self.codecs.as_ref(), open.watch.as_mut());
+            let mut talk = Talk { call: &mut call, coding: &mut open.coding, codecs, watch, now };
             match open.work.advance(&mut self.methods[open.method].1, peer, &mut talk) {
                 Ok(()) => Ok(Some(open)),
                 Err(end) => {
                     self.keep(open.work);
-                    Err(end)
+                    Err(end.watched(open.watch, now))
                 }
             }
         });
@@ -216,8 +277,9 @@ impl Handler<Server> for Routes {
         if let Some(peer) = self.peers.get_mut(connection.index()) {
             *peer = Peer::default();
         }
-        if let Some(calls) = self.calls.get_mut(connection.index()) {
-            *calls = Vec::new();
+        let Some(calls) = self.calls.get_mut(connection.index()) else { return };
+        for watch in core::mem::take(calls).into_iter().flatten().filter_map(|open| open.watch) {
+            watch.stop(None, self.now);
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use super::acceptor::Acceptor;
 use super::connections::Connections;
+use super::driver::Driver;
 use super::handler::Handler;
 use super::remote::Remote;
 use super::socket::Socket;
 #[cfg(feature = "tls")]
 use super::tls::TlsStream;
+use crate::adapter::socket::set_user_timeout;
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ServerTls;
 use crate::call;
@@ -57,7 +59,10 @@ pub struct Server {
     connections: Connections<Socket, call::Server>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
+    #[cfg(feature = "web")]
+    web: Option<crate::web::Config>,
     max_connections: usize,
+    accepted: u64,
     remote: Remote,
 }
 
@@ -92,7 +97,10 @@ impl Server {
             connections: Connections::new(FIRST),
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "web")]
+            web: None,
             max_connections: usize::MAX,
+            accepted: 0,
             remote: Remote::new(poll.registry(), REMOTE)?,
             poll,
         })
@@ -104,6 +112,14 @@ impl Server {
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn set_tls(&mut self, tls: ServerTls) {
         self.tls = Some(tls);
+    }
+
+    /// Speaks gRPC-Web too, on the connections that come from now on: over HTTP/1.1, and over HTTP/2 beside native gRPC.
+    /// Handlers see no difference.
+    #[cfg(feature = "web")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+    pub fn set_web(&mut self, web: crate::web::Config) {
+        self.web = Some(web);
     }
 
     /// Lets further connections wait in the system's queue while there are `limit`. Times
@@ -197,16 +213,37 @@ impl Server {
         acceptor.accept(now, room, |(socket, _)| {
             // Either fails only for a socket that is broken already, and that is no reason to stop.
             let _ = socket.set_nodelay(true);
-            let connection = Connection::<call::Server>::new(&self.config, now);
+            set_user_timeout(&socket, self.config.tcp_user_timeout());
+            // Those that are accepted in one step begin at the same instant: their numbers tell them apart.
+            self.accepted = self.accepted.wrapping_add(1);
+            let seed = self.config.seed().wrapping_add(self.accepted);
+            let connection = Connection::<call::Server>::with_seed(&self.config, now, seed);
+            #[cfg(feature = "web")]
+            let web = self.web.as_ref().map(|web| crate::web::Session::new(web, &self.config, now));
             #[cfg(feature = "tls")]
             if let Some(tls) = &self.tls {
+                #[cfg(feature = "web")]
+                if let Some(web) = web {
+                    if let Ok(stream) = TlsStream::server_with_http1(socket, tls) {
+                        let driver = Driver::connecting(Socket::Tls(stream.into()), connection);
+                        let driver = driver.with_web(web.with_scheme(crate::grpc::Scheme::Https));
+                        let _ = self.connections.insert_driver(self.poll.registry(), driver);
+                    }
+                    return;
+                }
                 if let Ok(stream) = TlsStream::server(socket, tls) {
                     let socket = Socket::Tls(stream.into());
                     let _ = self.connections.insert_connecting(self.poll.registry(), socket, connection);
                 }
                 return;
             }
-            let _ = self.connections.insert(self.poll.registry(), Socket::Tcp(socket), connection);
+            let driver = Driver::new(Socket::Tcp(socket), connection);
+            #[cfg(feature = "web")]
+            let driver = match web {
+                Some(web) => driver.with_web(web),
+                None => driver,
+            };
+            let _ = self.connections.insert_driver(self.poll.registry(), driver);
         });
     }
 

@@ -7,17 +7,22 @@ use super::transport::Transport;
 use core::time::Duration;
 use mio::event::Source;
 use mio::net::TcpStream;
+#[cfg(unix)]
+use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 #[cfg(feature = "tls")]
 use std::boxed::Box;
 use std::io::{self, IoSlice, Read, Write};
 
-/// A TCP connection, plain or under TLS.
+/// A TCP connection, plain or under TLS, or a Unix socket.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Socket {
     /// Plain.
     Tcp(TcpStream),
+    /// A Unix socket.
+    #[cfg(unix)]
+    Unix(UnixStream),
     /// Under TLS.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
@@ -29,6 +34,8 @@ macro_rules! either {
     ($socket:expr, $stream:ident => $act:expr) => {
         match $socket {
             Socket::Tcp($stream) => $act,
+            #[cfg(unix)]
+            Socket::Unix($stream) => $act,
             #[cfg(feature = "tls")]
             Socket::Tls($stream) => $act,
         }

@@ -2,7 +2,7 @@
 
 use super::handler::Peer;
 use super::transport::Transport;
-use crate::adapter::tls::{ClientTls, HandshakeError, ServerTls, TlsError, check_alpn};
+use crate::adapter::tls::{ClientTls, HandshakeError, ServerTls, TlsError, check_server_alpn};
 use core::time::Duration;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
@@ -21,6 +21,8 @@ pub struct TlsStream<S> {
     /// The socket itself is connected.
     connected: bool,
     handshake_timeout: Duration,
+    /// A server's, which speaks HTTP/1.1 too.
+    http1: bool,
 }
 
 impl<S: Transport> TlsStream<S> {
@@ -30,8 +32,25 @@ impl<S: Transport> TlsStream<S> {
     ///
     /// [`TlsError::Refused`] for a config that rustls cannot use.
     pub fn server(socket: S, tls: &ServerTls) -> Result<Self, TlsError> {
-        let session = ServerConnection::new(Arc::clone(&tls.config))?;
-        Ok(Self { socket, session: session.into(), connected: true, handshake_timeout: tls.handshake_timeout })
+        Self::server_with(socket, tls, false)
+    }
+
+    /// As [`TlsStream::server`], for a connection with gRPC-Web in front of it: `http/1.1` is agreed to besides `h2`, and
+    /// so is a client without ALPN.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(feature = "web")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+    pub fn server_with_http1(socket: S, tls: &ServerTls) -> Result<Self, TlsError> {
+        Self::server_with(socket, tls, true)
+    }
+
+    fn server_with(socket: S, tls: &ServerTls, http1: bool) -> Result<Self, TlsError> {
+        let session = ServerConnection::new(tls.config(http1))?;
+        let handshake_timeout = tls.handshake_timeout;
+        Ok(Self { socket, session: session.into(), connected: true, handshake_timeout, http1 })
     }
 
     /// The client's side of a socket that is connected or being connected. The certificate must be for the host of
@@ -42,7 +61,8 @@ impl<S: Transport> TlsStream<S> {
     /// [`TlsError::ServerName`] where `authority` is none that a certificate could have.
     pub fn client(socket: S, tls: &ClientTls, authority: &str) -> Result<Self, TlsError> {
         let session = ClientConnection::new(Arc::clone(&tls.config), tls.name_for(authority)?)?;
-        Ok(Self { socket, session: session.into(), connected: false, handshake_timeout: tls.handshake_timeout })
+        let handshake_timeout = tls.handshake_timeout;
+        Ok(Self { socket, session: session.into(), connected: false, handshake_timeout, http1: false })
     }
 
     /// Takes what the socket has; whether it has ended.
@@ -130,7 +150,7 @@ impl<S: Transport> Transport for TlsStream<S> {
             }
         }
         self.push_some()?;
-        check_alpn(self.session.alpn_protocol()).map_err(io::Error::other)
+        check_server_alpn(self.session.alpn_protocol(), self.http1).map_err(io::Error::other)
     }
 
     fn connect_timeout(&self) -> Option<(Duration, io::Error)> {

@@ -1,11 +1,13 @@
 //! A call that is open in a server, and how it goes on.
 
 use super::handler::Peer;
+use super::intercept::Watch;
 use super::responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
 use crate::call::{Call, Item, Payload, Server};
 use crate::codec::Codecs;
 use crate::error::{Misuse, SendError};
 use crate::grpc::{Code, Message, Metadata, Side, Status, encoding};
+use crate::intercept::Refused;
 use crate::time::Instant;
 use std::borrow::ToOwned;
 use std::boxed::Box;
@@ -26,9 +28,26 @@ pub(super) struct End {
     pub(super) trailers: Metadata,
 }
 
+impl End {
+    /// As interceptors leave it.
+    pub(super) fn watched(mut self, watch: Option<Watch>, now: Instant) -> Self {
+        if let Some(watch) = watch {
+            watch.end(&mut self.status, &mut self.trailers, now);
+        }
+        self
+    }
+}
+
 impl From<Failure> for End {
     fn from(failure: Failure) -> Self {
         Self { status: failure.status, trailers: failure.trailers }
+    }
+}
+
+impl From<Refused> for End {
+    fn from(refused: Refused) -> Self {
+        let (status, trailers) = refused.into_parts();
+        Self { status, trailers }
     }
 }
 
@@ -66,6 +85,8 @@ pub(super) struct Talk<'t, 'c> {
     pub(super) call: &'t mut Call<'c, Server>,
     pub(super) coding: &'t mut Coding,
     pub(super) codecs: Option<&'t Codecs>,
+    pub(super) watch: Option<&'t mut Watch>,
+    pub(super) now: Instant,
 }
 
 impl Talk<'_, '_> {
@@ -86,14 +107,33 @@ impl Talk<'_, '_> {
 
     fn send_head(&mut self, own: Option<&'static str>, metadata: &Metadata) -> Result<(), End> {
         self.name_coding(own)?;
-        if metadata.iter().next().is_some() {
-            self.call.send_head(metadata)?;
+        if metadata.is_empty() {
+            return Ok(());
+        }
+        match &mut self.watch {
+            None => self.call.send_head(metadata)?,
+            Some(watch) => {
+                let mut metadata = metadata.clone();
+                watch.head(&mut metadata);
+                self.call.send_head(&metadata)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A head that the first message implies is shown to interceptors, and sent if they have something to say.
+    fn imply_head(&mut self) -> Result<(), End> {
+        let Some(watch) = &mut self.watch else { return Ok(()) };
+        let mut metadata = Metadata::new();
+        if watch.head(&mut metadata) && !metadata.is_empty() {
+            self.call.send_head(&metadata)?;
         }
         Ok(())
     }
 
     /// Queues a message; gives it back, compressed if it is to be, where there is no room.
     fn send(&mut self, message: Message) -> Result<Option<Message>, End> {
+        self.imply_head()?;
         let message = match self.codecs {
             Some(codecs) => codecs.encode(self.coding.sent.as_deref(), message),
             None => message,
@@ -145,8 +185,8 @@ impl Work {
         Ok(match route {
             Route::Unary(_) => {
                 let mut metadata = spare();
-                incoming.request.metadata().copy_to(&mut metadata);
-                Self::Unary { metadata, deadline: incoming.request.deadline() }
+                incoming.copy_metadata(&mut metadata);
+                Self::Unary { metadata, deadline: incoming.deadline() }
             }
             Route::Streaming(start) => Self::Streaming { responder: start(incoming)?, refused: None },
         })
@@ -167,7 +207,8 @@ impl Work {
                 while let Some(item) = talk.call.read() {
                     if let Item::Message(message) = item {
                         let message = decode(talk.codecs, talk.coding, message)?;
-                        let reply = answer(UnaryRequest { metadata, deadline: *deadline, message, peer })?;
+                        let reply =
+                            answer(UnaryRequest { metadata, deadline: *deadline, message, peer, now: talk.now })?;
                         return reply_with(talk, reply);
                     }
                 }

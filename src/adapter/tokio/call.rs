@@ -1,7 +1,10 @@
 //! One call of a client: its handle, and the two halves of it.
 
 use super::error::{CallError, Failure, Outcome};
+use super::intercept::ClientWatch;
+use super::parent::Leash;
 use super::request::{Response, ResponseHead};
+use super::server_call::Cancellation;
 use super::shared::Shared;
 use crate::call::{Client, Item};
 use crate::error::{Misuse, Origin, SendError};
@@ -34,8 +37,18 @@ impl Call {
     ) -> Self {
         let streams = kind.client_streams();
         let sender = CallSender { shared: Arc::clone(&shared), id, streams, closed, coding };
-        let receiver = CallReceiver { shared, id, head: None, outcome: None };
+        let receiver = CallReceiver { shared, id, head: None, outcome: None, watch: None, leash: None };
         Self { sender, receiver }
+    }
+
+    /// Tells these hooks how it goes on.
+    pub(super) fn watch(&mut self, watch: Option<ClientWatch>) {
+        self.receiver.watch = watch;
+    }
+
+    /// Cancels it when `parent` stops.
+    pub(super) fn tie_to(&mut self, parent: Cancellation) {
+        self.receiver.leash = Some(Leash::new(parent, &self.receiver.shared, self.receiver.id));
     }
 
     /// As [`CallSender::send`].
@@ -84,7 +97,7 @@ impl Call {
         if !self.sender.closed {
             self.half_close()?;
         }
-        let mut receiver = self.receiver;
+        let receiver = &mut self.receiver;
         let mut message = None;
         while let Some(item) = poll_fn(|context| receiver.poll_item(context)).await {
             message = item.or(message);
@@ -205,6 +218,10 @@ pub struct CallReceiver {
     id: CallId,
     head: Option<ResponseHead>,
     outcome: Option<Outcome>,
+    /// What interceptors are told.
+    watch: Option<ClientWatch>,
+    /// What it is tied to.
+    leash: Option<Leash>,
 }
 
 impl CallReceiver {
@@ -267,7 +284,13 @@ impl CallReceiver {
     }
 
     fn poll_step(&mut self, context: &Context<'_>) -> Poll<Option<Message>> {
-        self.poll_raw(context).map(|message| message.and_then(|message| self.decode(message)))
+        let step = self.poll_raw(context).map(|message| message.and_then(|message| self.decode(message)));
+        if step.is_ready()
+            && let Some(watch) = &mut self.watch
+        {
+            watch.look(self.head.as_mut(), self.outcome.as_mut());
+        }
+        step
     }
 
     /// A message as the server meant it. One that cannot be decompressed ends the call.

@@ -3,22 +3,30 @@
 use super::call::{Call, CallReceiver};
 use super::driver::{Driver, DriverError};
 use super::error::{CallError, Outcome};
+use super::intercept::{self, ClientInterceptors, ClientWatch};
 use super::request::{Request, Response};
+use super::server_call::Cancellation;
 use super::shared::Shared;
-use crate::call::Client;
+use crate::adapter::socket::set_user_timeout;
+use crate::call::{Client, Stop};
 use crate::codec::Codecs;
 use crate::config::ClientConfig;
 use crate::connection::Connection;
 use crate::error::{ConnectionError, OpenError, Origin, SendError};
 use crate::event::CallId;
 use crate::grpc::{Code, Kind, Message, Method};
+use crate::intercept::{ClientInterceptor, OutgoingCall};
 use crate::options::OpenOptions;
 use std::borrow::ToOwned;
 use std::future::Future;
 use std::io;
+#[cfg(unix)]
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::net::{TcpStream, ToSocketAddrs};
 
 /// A client's connection. Clones are cheap, share the connection, and can be used from any task at once.
@@ -47,17 +55,24 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
-pub struct Channel(Arc<Owner>);
+pub struct Channel {
+    owner: Arc<Owner>,
+    interceptors: Option<ClientInterceptors>,
+}
 
 /// Shuts the connection down when the last channel goes. Calls do not hold it, so they do not keep the connection open
 /// for new ones.
 #[derive(Debug)]
-struct Owner(Arc<Shared<Client>>);
+struct Owner {
+    shared: Arc<Shared<Client>>,
+    /// Whether it is under TLS.
+    secure: bool,
+}
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let now = self.0.now();
-        self.0.with(|state| state.connection.shutdown(now, None));
+        let now = self.shared.now();
+        self.shared.with(|state| state.connection.shutdown(now, None));
     }
 }
 
@@ -71,7 +86,21 @@ impl Channel {
         let stream = TcpStream::connect(address).await?;
         // Frames are packed already; waiting for more only delays them.
         stream.set_nodelay(true)?;
+        set_user_timeout(&stream, config.tcp_user_timeout());
         let (channel, driver) = Self::new(stream, config);
+        tokio::spawn(driver);
+        Ok(channel)
+    }
+
+    /// As [`Channel::connect`], to a Unix socket. There is no TLS on it: a [`Bearer`](crate::intercept::Bearer) token needs
+    /// to be allowed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`UnixStream::connect`].
+    #[cfg(unix)]
+    pub async fn connect_unix(path: impl AsRef<Path>, config: &ClientConfig) -> io::Result<Self> {
+        let (channel, driver) = Self::new(UnixStream::connect(path).await?, config);
         tokio::spawn(driver);
         Ok(channel)
     }
@@ -84,9 +113,10 @@ impl Channel {
     {
         let epoch = tokio::time::Instant::now();
         let connection = Connection::<Client>::new(config, crate::Instant::from_nanos(0));
+        let secure = connection.is_secure();
         let shared = Arc::new(Shared::new(connection, epoch));
         let driver = Driver::new(Arc::clone(&shared), io, |_: CallId| {});
-        (Self(Arc::new(Owner(shared))), driver)
+        (Self { owner: Arc::new(Owner { shared, secure }), interceptors: None }, driver)
     }
 
     /// Compresses and decompresses messages with these codecs, on this channel and all its clones; the first that are given
@@ -97,7 +127,30 @@ impl Channel {
     /// [`Codecs::sending`], [`Request::with_encoding`] and [`Message::as_is`].
     #[must_use]
     pub fn with_codecs(self, codecs: Codecs) -> Self {
-        self.0.0.set_codecs(codecs);
+        self.owner.shared.set_codecs(codecs);
+        self
+    }
+
+    /// Asks an interceptor about each call of this channel and of clones that are made from it; other clones share the
+    /// connection and not the interceptor. Of several the first is the outermost.
+    ///
+    /// ```
+    /// use grpc_sansio::adapter::tokio::Channel;
+    /// use grpc_sansio::intercept::{Bearer, Logger, Record};
+    ///
+    /// # fn example(channel: Channel) {
+    /// let log = Logger::new(|record: &Record<'_>| println!("{record}"));
+    /// let channel = channel.with_interceptor((log, Bearer::fixed("secret")));
+    /// // Clients of all services are made of it as of any other channel.
+    /// # let _ = channel;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_interceptor<I>(mut self, interceptor: I) -> Self
+    where
+        I: ClientInterceptor<Hooks: Send + 'static> + Send + Sync + 'static,
+    {
+        self.interceptors = Some(ClientInterceptors::with(self.interceptors.as_ref(), interceptor));
         self
     }
 
@@ -159,10 +212,62 @@ impl Channel {
     async fn start(
         &self,
         method: &Method,
-        request: Request<()>,
+        mut request: Request<()>,
+        message: Option<Message>,
+    ) -> Result<Call, CallError> {
+        let mut watch = match &self.interceptors {
+            Some(interceptors) => Some(self.intercept(interceptors, method, &mut request)?),
+            None => None,
+        };
+        let parent = request.parent.take();
+        let opened = self.open_call(method, &request, message);
+        let opened = match &parent {
+            None => opened.await,
+            Some(parent) => tokio::select! {
+                biased;
+                opened = opened => opened,
+                () = parent.cancelled() => Err(stopped_with(parent).into()),
+            },
+        };
+        let mut call = match (opened, &mut watch) {
+            (Ok(call), _) => call,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(watch)) => {
+                let mut outcome = Outcome::local(Code::Internal, "", Origin::Local, true);
+                outcome.status = error.to_status();
+                watch.look(None, Some(&mut outcome));
+                return Err(error);
+            }
+        };
+        call.watch(watch);
+        if let Some(parent) = parent {
+            call.tie_to(parent);
+        }
+        Ok(call)
+    }
+
+    /// Shows interceptors what is about to be called.
+    fn intercept(
+        &self,
+        interceptors: &ClientInterceptors,
+        method: &Method,
+        request: &mut Request<()>,
+    ) -> Result<ClientWatch, CallError> {
+        let mut call = OutgoingCall::new(method, &mut request.metadata, intercept::now(), self.owner.secure);
+        (call.deadline, call.authority) = (request.deadline.map(intercept::at), request.authority.take());
+        let watch = interceptors.start(&mut call)?;
+        request.deadline = intercept::deadline_after(request.deadline, call.deadline);
+        request.authority = call.authority;
+        Ok(watch)
+    }
+
+    async fn open_call(
+        &self,
+        method: &Method,
+        request: &Request<()>,
         mut message: Option<Message>,
     ) -> Result<Call, CallError> {
-        let shared = &self.0.0;
+        let shared = &self.owner.shared;
         let closed = message.is_some();
         let mut options = OpenOptions::new(method).metadata(&request.metadata);
         options.deadline = request.deadline.map(|deadline| shared.at(deadline));
@@ -191,7 +296,7 @@ impl Channel {
     /// Opens a call and queues its only message, if it has one, so that both leave in one write. `None` where there is no
     /// room for now.
     fn try_open(&self, options: &OpenOptions<'_>, message: &mut Option<Message>) -> Option<Result<CallId, CallError>> {
-        let shared = &self.0.0;
+        let shared = &self.owner.shared;
         let now = shared.now();
         shared.with(|state| {
             let id = match state.connection.open(now, options) {
@@ -222,24 +327,39 @@ impl Channel {
 
     /// Takes no new calls; those at hand go on, for `grace` at most, and then the connection ends.
     pub fn shutdown(&self, grace: Option<Duration>) {
-        let now = self.0.0.now();
-        self.0.0.with(|state| state.connection.shutdown(now, grace.map(|grace| now.saturating_add(grace))));
+        let now = self.owner.shared.now();
+        self.owner.shared.with(|state| state.connection.shutdown(now, grace.map(|grace| now.saturating_add(grace))));
+    }
+
+    /// The config for the connection that follows this one: with twice the keepalive time where the server said that this one
+    /// sent too many PINGs. See [`Connection::next_config`].
+    pub fn next_config(&self) -> ClientConfig {
+        self.owner.shared.with(|state| state.connection.next_config())
     }
 
     /// Why the connection ended; `None` while it works, and after a graceful end.
     pub fn error(&self) -> Option<ConnectionError> {
-        self.0.0.with(|state| state.connection.error().cloned())
+        self.owner.shared.with(|state| state.connection.error().cloned())
     }
 
     /// Whether the connection takes no more calls: it was shut down, by either side, or it has ended.
     pub fn is_draining(&self) -> bool {
-        self.0.0.with(|state| state.is_draining())
+        self.owner.shared.with(|state| state.is_draining())
     }
 
     /// Waits for the end of the connection.
     pub async fn closed(&self) {
-        self.0.0.closed().await;
+        self.owner.shared.closed().await;
     }
+}
+
+/// A call whose parent stopped before it was opened.
+fn stopped_with(parent: &Cancellation) -> Outcome {
+    let (code, rule) = match parent.reason() {
+        Some(Stop::DeadlineExceeded) => (Code::DeadlineExceeded, "the deadline of the call passed"),
+        _ => (Code::Cancelled, "the call on whose behalf it was made has stopped"),
+    };
+    Outcome::local(code, rule, Origin::Local, true)
 }
 
 fn check(method: &Method, kind: Kind) -> Result<(), CallError> {

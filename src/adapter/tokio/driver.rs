@@ -1,6 +1,7 @@
 //! The task that moves a connection's octets and time.
 
 use super::shared::Shared;
+use crate::adapter::front::Gate;
 use crate::buffer::WriteBuf;
 use crate::call::Role;
 use crate::error::ConnectionError;
@@ -66,6 +67,8 @@ pub enum DriverError {
 #[derive(Debug)]
 pub(super) struct Driver<R: Role, T, O> {
     shared: Arc<Shared<R>>,
+    /// What speaks to the transport for the connection, if something does.
+    gate: Gate<R>,
     io: T,
     input: BytesMut,
     /// What the connection is given of `input` at once.
@@ -137,8 +140,10 @@ where
     O: FnMut(CallId) + Unpin,
 {
     pub(super) fn new(shared: Arc<Shared<R>>, io: T, accept: O) -> Self {
+        let gate = shared.with(|state| Gate::of(&state.connection));
         Self {
             shared,
+            gate,
             io,
             input: BytesMut::new(),
             piece: LEAST_PIECE,
@@ -156,6 +161,13 @@ where
             opened: Vec::new(),
             woken: Vec::new(),
         }
+    }
+
+    /// Puts something between the transport and the connection.
+    #[cfg(feature = "web")]
+    pub(super) fn behind(mut self, gate: Gate<R>) -> Self {
+        self.gate = gate;
+        self
     }
 
     fn round(&mut self, context: &mut Context<'_>) -> Round {
@@ -185,7 +197,8 @@ where
     /// Reads, lets the connection work, writes.
     fn exchange(&mut self, context: &mut Context<'_>) -> Round {
         let was_closed = self.read_closed;
-        let received = self.read(context);
+        let wanted = self.gate.wants_input();
+        let received = wanted && self.read(context);
         let lost = self.read_closed && !was_closed;
         let now = self.shared.now();
         let seen = self.work(now, received, lost, context);
@@ -193,6 +206,9 @@ where
 
         if let (Phase::Running, Some(well)) = (self.phase, seen.ended) {
             self.phase = Phase::Ending { until: now.saturating_add(if well { PATIENCE } else { LINGER }) };
+        }
+        if !wanted && self.gate.wants_input() {
+            return Round::Again;
         }
         if seen.news && !self.input.is_empty() {
             // Those who were woken go first: this task is back in the queue behind them.
@@ -223,26 +239,27 @@ where
 
     /// Gives the connection a piece of what was read, and takes what it has to say.
     fn work(&mut self, now: Instant, received: bool, lost: bool, context: &Context<'_>) -> Seen {
-        let (input, output, alarm) = (&mut self.input, &mut self.output, self.alarm);
+        let (input, output, gate, alarm) = (&mut self.input, &mut self.output, &mut self.gate, self.alarm);
         // A message is worth sharing memory with the buffer only where it would keep little else alive.
         let share = input.capacity() - input.len() <= self.read_size / 5;
         let piece = self.piece.min(input.len());
         let mut seen = self.shared.drive(context.waker(), &mut self.opened, &mut self.woken, |state| {
             let connection = &mut state.connection;
+            gate.handle_timeout(now, connection);
             if received && share {
-                connection.receive_bytes(now, input.split_to(piece).freeze());
+                gate.receive_bytes(now, input.split_to(piece).freeze(), connection);
             } else if received {
-                connection.receive(now, &input[..piece]);
+                gate.receive(now, &input[..piece], connection);
                 input.advance(piece);
             }
             if lost {
-                connection.receive_eof(now);
+                gate.receive_eof(now, connection);
             }
-            connection.transmit(now, output);
+            gate.transmit(now, connection, output);
             let seen = Seen {
-                more: connection.wants_transmit(),
-                ended: connection.is_finished().then(|| connection.error().is_none()),
-                due: connection.poll_timeout().unwrap_or(Instant::MAX),
+                more: gate.wants_transmit(connection),
+                ended: gate.is_finished(connection).then(|| connection.error().is_none()),
+                due: gate.poll_timeout(connection).unwrap_or(Instant::MAX),
                 news: false,
             };
             state.set_alarm(alarm.min(seen.due));
@@ -384,9 +401,15 @@ where
         if let Some(error) = self.error.take() {
             return Err(error.into());
         }
-        match self.shared.with(|state| state.connection.error().cloned()) {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
+        let gate = &self.gate;
+        let (error, front) = self.shared.with(|state| {
+            let connection = &state.connection;
+            (connection.error().cloned(), gate.error(connection))
+        });
+        match (error, front) {
+            (_, Some(error)) => Err(error.into()),
+            (Some(error), None) => Err(error.into()),
+            (None, None) => Ok(()),
         }
     }
 }

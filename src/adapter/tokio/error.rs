@@ -3,6 +3,7 @@
 use crate::call::{self, Stop};
 use crate::error::{Misuse, OpenError, Origin, SendError};
 use crate::grpc::{Code, Kind, Message, Metadata, Side, Status};
+use crate::intercept::Refused;
 use std::boxed::Box;
 use std::fmt;
 
@@ -112,6 +113,9 @@ pub enum CallError {
     /// The method is of another kind than the function that was to call it.
     #[error("{0:?} is not the kind of method that this function calls")]
     Kind(Kind),
+    /// An interceptor refused it. Nothing was sent, so trying again is safe.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The message is longer than `max_send_message`.
     #[error("the message is longer than max_send_message")]
     TooLarge,
@@ -129,9 +133,22 @@ impl CallError {
         }
     }
 
-    /// The status's code, where the call was made.
+    /// The status's code, where the call was made or refused by an interceptor.
     pub fn code(&self) -> Option<Code> {
-        self.failure().map(Failure::code)
+        match self {
+            Self::Failed(failure) => Some(failure.code()),
+            Self::Refused(refused) => Some(refused.status().code()),
+            _ => None,
+        }
+    }
+
+    /// The status that this is told interceptors as.
+    pub(super) fn to_status(&self) -> Status {
+        match self {
+            Self::Failed(failure) => failure.status().clone(),
+            Self::Refused(refused) => refused.status().clone(),
+            _ => Status::local(Side::Client, Code::Internal, self),
+        }
     }
 }
 
@@ -186,6 +203,15 @@ impl Refusal {
     pub fn with_trailers(mut self, trailers: Metadata) -> Self {
         self.trailers = Some(Box::new(trailers));
         self
+    }
+
+    /// The status, trailing metadata, and initial metadata if there is any.
+    pub(super) fn into_parts(self) -> (Status, Metadata, Option<Metadata>) {
+        (
+            self.status,
+            self.trailers.map_or_else(Metadata::new, |trailers| *trailers),
+            self.metadata.map(|metadata| *metadata),
+        )
     }
 
     /// The status.

@@ -7,6 +7,8 @@
 //! | call with streams | [`Channel::server_streaming`], [`Channel::client_streaming`], [`Channel::bidi_streaming`] |
 //! | serve | [`Server::serve`] with a [`Router`], or with any function of a [`ServerCall`] |
 //! | speak TLS | [`Server::with_tls`], [`Channel::connect_tls`], with what [`tls`](crate::adapter::tls) makes of certificates |
+//! | see, change or refuse calls | [`Channel::with_interceptor`], [`Server::with_interceptor`], [`Router::with_interceptor`] |
+//! | call on behalf of another call | [`Request::within`] |
 //! | stop gracefully | drop the [`Channel`]s; [`Server::serve_with_shutdown`] |
 //!
 //! One task drives each connection; handles and handlers take its lock for single verbs and never across an await. Time
@@ -45,8 +47,11 @@ mod call;
 mod channel;
 mod driver;
 mod error;
+mod finisher;
 #[cfg(feature = "health")]
 mod health;
+mod intercept;
+mod parent;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod request;
@@ -61,13 +66,15 @@ pub use call::{Call, CallReceiver, CallSender};
 pub use channel::Channel;
 pub use driver::DriverError;
 pub use error::{CallError, Failure, Outcome, Refusal, Stopped};
+pub use finisher::Finisher;
 #[cfg(feature = "health")]
 #[cfg_attr(docsrs, doc(cfg(feature = "health")))]
 pub use health::Health;
+pub use parent::Parent;
 pub use request::{Request, Response, ResponseHead};
 pub use router::{Incoming, Router};
 pub use server::{Handler, Listen, Server};
-pub use server_call::{Cancellation, Certificates, Finisher, RequestHead, Requests, Responses, ServerCall};
+pub use server_call::{Cancellation, Certificates, RequestHead, Requests, Responses, ServerCall};
 #[cfg(feature = "tls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
 pub use tls::ConnectError;

@@ -1,5 +1,7 @@
 //! What goes into a call and what comes out of it.
 
+use super::parent::Parent;
+use super::server_call::Cancellation;
 use crate::grpc::{Message, Metadata};
 use std::borrow::{Cow, ToOwned};
 use std::string::String;
@@ -36,6 +38,8 @@ pub struct Request<M = Message> {
     pub content_subtype: Option<Cow<'static, str>>,
     /// How often this call was tried before.
     pub previous_attempts: u8,
+    /// Ends the call when it ends.
+    pub(super) parent: Option<Cancellation>,
 }
 
 impl Request {
@@ -73,6 +77,7 @@ impl<M> Request<M> {
             authority: self.authority,
             content_subtype: self.content_subtype,
             previous_attempts: self.previous_attempts,
+            parent: self.parent,
         };
         (self.message, request)
     }
@@ -95,6 +100,32 @@ impl<M> Request<M> {
     pub fn with_deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(self.deadline.map_or(deadline, |other| other.min(deadline)));
         self
+    }
+
+    /// The same on behalf of a call that this server serves: it takes no longer than that one may, and is cancelled when that
+    /// one is, or has been answered (G-137). What has passed is taken off the `grpc-timeout` that goes out, which is
+    /// computed when the call leaves (G-124).
+    ///
+    /// ```
+    /// use grpc_sansio::adapter::tokio::{Channel, Incoming, Refusal, Request, Response};
+    /// # use grpc_sansio::grpc::{Code, Method};
+    ///
+    /// # async fn example(channel: Channel, method: &'static Method) {
+    /// let handler = async move |incoming: Incoming| {
+    ///     let inner = Request::new("for the one behind").within(&incoming);
+    ///     let answer = channel.unary(method, inner).await;
+    ///     answer.map_err(|error| Refusal::new(error.code().unwrap_or(Code::Internal), error.to_string()))
+    /// };
+    /// # let _ = handler;
+    /// # }
+    /// ```
+    pub fn within(mut self, parent: impl Into<Parent>) -> Self {
+        let Parent { deadline, cancellation } = parent.into();
+        self.parent = Some(cancellation);
+        match deadline {
+            Some(deadline) => self.with_deadline(deadline),
+            None => self,
+        }
     }
 
     /// The same with a coding. A channel with codecs compresses with it; without any, it is what messages with their

@@ -1,10 +1,13 @@
 //! Methods by their paths.
 
 use super::error::{Refusal, Stopped};
+use super::intercept::ServerInterceptors;
+use super::parent::Parent;
 use super::request::Response;
 use super::server::Handler;
 use super::server_call::{Cancellation, RequestHead, Requests, Responses, ServerCall};
 use crate::grpc::{CARDINALITY_VIOLATION, Kind, Message, Metadata, Method};
+use crate::intercept::ServerInterceptor;
 use std::borrow::ToOwned;
 use std::boxed::Box;
 use std::collections::HashMap;
@@ -32,6 +35,12 @@ impl<M> Incoming<M> {
         (self.message, Incoming { message, head: self.head, cancellation: self.cancellation })
     }
 
+    /// This call, for others that are made on its behalf: see [`Request::within`](super::Request::within). Needed only where
+    /// its message was taken out.
+    pub fn parent(&self) -> Parent {
+        self.into()
+    }
+
     /// Initial metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.head.metadata
@@ -50,7 +59,13 @@ impl Incoming<Requests> {
 }
 
 type Answer = Pin<Box<dyn Future<Output = ()> + Send>>;
-type Route = Arc<dyn Fn(ServerCall) -> Answer + Send + Sync>;
+
+/// What answers the calls of a method.
+#[derive(Clone)]
+struct Route {
+    answer: Arc<dyn Fn(ServerCall) -> Answer + Send + Sync>,
+    interceptors: Option<ServerInterceptors>,
+}
 
 /// A handler that leads each call to the async function of its method, and answers UNIMPLEMENTED to the rest.
 ///
@@ -188,18 +203,36 @@ impl Router {
         self
     }
 
+    /// Asks an interceptor about the calls of all methods so far. Of several the first is the outermost, within those of the
+    /// [`Server`](super::Server).
+    ///
+    /// Given to one router before it is merged into another, it stands before the methods of the first only: health for
+    /// everybody, say, and a token for the rest.
+    pub fn with_interceptor<I>(mut self, interceptor: I) -> Self
+    where
+        I: ServerInterceptor<Hooks: Send + 'static> + Send + Sync + 'static,
+    {
+        let interceptor = Arc::new(interceptor);
+        for route in self.routes.values_mut() {
+            let all = ServerInterceptors::with(route.interceptors.as_ref(), Arc::clone(&interceptor));
+            route.interceptors = Some(all);
+        }
+        self
+    }
+
     fn add<F, A>(mut self, method: &Method, kind: Kind, handler: F) -> Self
     where
         F: Fn(ServerCall) -> A + Send + Sync + 'static,
         A: Future<Output = ()> + Send + 'static,
     {
         assert_eq!(method.kind(), kind, "{} is of another kind", method.path());
-        let route = move |mut call: ServerCall| -> Answer {
+        let answer = move |mut call: ServerCall| -> Answer {
             // Nobody told the kind of this call before.
             let _ = call.expect(kind);
             Box::pin(handler(call))
         };
-        self.routes.insert(method.path().as_str().to_owned(), Arc::new(route));
+        let route = Route { answer: Arc::new(answer), interceptors: None };
+        self.routes.insert(method.path().as_str().to_owned(), route);
         self
     }
 }
@@ -216,7 +249,11 @@ async fn only(requests: &mut Requests) -> Result<Message, Refusal> {
 impl Handler for Router {
     fn handle(&self, call: ServerCall) -> impl Future<Output = ()> + Send + 'static {
         match self.routes.get(call.path()) {
-            Some(route) => route(call),
+            Some(Route { answer, interceptors: None }) => answer(call),
+            Some(Route { answer, interceptors: Some(interceptors) }) => match call.intercept(interceptors) {
+                Some(call) => answer(call),
+                None => Box::pin(std::future::ready(())),
+            },
             None => {
                 let status = call.head().unknown_method();
                 call.finish(&status, &Metadata::new());

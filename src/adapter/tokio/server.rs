@@ -1,14 +1,18 @@
 //! A server: connections in, calls to a handler.
 
 use super::driver::{Driver, DriverError};
+use super::intercept::ServerInterceptors;
 use super::server_call::{Peer, ServerCall};
 use super::shared::Shared;
+#[cfg(feature = "web")]
+use crate::adapter::front::Gate;
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ServerTls;
 use crate::codec::Codecs;
 use crate::config::ServerConfig;
 use crate::connection::Connection;
 use crate::event::CallId;
+use crate::intercept::ServerInterceptor;
 use std::boxed::Box;
 use std::fmt;
 use std::future::{Future, pending};
@@ -17,6 +21,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -114,6 +119,9 @@ pub struct Server {
     codecs: Option<Codecs>,
     #[cfg(feature = "tls")]
     tls: Option<ServerTls>,
+    interceptors: Option<ServerInterceptors>,
+    #[cfg(feature = "web")]
+    web: Option<crate::web::Config>,
     watcher: Watcher,
 }
 
@@ -132,6 +140,9 @@ impl fmt::Debug for Watcher {
 /// How long a failed accept is followed by none, where the cause is not that one connection's.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Connections so far, of all servers.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
 impl Server {
     /// A server whose connections all have this config.
     pub fn new(config: ServerConfig) -> Self {
@@ -141,6 +152,9 @@ impl Server {
             codecs: None,
             #[cfg(feature = "tls")]
             tls: None,
+            interceptors: None,
+            #[cfg(feature = "web")]
+            web: None,
             watcher: Watcher(None),
         }
     }
@@ -151,6 +165,43 @@ impl Server {
     pub fn with_tls(mut self, tls: ServerTls) -> Self {
         self.tls = Some(tls);
         self
+    }
+
+    /// Asks an interceptor about each call, before the handler sees it, also about calls of methods that are not there. Of
+    /// several the first is the outermost. It runs where the handler does, and must not block.
+    pub fn with_interceptor<I>(mut self, interceptor: I) -> Self
+    where
+        I: ServerInterceptor<Hooks: Send + 'static> + Send + Sync + 'static,
+    {
+        self.interceptors = Some(ServerInterceptors::with(self.interceptors.as_ref(), interceptor));
+        self
+    }
+
+    /// Speaks gRPC-Web too, on the same port: over HTTP/1.1, and over HTTP/2 beside native gRPC. Handlers see no
+    /// difference. Under TLS `http/1.1` is agreed to besides `h2`, and so is a client without ALPN.
+    ///
+    /// ```
+    /// use grpc_sansio::ServerConfig;
+    /// use grpc_sansio::adapter::tokio::Server;
+    /// use grpc_sansio::web::{Config, Cors};
+    ///
+    /// let server = Server::new(ServerConfig::default())
+    ///     .with_web(Config::default().cors(Cors::origins(["https://app.example"])));
+    /// ```
+    #[cfg(feature = "web")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "web")))]
+    #[must_use]
+    pub fn with_web(mut self, web: crate::web::Config) -> Self {
+        self.web = Some(web);
+        self
+    }
+
+    #[cfg(feature = "tls")]
+    fn speaks_http1(&self) -> bool {
+        #[cfg(feature = "web")]
+        return self.web.is_some();
+        #[cfg(not(feature = "web"))]
+        false
     }
 
     /// Tells of each connection that did not end gracefully, with the address of its peer, if it has one: for a log. It
@@ -279,13 +330,22 @@ impl Server {
         if let Some(tls) = &self.tls {
             let (io, certificates) = tokio::select! {
                 biased;
-                shaken = super::tls::accept(tls, io) => shaken?,
+                shaken = super::tls::accept(tls, io, self.speaks_http1()) => shaken?,
                 // Nobody has a call on it yet.
                 () = &mut shutdown => return Ok(()),
             };
             return self.run(io, Peer { address, certificates }, handler, shutdown).await;
         }
         self.run(io, Peer { address, certificates: None }, handler, shutdown.as_mut()).await
+    }
+
+    #[cfg(feature = "web")]
+    fn scheme(&self) -> crate::grpc::Scheme {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return crate::grpc::Scheme::Https;
+        }
+        crate::grpc::Scheme::Http
     }
 
     async fn run<T, H>(
@@ -300,26 +360,43 @@ impl Server {
         H: Handler,
     {
         let epoch = tokio::time::Instant::now();
-        let connection = Connection::<crate::Server>::new(&self.config, crate::Instant::from_nanos(0));
+        // Each connection's clock begins at zero, so its number tells it from the others.
+        let seed = self.config.seed().wrapping_add(CONNECTIONS.fetch_add(1, Ordering::Relaxed));
+        let connection = Connection::<crate::Server>::with_seed(&self.config, crate::Instant::from_nanos(0), seed);
         let shared = Arc::new(Shared::new(connection, epoch));
         if let Some(codecs) = &self.codecs {
             shared.set_codecs(codecs.clone());
         }
         let at_once = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         let opened = {
-            let shared = Arc::clone(&shared);
+            let (shared, interceptors) = (Arc::clone(&shared), self.interceptors.clone());
             move |id: CallId| {
-                if let Some(call) = ServerCall::accept(&shared, id, &peer) {
-                    let handler = Arc::clone(&handler);
-                    let answer = async move { handler.handle(call).await };
-                    #[cfg(feature = "tracing")]
-                    let answer =
-                        tracing::Instrument::instrument(answer, shared.with(|state| state.connection.span(id)));
-                    begin(answer, at_once);
+                let Some(call) = ServerCall::accept(&shared, id, &peer) else { return };
+                let handler = Arc::clone(&handler);
+                let span = SpanOf::call(&shared, id);
+                match interceptors.clone() {
+                    None => begin(span.around(async move { handler.handle(call).await }), at_once),
+                    Some(interceptors) => begin(
+                        span.around(async move {
+                            if let Some(call) = call.intercept(&interceptors) {
+                                handler.handle(call).await;
+                            }
+                        }),
+                        at_once,
+                    ),
                 }
             }
         };
-        let mut driver = Box::pin(Driver::new(Arc::clone(&shared), io, opened));
+        let driver = Driver::new(Arc::clone(&shared), io, opened);
+        #[cfg(feature = "web")]
+        let driver = match &self.web {
+            Some(web) => {
+                let session = crate::web::Session::new(web, &self.config, crate::Instant::from_nanos(0));
+                driver.behind(Gate::behind(session.with_scheme(self.scheme())))
+            }
+            None => driver,
+        };
+        let mut driver = Box::pin(driver);
         tokio::select! {
             biased;
             result = &mut driver => return result,
@@ -328,6 +405,29 @@ impl Server {
         let now = shared.now();
         shared.with(|state| state.connection.shutdown(now, self.grace.map(|grace| now.saturating_add(grace))));
         driver.await
+    }
+}
+
+/// The span of a call, if there are spans.
+struct SpanOf(#[cfg(feature = "tracing")] tracing::Span);
+
+impl SpanOf {
+    fn call<R: crate::Role>(shared: &Shared<R>, id: CallId) -> Self {
+        #[cfg(feature = "tracing")]
+        return Self(shared.with(|state| state.connection.span(id)));
+        #[cfg(not(feature = "tracing"))]
+        {
+            let _ = (shared, id);
+            Self()
+        }
+    }
+
+    /// Work that is done inside of it.
+    fn around(self, work: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
+        #[cfg(feature = "tracing")]
+        return tracing::Instrument::instrument(work, self.0);
+        #[cfg(not(feature = "tracing"))]
+        work
     }
 }
 

@@ -2,14 +2,18 @@
 
 use super::call::own;
 use super::error::{Refusal, Stopped};
+use super::finisher::Finisher;
+use super::intercept::{self, ServerWatch};
 use super::request::Response;
 use super::shared::Shared;
 use crate::call::{Item, Server, Stop};
 use crate::error::{Misuse, SendError};
 use crate::event::CallId;
 use crate::grpc::{Code, Kind, Message, Metadata, Path, Side, Status, encoding};
+use crate::intercept::{IncomingCall, ServerInterceptor};
 use futures_core::Stream;
 use std::borrow::ToOwned;
+use std::boxed::Box;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -88,10 +92,56 @@ impl ServerCall {
         let coding = shared.codecs().and(head.encoding.clone());
         Some(Self {
             head,
-            requests: Requests { shared: Arc::clone(shared), id, ended: false, coding },
-            responses: Responses { shared: Arc::clone(shared), id, coding: Coding::Usual },
-            finisher: Finisher { shared: Arc::clone(shared), id, finished: false },
+            requests: Requests { shared: Arc::clone(shared), id, ended: false, coding, watch: None },
+            responses: Responses { shared: Arc::clone(shared), id, coding: Coding::Usual, watch: None },
+            finisher: Finisher::new(Arc::clone(shared), id),
         })
+    }
+
+    /// Asks an interceptor about the call; `None` where it was refused, and has ended. For handlers that are functions of a
+    /// call: see [`Server::with_interceptor`](super::Server::with_interceptor) otherwise.
+    pub fn intercept<I>(mut self, interceptor: &I) -> Option<Self>
+    where
+        I: ServerInterceptor<Hooks: Send + 'static>,
+    {
+        let before = self.head.deadline.map(intercept::at);
+        let mut call = IncomingCall {
+            path: &self.head.path,
+            authority: &self.head.authority,
+            metadata: &mut self.head.metadata,
+            deadline: before,
+            now: intercept::now(),
+            peer: self.head.peer,
+            certificates: self.head.certificates.as_deref(),
+        };
+        let hooks = match interceptor.start(&mut call) {
+            Ok(hooks) => hooks,
+            Err(refused) => {
+                let (status, trailers) = refused.into_parts();
+                self.finish(&status, &trailers);
+                return None;
+            }
+        };
+        let deadline = call.deadline;
+        if deadline < before || before.is_none() {
+            self.limit_deadline(intercept::deadline_after(self.head.deadline, deadline));
+        }
+        let watch = ServerWatch::with(self.finisher.watch.as_ref(), Box::new(hooks));
+        self.requests.watch = Some(watch.clone());
+        self.responses.watch = Some(watch.clone());
+        self.finisher.watch = Some(watch);
+        Some(self)
+    }
+
+    fn limit_deadline(&mut self, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else { return };
+        self.head.deadline = Some(deadline);
+        let shared = &self.requests.shared;
+        shared.with(|state| {
+            if let Some(mut call) = state.connection.call(self.requests.id) {
+                call.limit_deadline(shared.at(deadline));
+            }
+        });
     }
 
     /// What the client said before its first message.
@@ -190,6 +240,7 @@ pub struct Requests {
     ended: bool,
     /// What the client's codec is called.
     coding: Option<String>,
+    watch: Option<ServerWatch>,
 }
 
 impl Requests {
@@ -230,9 +281,14 @@ impl Requests {
     /// A message as the client meant it. One that cannot be decompressed ends the call.
     fn decode(&self, message: Message) -> Result<Message, Stopped> {
         self.shared.decode(self.coding.as_deref(), message).map_err(|error| {
+            let mut status = error.status(Side::Server);
+            let mut trailers = Metadata::new();
+            if let Some(watch) = &self.watch {
+                watch.end(&mut status, &mut trailers, false);
+            }
             self.shared.with(|state| {
                 if let Some(call) = state.connection.call(self.id) {
-                    call.finish(&error.status(Side::Server), &Metadata::new());
+                    call.finish(&status, &trailers);
                     state.wake_all_of(self.id);
                 }
             });
@@ -255,6 +311,7 @@ pub struct Responses {
     shared: Arc<Shared<Server>>,
     id: CallId,
     coding: Coding,
+    watch: Option<ServerWatch>,
 }
 
 /// What a server compresses its responses with.
@@ -292,8 +349,19 @@ impl Responses {
         }
     }
 
+    /// A head that the first message implies is shown to interceptors, and sent if they have something to say.
+    fn settle_head(&mut self) {
+        let Some(watch) = &self.watch else { return };
+        let mut metadata = Metadata::new();
+        if watch.head(&mut metadata) && !metadata.is_empty() {
+            // Where it was sent without them knowing, or cannot be sent, the message matters more.
+            let _ = self.verb(|call| call.send_head(&metadata));
+        }
+    }
+
     fn encode(&mut self, message: Message) -> Message {
         self.settle_coding();
+        self.settle_head();
         match &self.coding {
             Coding::Chosen(coding) => self.shared.encode(coding.as_deref(), message),
             Coding::Usual => message,
@@ -307,7 +375,10 @@ impl Responses {
     /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
     pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
         self.settle_coding();
-        self.verb(|call| call.send_head(metadata))
+        let Some(watch) = &self.watch else { return self.verb(|call| call.send_head(metadata)) };
+        let mut metadata = metadata.clone();
+        watch.head(&mut metadata);
+        self.verb(|call| call.send_head(&metadata))
     }
 
     /// A call that is gone takes every verb.
@@ -340,122 +411,6 @@ impl Responses {
     }
 }
 
-/// Ends a call. Dropped before, it ends it with UNKNOWN.
-#[derive(Debug)]
-#[must_use]
-pub struct Finisher {
-    shared: Arc<Shared<Server>>,
-    id: CallId,
-    finished: bool,
-}
-
-impl Finisher {
-    /// As [`ServerCall::finish`].
-    pub fn finish(mut self, status: &Status, trailers: &Metadata) {
-        self.end(|call| call.finish(status, trailers));
-    }
-
-    /// As [`ServerCall::respond`].
-    pub fn respond(self, result: Result<Response, Refusal>) {
-        let result = result.map(|response| self.encode(response));
-        self.answer(result);
-    }
-
-    fn answer(mut self, result: Result<Response, Refusal>) {
-        self.end(|mut call| {
-            let refusal = match result {
-                Ok(response) => {
-                    let Response { message, metadata, trailers, encoding } = response;
-                    match say(&mut call, message, &metadata, encoding.as_deref()) {
-                        Ok(()) => return call.finish(&Status::ok(), &trailers),
-                        Err(refusal) => refusal,
-                    }
-                }
-                Err(refusal) => refusal,
-            };
-            refuse(call, &refusal);
-        });
-    }
-
-    /// Names the coding of a response, if the client accepts it, and compresses the message (G-092).
-    fn encode(&self, mut response: Response) -> Response {
-        let Some(codecs) = self.shared.codecs().filter(|_| !response.message.compressed) else { return response };
-        let accepts = |name: &str| {
-            self.shared.with(|state| match state.connection.call(self.id) {
-                Some(mut call) => call.set_encoding(name).is_ok(),
-                None => false,
-            })
-        };
-        let coding = match response.encoding.take() {
-            Some(own) if own == encoding::IDENTITY => None,
-            Some(own) => Some(own).filter(|own| accepts(own)),
-            None => codecs.choose(accepts).map(|name| name.to_owned().into()),
-        };
-        response.message = codecs.encode(coding.as_deref(), response.message);
-        response
-    }
-
-    /// Ends a call whose handler has sent its messages itself: with OK and trailing metadata, or with a refusal.
-    pub fn conclude(mut self, result: Result<Metadata, Refusal>) {
-        self.end(|call| match result {
-            Ok(trailers) => call.finish(&Status::ok(), &trailers),
-            Err(refusal) => refuse(call, &refusal),
-        });
-    }
-
-    fn end(&mut self, end: impl FnOnce(crate::Call<'_, Server>)) {
-        self.finished = true;
-        self.shared.with(|state| {
-            if let Some(call) = state.connection.call(self.id) {
-                end(call);
-                state.wake_all_of(self.id);
-            }
-        });
-    }
-}
-
-/// The whole of a response but its end.
-fn say(
-    call: &mut crate::Call<'_, Server>,
-    message: Message,
-    metadata: &Metadata,
-    encoding: Option<&str>,
-) -> Result<(), Refusal> {
-    if let Some(coding) = encoding {
-        call.set_encoding(coding)?;
-    }
-    if !metadata.is_empty() {
-        call.send_head(metadata)?;
-    }
-    match call.send(message) {
-        // The call has stopped: finishing it lets go of it.
-        Ok(()) | Err(SendError::Ended(_)) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn refuse(mut call: crate::Call<'_, Server>, refusal: &Refusal) {
-    if let Some(metadata) = refusal.metadata() {
-        // The head may have been sent before; the status matters more than what it was to say.
-        let _ = call.send_head(metadata);
-    }
-    call.finish(refusal.status(), refusal.trailers().unwrap_or(&Metadata::new()));
-}
-
-impl Drop for Finisher {
-    fn drop(&mut self) {
-        if !self.finished {
-            let rule = if std::thread::panicking() {
-                "the handler panicked"
-            } else {
-                "the handler ended without finishing the call"
-            };
-            let status = Status::local(Side::Server, Code::Unknown, rule);
-            self.end(|call| call.finish(&status, &Metadata::new()));
-        }
-    }
-}
-
 /// Tells a handler, or anyone whom it asks, when nobody waits for a call any more.
 #[derive(Clone, Debug)]
 pub struct Cancellation {
@@ -464,6 +419,11 @@ pub struct Cancellation {
 }
 
 impl Cancellation {
+    /// The call that it is of.
+    pub(super) fn place(&self) -> (&Arc<Shared<Server>>, CallId) {
+        (&self.shared, self.id)
+    }
+
     /// Waits until the call has stopped: cancelled, past its deadline, or cut off. A call that was finished counts too.
     pub async fn cancelled(&self) {
         poll_fn(|context| self.shared.with(|state| state.poll_stopped(self.id, context))).await;

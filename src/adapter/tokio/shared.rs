@@ -246,7 +246,7 @@ impl<R: Role> State<R> {
                 Event::Available => self.news.room = true,
                 Event::Draining => (self.draining, self.news.ended) = (true, true),
                 Event::Closed => (self.closed, self.news.ended) = (true, true),
-                Event::Ready | Event::WindowExhausted => {}
+                Event::Ready | Event::WindowExhausted | Event::TooManyPings => {}
             }
         }
     }
@@ -321,6 +321,11 @@ impl<R: Role> State<R> {
             Some(mut call) => call.send(message),
             None => Err(SendError::Ended(message)),
         }
+    }
+
+    /// Nobody waits with this waker any more.
+    pub(super) fn forget_watcher(&mut self, id: CallId, waker: &Waker) {
+        self.waits(id).watchers.retain(|other| !other.will_wake(waker));
     }
 
     /// Waits until a call has stopped or is gone.

@@ -3,7 +3,8 @@
 use super::channel::Channel;
 use super::driver::DriverError;
 use super::server_call::Certificates;
-use crate::adapter::tls::{ClientTls, HandshakeError, ServerTls, TlsError, check_alpn};
+use crate::adapter::socket::set_user_timeout;
+use crate::adapter::tls::{ClientTls, HandshakeError, ServerTls, TlsError, check_alpn, check_server_alpn};
 use crate::config::ClientConfig;
 use crate::grpc::Scheme;
 use core::time::Duration;
@@ -56,6 +57,7 @@ impl Channel {
     ) -> Result<Self, ConnectError> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
+        set_user_timeout(&stream, config.tcp_user_timeout());
         let (channel, driver) = Self::new_tls(stream, config, tls).await?;
         tokio::spawn(driver);
         Ok(channel)
@@ -86,14 +88,15 @@ impl Channel {
 pub(super) async fn accept<T>(
     tls: &ServerTls,
     io: T,
+    http1: bool,
 ) -> Result<(server::TlsStream<T>, Option<Certificates>), HandshakeError>
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(io);
+    let handshake = TlsAcceptor::from(tls.config(http1)).accept(io);
     let stream = within(tls.handshake_timeout, handshake).await?;
     let session = stream.get_ref().1;
-    check_alpn(session.alpn_protocol())?;
+    check_server_alpn(session.alpn_protocol(), http1)?;
     let certificates = session.peer_certificates();
     let certificates = certificates.map(|chain| chain.iter().map(|certificate| certificate.to_vec()).collect());
     Ok((stream, certificates))

@@ -208,6 +208,7 @@ fn verb_line(start: u64, verb: &Verb) -> String {
         Verb::SendWith { data: Some(data), .. } | Verb::SendCompressedWith { data: Some(data), .. } => octets(data),
         Verb::Shutdown { by, .. } => by.map_or_else(String::new, |by| milliseconds(by.saturating_sub(start))),
         Verb::Expect { kind, .. } => format!("{kind:?}"),
+        Verb::LimitDeadline { by, .. } => milliseconds(by.saturating_sub(start)),
         Verb::SetEncoding { coding, .. } => coding.clone(),
         Verb::SendHead { metadata, .. } => joined(metadata),
         Verb::Finish { status, trailers, .. } => match joined(trailers) {

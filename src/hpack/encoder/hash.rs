@@ -79,6 +79,27 @@ mod tests {
         assert_eq!(hashes.len(), fields.len());
     }
 
+    /// Names that differ in one place only are spread over any seven bits that a table takes, much as chance would.
+    #[test]
+    fn every_part_of_the_hash_is_spread() {
+        let hasher = Hasher::new(7);
+        for len in [2, 7, 8, 13, 40] {
+            for shift in [0, 8, 25, 33] {
+                let mut buckets = [0u32; 128];
+                for place in 0..len - 1 {
+                    for number in 0..2_048u16 {
+                        let mut name = vec![b'a'; len];
+                        name[place..place + 2].copy_from_slice(&number.to_be_bytes());
+                        buckets[(hasher.name(&name) >> shift) as usize % 128] += 1;
+                    }
+                }
+                let mean = 16 * (len as u32 - 1);
+                let (least, most) = (buckets.iter().min().copied(), buckets.iter().max().copied());
+                assert!(least >= Some(mean / 3) && most <= Some(mean * 2), "{len} {shift}: {least:?} {most:?}");
+            }
+        }
+    }
+
     #[test]
     fn seeds_differ() {
         let hashes: BTreeSet<u64> = (0..1000).map(|seed| Hasher::new(seed).name(b"name")).collect();

@@ -141,7 +141,12 @@ mod tests {
                     let found = index.find_field(wanted, len, |_| true);
                     // A chain that leads through number 0 ends there.
                     assert!(found == expected || start != 1 && found.is_none(), "{found:?} {expected:?}");
+                    // Entries may go before the next one comes, and are found no more.
+                    let found = index.find_field(wanted, len / 2, |_| true);
+                    assert!(found.is_none_or(|found| found < len / 2 && Some(found) == expected));
                 }
+                let buckets = index.by_name.buckets.len();
+                assert!(buckets.is_power_of_two() && buckets >= 2 * len && buckets <= 256);
             }
             // Two chains, each with a bucket and a link or more for each of the 70 entries.
             let link = size_of::<Link>();
@@ -155,6 +160,8 @@ mod tests {
         let mut index = Index::default();
         for serial in 1..=50 {
             index.insert(serial, serial as usize, 0, 0);
+            let most = (2 * serial as usize).next_power_of_two().max(FIRST_BUCKETS);
+            assert_eq!(index.by_field.buckets.len(), most);
         }
         for wanted in 0..50 {
             assert_eq!(index.find_name(0, 50, |newer| newer == wanted), Some(wanted));

@@ -221,8 +221,40 @@ mod tests {
         for count in 0..10_000u64 {
             let place = names.place(count << 50).place;
             assert!(usize::from(place) < MAX_PLACES);
+            let again = names.place(count << 50);
+            assert_eq!((again.place, again.moved), (place, false));
         }
         assert_eq!(names.places.len(), MAX_PLACES);
+    }
+
+    /// Names that cannot all be near their places in a table of twice the size get one of four times the size, and
+    /// keep what is known of them.
+    #[test]
+    fn growing_forgets_no_name_that_finds_a_place() {
+        // By where each wants to be; the fifth finds its place taken and goes round the end.
+        let wanted = [12u64, 12 + 32, 12 + 64, 12 + 96, 15, 12 + 128];
+        let hash = |wanted: u64| (2 * wanted + 1) << 32;
+        let mut names = Names::new();
+        for (count, &wanted) in (1..).zip(&wanted) {
+            let found = names.place(hash(wanted));
+            assert_eq!(
+                (found.moved, names.places.len()),
+                if count == 1 {
+                    (true, 16)
+                } else if count < 6 {
+                    (false, 16)
+                } else {
+                    (true, 64)
+                }
+            );
+            names.get_mut(found.place).unwrap().newest = Entry(count);
+        }
+        for (count, &wanted) in (1..).zip(&wanted) {
+            let found = names.place(hash(wanted));
+            let name = names.get(found.place).unwrap();
+            assert_eq!((found.moved, name.newest, u64::from(name.tag())), (false, Entry(count), 2 * wanted + 1));
+        }
+        assert_eq!(names.heap_size(), 64 * size_of::<Name>());
     }
 
     #[test]

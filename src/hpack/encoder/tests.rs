@@ -1,5 +1,5 @@
-use super::{Encoder, string};
-use crate::hpack::{BlockLimits, Classifier, Decoder, Field, FieldBlock};
+use super::{Encoder, INDEX_MASK, MAX_EXPECTED, string};
+use crate::hpack::{BlockLimits, Classifier, Decoded, Decoder, Field, FieldBlock};
 use alloc::vec::Vec;
 use proptest::prelude::*;
 use std::format;
@@ -73,6 +73,8 @@ fn the_huffman_code_is_used_where_it_pays() {
         (b"a", false),
         (&[&[b'X'; 64][..], &[b'P'; 8]].concat(), true),
         (&[b'X'; 72], false),
+        // The last of the short ones.
+        (&[&[b'X'; 56][..], &[b'P'; 8]].concat(), false),
     ] {
         let mut out = Vec::new();
         string(bytes, &mut out);
@@ -170,4 +172,149 @@ fn four_billion_entries_are_counted_on() {
         encoder.names = known.clone();
         check(&mut encoder);
     }
+}
+
+/// RFC 7541 §6.1: an index of 127 no longer fits into the prefix, so its octet cannot be kept for the next block.
+#[test]
+fn indices_on_both_sides_of_one_octet_come_again() {
+    let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+    let (mut encoder, mut decoder) = (Encoder::new(4096, 1), Decoder::new(4096, Classifier::NONE));
+    let names: Vec<Vec<u8>> = (0..70u8).map(|name| vec![b'n', name]).collect();
+    let mut send = |name: &[u8]| {
+        let out = encode(&mut encoder, &[Field::new(name, b"")]);
+        let mut block = FieldBlock::new();
+        assert_eq!(decoder.decode(&out, &limits, &mut block), Ok(Decoded::Complete));
+        assert!(block.fields().eq([Field::new(name, b"")]), "{out:x?}");
+        out
+    };
+    names.iter().for_each(|name| _ = send(name));
+    for (newer, name) in names.iter().rev().enumerate() {
+        for _ in 0..3 {
+            let out = send(name);
+            let index = 62 + newer;
+            assert_eq!((out[0] & 0x80, out.len()), (0x80, if index < INDEX_MASK { 1 } else { 2 }), "{index}");
+        }
+    }
+}
+
+/// What came at a position is kept for so many positions and no more.
+#[test]
+fn expectations_are_bounded() {
+    let mut encoder = Encoder::new(4096, 1);
+    for len in [1, 3, MAX_EXPECTED, MAX_EXPECTED + 9] {
+        encode(&mut encoder, &vec![Field::new(b"te", b"trailers"); len]);
+        assert_eq!(encoder.expected.len(), len.min(MAX_EXPECTED));
+    }
+}
+
+/// What is given back only spares work.
+#[test]
+fn a_trimmed_encoder_says_the_same() {
+    let block: FieldBlock =
+        [Field::new(b":path", b"/a"), Field::new(b"te", b"trailers"), Field::new(b"x", b"y")].into_iter().collect();
+    let mut encoder = Encoder::new(4096, 1);
+    let mut out = Vec::new();
+    (0..20).for_each(|_| encoder.encode_block(&block, &mut out));
+    let mut trimmed = encoder.clone();
+    let kept = trimmed.heap_size();
+    trimmed.trim();
+    assert_eq!((trimmed.memo.heap_size(), trimmed.expected.capacity(), trimmed.run.capacity()), (0, 0, 0));
+    assert!(trimmed.heap_size() < kept && trimmed.heap_size() > 0);
+    for _ in 0..3 {
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        encoder.encode_block(&block, &mut one);
+        trimmed.encode_block(&block, &mut other);
+        assert_eq!(one, other);
+    }
+}
+
+/// Whoever keeps octets for a list sends them again only while this number stands.
+#[test]
+fn the_generation_changes_with_the_table() {
+    let mut encoder = Encoder::new(4096, 1);
+    assert_eq!(encoder.generation(), None, "the first block may begin with a size update");
+    let mut seen = Vec::new();
+    encode(&mut encoder, &[]);
+    seen.extend(encoder.generation());
+    // An entry, one that is there, one that never enters.
+    let fields = [Field::new(b"a", b"1"), Field::new(b"a", b"1"), Field::sensitive(b"a", b"2")];
+    for (field, changes) in fields.into_iter().zip([true, false, false]) {
+        encode(&mut encoder, &[field]);
+        assert_eq!(encoder.generation() == seen.last().copied(), !changes);
+        seen.extend(encoder.generation());
+    }
+    encoder.set_peer_max_table_size(0);
+    assert_eq!(encoder.generation(), None);
+    encode(&mut encoder, &[]);
+    assert!(encoder.generation().is_some_and(|now| !seen.contains(&now)));
+}
+
+/// RFC 7541 §4.2, P-016: of several changes the smallest and the last, and nothing where both are what the table has.
+#[test]
+fn size_updates_say_what_changed() {
+    for (sizes, expected) in [
+        (&[4096][..], &[][..]),
+        (&[100, 4096], &[0x3f, 69, 0x3f, 0xe1, 31]),
+        (&[100], &[0x3f, 69]),
+        (&[100, 50, 100], &[0x3f, 19, 0x3f, 69]),
+        (&[200, 100], &[0x3f, 69]),
+    ] {
+        let mut encoder = Encoder::new(4096, 1);
+        encode(&mut encoder, &[]);
+        sizes.iter().for_each(|size| encoder.set_peer_max_table_size(*size));
+        assert_eq!(encode(&mut encoder, &[]), expected, "{sizes:?}");
+    }
+    // Raised from 100 to 200 by way of 100: the table never was smaller.
+    let mut encoder = Encoder::new(100, 1);
+    encode(&mut encoder, &[]);
+    assert_eq!(encoder.table.max_size(), 100);
+    encoder.own_limit = 200;
+    [100, 200].into_iter().for_each(|size| encoder.set_peer_max_table_size(size));
+    assert_eq!(encode(&mut encoder, &[]), [0x3f, 169, 1]);
+}
+
+/// What the memories of the encoder are worth on traffic of four kinds, to the octet. What is remembered, and for how
+/// long, shows in nothing else: whoever changes it on purpose writes the new sums down.
+#[test]
+fn the_octets_of_four_kinds_of_traffic() {
+    let sum = |traffic: fn(u32) -> Vec<(Vec<u8>, Vec<u8>)>| {
+        let mut encoder = Encoder::new(4096, 1);
+        let blocks = (0..600).map(|number| {
+            let list = traffic(number);
+            let fields: Vec<_> = list.iter().map(|(name, value)| Field::new(name, value)).collect();
+            encode(&mut encoder, &fields).len()
+        });
+        blocks.sum::<usize>()
+    };
+    fn field(name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> (Vec<u8>, Vec<u8>) {
+        (name.as_ref().to_vec(), value.as_ref().to_vec())
+    }
+    let sums = [
+        // Ids that never repeat, and a deadline out of a few.
+        sum(|number| {
+            let id = number.wrapping_mul(2_654_435_761);
+            vec![
+                field(":path", "/a.B/C"),
+                field("x-id", format!("{id:08x}")),
+                field("grpc-timeout", format!("{}m", id % 7)),
+            ]
+        }),
+        // Values that come back after a while.
+        sum(|number| {
+            vec![field("x-user", format!("user{}", number.wrapping_mul(2_654_435_761) % 50)), field("te", "trailers")]
+        }),
+        // More names than have a place.
+        sum(|number| {
+            let value = format!("{}", number / 40);
+            (0..9).map(|at| field(format!("name-{}", (number * 7 + at * at) % 90), &value)).collect()
+        }),
+        // Two orders that take turns.
+        sum(|number| {
+            let mut list =
+                vec![field("a", "1"), field("b", "2"), field("c", format!("{}", number / 3)), field("d", "4")];
+            list.rotate_left(number as usize % 2);
+            list
+        }),
+    ];
+    assert_eq!(sums, [6_643, 1_793, 13_260, 3_721]);
 }

@@ -2,8 +2,10 @@
 
 use super::channel::{Channel, Taken};
 use super::error::{CallError, Failure};
-use crate::error::SendError;
-use crate::grpc::{Code, Metadata, Status};
+use super::intercept::Watch;
+use super::link::Adopted;
+use crate::error::{Origin, SendError};
+use crate::grpc::{Code, Metadata, Side, Status};
 use crate::stub::codec::Codec;
 use crate::stub::{ClientCall, SendTypedError};
 use core::fmt;
@@ -23,11 +25,20 @@ where
     handle: ClientCall<Req, Res, C>,
     head: Option<Metadata>,
     outcome: Option<Box<Failure>>,
+    /// What interceptors are told.
+    watch: Option<Watch>,
+    /// What it is made on behalf of.
+    parent: Option<Adopted>,
 }
 
 impl<Req, Res, C: Codec<Req> + Codec<Res>> Call<Req, Res, C> {
-    pub(super) fn new(channel: Channel, handle: ClientCall<Req, Res, C>) -> Self {
-        Self { channel, handle, head: None, outcome: None }
+    pub(super) fn new(
+        channel: Channel,
+        handle: ClientCall<Req, Res, C>,
+        watch: Option<Watch>,
+        parent: Option<Adopted>,
+    ) -> Self {
+        Self { channel, handle, head: None, outcome: None, watch, parent }
     }
 
     /// Sends a message, waiting until there is room. Where server and client both send more than their windows hold, read
@@ -88,9 +99,15 @@ impl<Req, Res, C: Codec<Req> + Codec<Res>> Call<Req, Res, C> {
                 return Some(Ok(None));
             }
             match self.channel.try_take(&self.handle)? {
-                Ok(Taken::Head(head)) => self.head = Some(head),
+                Ok(Taken::Head(mut head)) => {
+                    if let Some(watch) = &mut self.watch {
+                        watch.head(&mut head);
+                    }
+                    self.head = Some(head);
+                }
                 Ok(Taken::Message(message)) => return Some(Ok(Some(message))),
-                Ok(Taken::End(outcome)) => {
+                Ok(Taken::End(mut outcome)) => {
+                    self.tell_end(&mut outcome);
                     let failure = (!outcome.status.is_ok()).then(|| outcome.clone());
                     self.outcome = Some(outcome);
                     return Some(failure.map_or(Ok(None), |failure| Err(failure.into())));
@@ -103,11 +120,24 @@ impl<Req, Res, C: Codec<Req> + Codec<Res>> Call<Req, Res, C> {
     /// Cancels the call, for this reason.
     fn give_up(&mut self, status: Status) -> Box<Failure> {
         self.channel.forget(self.handle.id());
-        self.outcome.insert(Failure::local(status, false)).clone()
+        let mut outcome = Failure::local(status, false);
+        self.tell_end(&mut outcome);
+        self.outcome.insert(outcome).clone()
+    }
+
+    fn tell_end(&mut self, outcome: &mut Failure) {
+        if let Some(watch) = self.watch.take() {
+            let stopped = outcome.origin != Origin::Peer;
+            watch.end(&mut outcome.status, &mut outcome.trailers, self.channel.now(), stopped);
+        }
     }
 
     /// Waits until something happens. Where that is not possible, the call is over.
     fn wait(&mut self) -> Result<(), CallError> {
+        if self.parent.as_ref().is_some_and(Adopted::is_orphaned) {
+            let rule = "the call on whose behalf it was made has stopped";
+            return Err(self.give_up(Status::local(Side::Client, Code::Cancelled, rule)).into());
+        }
         self.channel.wait().map_err(|error| {
             self.give_up(Status::new(Code::Unavailable, "client: waiting for the socket failed"));
             error.into()
@@ -143,6 +173,9 @@ impl<Req, Res, C: Codec<Req> + Codec<Res>> FusedIterator for Call<Req, Res, C> {
 impl<Req, Res, C: Codec<Req> + Codec<Res>> Drop for Call<Req, Res, C> {
     fn drop(&mut self) {
         self.channel.forget(self.handle.id());
+        if let Some(watch) = self.watch.take() {
+            watch.drop_call(self.channel.now());
+        }
     }
 }
 

@@ -2,13 +2,17 @@
 
 use super::client::Request;
 use super::error::{CallError, Failure};
-use crate::adapter::mio::{Client as Loop, ConnectionId, Handler};
+use super::intercept::{Interceptors, Watch};
+use crate::adapter::mio::{Client as Loop, ConnectionId, Handler, Remote};
+#[cfg(feature = "tls")]
+use crate::adapter::tls::ClientTls;
 use crate::call::{self, Client};
 use crate::config::ClientConfig;
 use crate::connection::Connection;
 use crate::error::{OpenError, SendError};
 use crate::event::{CallId, Event};
 use crate::grpc::{Code, Message, Metadata, Method, Side, Status};
+use crate::intercept::{ClientInterceptor, OutgoingCall};
 use crate::stub::codec::{self, Codec};
 use crate::stub::{ClientCall, Item, Opening, SendTypedError, TypedCall};
 use crate::time::Instant;
@@ -19,7 +23,9 @@ use std::boxed::Box;
 use std::collections::{BTreeMap, VecDeque};
 use std::format;
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
+use std::path::Path;
 use std::rc::Rc;
 use std::string::ToString;
 
@@ -29,11 +35,15 @@ use std::string::ToString;
 /// are not answered, and what was queued waits. So a channel suits a program that calls and goes on with the answer. Each
 /// thread has a channel of its own; for a loop of your own, see [`adapter::mio::Client`](crate::adapter::mio::Client).
 #[derive(Clone)]
-pub struct Channel(Rc<RefCell<State>>);
+pub struct Channel {
+    state: Rc<RefCell<State>>,
+    interceptors: Option<Interceptors>,
+}
 
 struct State {
     client: Loop,
     id: ConnectionId,
+    config: ClientConfig,
     calls: Calls,
 }
 
@@ -44,6 +54,8 @@ struct Calls {
     left: BTreeMap<CallId, VecDeque<Received>>,
     ready: bool,
     closed: bool,
+    /// The server has called for longer intervals between PINGs.
+    next_config: Option<ClientConfig>,
     /// What the operating system reported.
     cause: Option<io::Error>,
 }
@@ -66,6 +78,7 @@ impl Handler<Client> for Calls {
     fn event(&mut self, _: Instant, _: ConnectionId, connection: &mut Connection<Client>, event: Event) {
         match event {
             Event::Ready => self.ready = true,
+            Event::TooManyPings => self.next_config = Some(connection.next_config()),
             // The connection is about to go, with all that lies in it.
             Event::Closed => {
                 self.closed = true;
@@ -108,25 +121,96 @@ impl Channel {
     ///
     /// What the operating system reports of the last address, or the rule that the server broke.
     pub fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<Self> {
+        Self::first_of(address, config, |client, address| client.connect(address, config))
+    }
+
+    /// As [`Channel::connect`], under TLS: see [`Client::connect_tls`](crate::adapter::mio::Client::connect_tls).
+    ///
+    /// ```no_run
+    /// use grpc_sansio::ClientConfig;
+    /// use grpc_sansio::adapter::tls::{ClientTls, Roots};
+    /// use grpc_sansio::stub::blocking::Channel;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tls = ClientTls::new(Roots::system()?, None)?;
+    /// let config = ClientConfig::builder("greeter.example").build()?;
+    /// let channel = Channel::connect_tls("greeter.example:443", &config, &tls)?;
+    /// # let _ = channel;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As there; in the error is a [`HandshakeError`](crate::adapter::tls::HandshakeError) where the handshake failed.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    pub fn connect_tls(address: impl ToSocketAddrs, config: &ClientConfig, tls: &ClientTls) -> io::Result<Self> {
+        Self::first_of(address, config, |client, address| client.connect_tls(address, config, tls))
+    }
+
+    /// As [`Channel::connect`], to a Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(unix)]
+    pub fn connect_unix(path: impl AsRef<Path>, config: &ClientConfig) -> io::Result<Self> {
+        Self::start(config, |client| client.connect_unix(path.as_ref(), config))
+    }
+
+    fn first_of(
+        address: impl ToSocketAddrs,
+        config: &ClientConfig,
+        mut connect: impl FnMut(&mut Loop, SocketAddr) -> io::Result<ConnectionId>,
+    ) -> io::Result<Self> {
         let mut error = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
         for address in address.to_socket_addrs()? {
-            let mut client = Loop::new()?;
-            let id = client.connect(address, config)?;
-            let mut state = State { client, id, calls: Calls::default() };
-            while !state.calls.ready && !state.calls.closed {
-                state.poll()?;
+            match Self::start(config, |client| connect(client, address)) {
+                Ok(channel) => return Ok(channel),
+                Err(cause) => error = cause,
             }
-            if state.calls.ready {
-                return Ok(Self(Rc::new(RefCell::new(state))));
-            }
-            // Its turn comes until the socket is closed, and that tells the cause.
-            while state.client.connection_mut(state.id).is_some() {
-                state.poll()?;
-            }
-            let ended = io::Error::new(io::ErrorKind::ConnectionAborted, "the server closed the connection");
-            error = state.calls.cause.take().unwrap_or(ended);
         }
         Err(error)
+    }
+
+    /// Connects, and waits until the server has said that it speaks HTTP/2.
+    fn start(config: &ClientConfig, connect: impl FnOnce(&mut Loop) -> io::Result<ConnectionId>) -> io::Result<Self> {
+        let mut client = Loop::new()?;
+        let id = connect(&mut client)?;
+        let mut state = State { client, id, config: config.clone(), calls: Calls::default() };
+        while !state.calls.ready && !state.calls.closed {
+            state.poll()?;
+        }
+        if state.calls.ready {
+            return Ok(Self { state: Rc::new(RefCell::new(state)), interceptors: None });
+        }
+        // Its turn comes until the socket is closed, and that tells the cause.
+        while state.client.connection_mut(state.id).is_some() {
+            state.poll()?;
+        }
+        let ended = io::Error::new(io::ErrorKind::ConnectionAborted, "the server closed the connection");
+        Err(state.calls.cause.take().unwrap_or(ended))
+    }
+
+    /// Asks an interceptor about each call of this channel and of clones that are made from it; other clones share the
+    /// connection and not the interceptor. Of several the first is the outermost.
+    #[must_use]
+    pub fn with_interceptor<I>(mut self, interceptor: I) -> Self
+    where
+        I: ClientInterceptor<Hooks: 'static> + 'static,
+    {
+        self.interceptors = Some(Interceptors::with(self.interceptors.take(), interceptor));
+        self
+    }
+
+    /// Reaches the loop from other threads.
+    pub(super) fn remote(&self) -> Remote {
+        self.state.borrow().client.remote()
+    }
+
+    /// The time on the connection's clock.
+    pub(super) fn now(&self) -> Instant {
+        self.state.borrow().client.now()
     }
 
     /// Opens a call, waiting until the connection has room for it.
@@ -134,34 +218,23 @@ impl Channel {
         &self,
         method: &Method,
         codec: &C,
-        head: &Request<()>,
-    ) -> Result<ClientCall<Req, Res, C>, CallError> {
-        let state = &mut *self.0.borrow_mut();
-        let deadline = head.timeout.map(|timeout| state.client.now().saturating_add(timeout));
-        loop {
-            let now = state.client.now();
-            let Some(connection) = state.client.connection_mut(state.id) else { return Err(state.gone().into()) };
-            let opening = Opening::new(method, codec.clone()).with(|mut options| {
-                (options.deadline, options.authority) = (deadline, head.authority.as_deref());
-                options.metadata(&head.metadata)
-            });
-            match opening.open(connection, now) {
-                Ok(call) => {
-                    state.calls.left.insert(call.id(), VecDeque::new());
-                    return Ok(call);
-                }
-                Err(OpenError::Draining) => return Err(state.gone().into()),
-                Err(OpenError::Full) if deadline.is_some_and(|deadline| deadline <= now) => {
-                    let rule = "the deadline of the call passed while it waited to be opened";
-                    return Err(Failure::local(Status::local(Side::Client, Code::DeadlineExceeded, rule), true).into());
-                }
-                Err(OpenError::Full) => {
-                    let left = deadline.map(|deadline| deadline.saturating_since(now));
-                    state.client.poll(&mut state.calls, left)?;
-                }
-                Err(error) => return Err(error.into()),
-            }
+        mut head: Request<()>,
+    ) -> Result<(ClientCall<Req, Res, C>, Option<Watch>), CallError> {
+        let now = self.now();
+        let mut deadline = head.timeout.map(|timeout| now.saturating_add(timeout));
+        let mut watch = None;
+        if let Some(interceptors) = &self.interceptors {
+            let secure = self.state.borrow_mut().is_secure();
+            let mut call = OutgoingCall::new(method, &mut head.metadata, now, secure);
+            (call.deadline, call.authority) = (deadline, head.authority.take());
+            watch = Some(interceptors.start(&mut call)?);
+            (deadline, head.authority) = (call.deadline, call.authority);
         }
+        let opened = self.state.borrow_mut().open(method, codec, &head, deadline);
+        if let (Err(error), Some(watch)) = (&opened, watch.take_if(|_| opened.is_err())) {
+            watch.end(&mut error.to_status(), &mut Metadata::new(), self.now(), true);
+        }
+        Ok((opened?, watch))
     }
 
     /// Queues a message if there is room.
@@ -188,7 +261,7 @@ impl Channel {
         &self,
         handle: &ClientCall<Req, Res, C>,
     ) -> Option<Result<Taken<Res>, Status>> {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         let left = state.calls.left.get_mut(&handle.id()).and_then(VecDeque::pop_front);
         if let Some(left) = left {
             return Some(Ok(match left {
@@ -216,7 +289,7 @@ impl Channel {
 
     /// Lets a call go: cancels it if it goes on.
     pub(super) fn forget(&self, id: CallId) {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         state.calls.left.remove(&id);
         if let Some(call) = state.client.connection_mut(state.id).and_then(|connection| connection.call(id)) {
             call.cancel();
@@ -227,7 +300,7 @@ impl Channel {
 
     /// Waits until something happens on the connection.
     pub(super) fn wait(&self) -> io::Result<()> {
-        self.0.borrow_mut().poll()
+        self.state.borrow_mut().poll()
     }
 
     /// Closes the connection once all calls have ended, and waits for that, for no longer than `grace`.
@@ -236,14 +309,21 @@ impl Channel {
     ///
     /// Where the socket cannot be waited for.
     pub fn close(self, grace: Option<Duration>) -> io::Result<()> {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         state.client.shutdown(grace);
         state.client.run(&mut state.calls)
     }
 
+    /// The config for the connection that follows this one: with twice the keepalive time where the server said that this one
+    /// sent too many PINGs. See [`Connection::next_config`].
+    pub fn next_config(&self) -> ClientConfig {
+        let state = self.state.borrow();
+        state.calls.next_config.as_ref().unwrap_or(&state.config).clone()
+    }
+
     /// Whether the connection takes no more calls.
     pub fn is_closed(&self) -> bool {
-        self.0.borrow().calls.closed
+        self.state.borrow().calls.closed
     }
 
     fn verb<Req, Res, C: Codec<Req> + Codec<Res>, T>(
@@ -251,13 +331,50 @@ impl Channel {
         handle: &ClientCall<Req, Res, C>,
         verb: impl FnOnce(Option<TypedCall<'_, Client, Req, Res, C>>) -> T,
     ) -> T {
-        let state = &mut *self.0.borrow_mut();
+        let state = &mut *self.state.borrow_mut();
         let connection = state.client.connection_mut(state.id);
         verb(connection.and_then(|connection| handle.on(connection)))
     }
 }
 
 impl State {
+    fn open<Req, Res, C: Codec<Req> + Codec<Res>>(
+        &mut self,
+        method: &Method,
+        codec: &C,
+        head: &Request<()>,
+        deadline: Option<Instant>,
+    ) -> Result<ClientCall<Req, Res, C>, CallError> {
+        loop {
+            let now = self.client.now();
+            let Some(connection) = self.client.connection_mut(self.id) else { return Err(self.gone().into()) };
+            let opening = Opening::new(method, codec.clone()).with(|mut options| {
+                (options.deadline, options.authority) = (deadline, head.authority.as_deref());
+                options.metadata(&head.metadata)
+            });
+            match opening.open(connection, now) {
+                Ok(call) => {
+                    self.calls.left.insert(call.id(), VecDeque::new());
+                    return Ok(call);
+                }
+                Err(OpenError::Draining) => return Err(self.gone().into()),
+                Err(OpenError::Full) if deadline.is_some_and(|deadline| deadline <= now) => {
+                    let rule = "the deadline of the call passed while it waited to be opened";
+                    return Err(Failure::local(Status::local(Side::Client, Code::DeadlineExceeded, rule), true).into());
+                }
+                Err(OpenError::Full) => {
+                    let left = deadline.map(|deadline| deadline.saturating_since(now));
+                    self.client.poll(&mut self.calls, left)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn is_secure(&mut self) -> bool {
+        self.client.connection_mut(self.id).is_some_and(|connection| connection.is_secure())
+    }
+
     fn poll(&mut self) -> io::Result<()> {
         self.client.poll(&mut self.calls, None)
     }
@@ -274,7 +391,7 @@ impl State {
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.0.borrow();
+        let state = self.state.borrow();
         f.debug_struct("Channel").field("calls", &state.calls.left.len()).field("closed", &state.calls.closed).finish()
     }
 }

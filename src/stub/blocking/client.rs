@@ -3,10 +3,13 @@
 use super::call::{Call, Fed};
 use super::channel::Channel;
 use super::error::{CallError, Failure};
+use super::link::Link;
 use crate::grpc::{CARDINALITY_VIOLATION, Metadata, Method, Status};
 use crate::stub::codec::Codec;
+use crate::stub::mio::Incoming;
 use core::time::Duration;
 use std::string::String;
+use std::sync::Arc;
 
 /// A call to be made: its message, or its messages, and what goes with it. A message alone becomes one by `into`.
 ///
@@ -28,12 +31,14 @@ pub struct Request<M> {
     pub timeout: Option<Duration>,
     /// `:authority`, where it is not the config's.
     pub authority: Option<String>,
+    /// The server's call on whose behalf it is made.
+    parent: Option<Arc<Link>>,
 }
 
 impl<M> Request<M> {
     /// A request with this message and nothing else.
     pub fn new(message: M) -> Self {
-        Self { message, metadata: Metadata::new(), timeout: None, authority: None }
+        Self { message, metadata: Metadata::new(), timeout: None, authority: None, parent: None }
     }
 
     /// The same with initial metadata.
@@ -48,6 +53,23 @@ impl<M> Request<M> {
         self
     }
 
+    /// The same on behalf of a call that this server serves: it takes no longer than that one may, and is cancelled when that
+    /// one is (G-137). What has passed by now is taken off. A method in an event loop hands the time on only, as nothing may
+    /// wait there.
+    ///
+    /// ```
+    /// use grpc_sansio::stub::blocking::{Incoming, Request};
+    ///
+    /// fn behind(incoming: &Incoming<String>) -> Request<String> {
+    ///     Request::new(incoming.message.clone()).within(incoming)
+    /// }
+    /// ```
+    pub fn within<N>(mut self, incoming: &Incoming<N>) -> Self {
+        self.timeout = [self.timeout, incoming.time_left()].into_iter().flatten().min();
+        self.parent.clone_from(&incoming.link);
+        self
+    }
+
     /// The same for another `:authority` than the config's.
     pub fn with_authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
@@ -55,8 +77,12 @@ impl<M> Request<M> {
     }
 
     fn split(self) -> (M, Request<()>) {
-        let head = Request { message: (), metadata: self.metadata, timeout: self.timeout, authority: self.authority };
-        (self.message, head)
+        self.replace(())
+    }
+
+    fn replace<N>(self, message: N) -> (M, Request<N>) {
+        let Self { metadata, timeout, authority, parent, .. } = self;
+        (self.message, Request { message, metadata, timeout, authority, parent })
     }
 }
 
@@ -92,12 +118,7 @@ impl<I: IntoIterator> IntoRequests for Request<I> {
 
     fn into_requests(self) -> Request<I::IntoIter> {
         let (messages, head) = self.split();
-        Request {
-            message: messages.into_iter(),
-            metadata: head.metadata,
-            timeout: head.timeout,
-            authority: head.authority,
-        }
+        head.replace(messages.into_iter()).1
     }
 }
 
@@ -213,8 +234,9 @@ impl<C> Stub<C> {
     where
         C: Codec<Req> + Codec<Res>,
     {
-        let handle = self.channel.open(method, &self.codec, &request)?;
-        Ok(Call::new(self.channel.clone(), handle))
+        let parent = request.parent.as_ref().map(|parent| parent.adopt(self.channel.remote()));
+        let (handle, watch) = self.channel.open(method, &self.codec, request)?;
+        Ok(Call::new(self.channel.clone(), handle, watch, parent))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::call::Outcome;
 use crate::error::{Misuse, OpenError, Origin, SendError};
-use crate::grpc::{Code, Metadata, Status};
+use crate::grpc::{Code, Metadata, Side, Status};
+use crate::intercept::Refused;
 use crate::stub::{CodecError, SendTypedError};
 use std::boxed::Box;
 use std::io;
@@ -17,6 +18,9 @@ pub enum CallError {
     /// The request cannot be made: a path, an authority, metadata or an encoding that may not be sent. Nothing was sent.
     #[error("the call cannot be opened: {0}")]
     Open(#[from] OpenError),
+    /// An interceptor refused it. Nothing was sent, so trying again is safe.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The message is longer than `max_send_message`. Nothing was sent.
     #[error("the message is longer than max_send_message")]
     TooLarge,
@@ -71,9 +75,21 @@ impl CallError {
         }
     }
 
-    /// The status's code, where the call was made.
+    /// The status's code, where the call was made or refused by an interceptor.
     pub fn code(&self) -> Option<Code> {
-        self.failure().map(|failure| failure.status.code())
+        match self {
+            Self::Failed(failure) => Some(failure.status.code()),
+            Self::Refused(refused) => Some(refused.status().code()),
+            _ => None,
+        }
+    }
+
+    /// The status that this is told interceptors as.
+    pub(super) fn to_status(&self) -> Status {
+        match self {
+            Self::Failed(failure) => failure.status.clone(),
+            _ => Status::local(Side::Client, Code::Internal, self),
+        }
     }
 }
 

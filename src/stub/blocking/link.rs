@@ -8,9 +8,10 @@ use crate::grpc::{Code, Message, Metadata, Side, Status};
 use crate::stub::codec::{self, Codec};
 use core::fmt;
 use std::boxed::Box;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Messages that wait in either direction. Enough that neither side waits for the other each time.
 const QUEUE: usize = 4;
@@ -20,7 +21,7 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 /// A call, as both sides know it.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(in crate::stub) struct Link {
     pub(super) connection: ConnectionId,
     pub(super) call: CallId,
     /// The loop has been told to look at the call, and did not yet.
@@ -31,12 +32,62 @@ pub(super) struct Link {
     queued: AtomicUsize,
     pokes: Sender<Arc<Link>>,
     remote: Remote,
+    /// The loops of clients that wait on behalf of this call.
+    children: Mutex<Children>,
+}
+
+#[derive(Debug, Default)]
+struct Children {
+    waiting: BTreeMap<u64, Remote>,
+    next: u64,
+}
+
+/// A client's call on behalf of a server's.
+#[derive(Debug)]
+pub(super) struct Adopted {
+    parent: Arc<Link>,
+    place: u64,
+}
+
+impl Adopted {
+    /// Whether the server's call is over.
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.parent.is_over()
+    }
+}
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        self.parent.children().waiting.remove(&self.place);
+    }
 }
 
 impl Link {
     pub(super) fn new(connection: ConnectionId, call: CallId, pokes: Sender<Arc<Self>>, remote: Remote) -> Arc<Self> {
         let (poked, over, queued) = (AtomicBool::new(false), AtomicBool::new(false), AtomicUsize::new(0));
-        Arc::new(Self { connection, call, poked, over, queued, pokes, remote })
+        Arc::new(Self { connection, call, poked, over, queued, pokes, remote, children: Mutex::default() })
+    }
+
+    /// Wakes this loop of a client when the call is over.
+    pub(super) fn adopt(self: &Arc<Self>, child: Remote) -> Adopted {
+        let children = &mut *self.children();
+        let place = children.next;
+        children.next += 1;
+        children.waiting.insert(place, child);
+        Adopted { parent: Arc::clone(self), place }
+    }
+
+    fn children(&self) -> MutexGuard<'_, Children> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody waits for what the call's thread says any more.
+    fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        for child in self.children().waiting.values() {
+            // A loop that cannot be woken looks when it wakes by itself.
+            let _ = child.wake();
+        }
     }
 
     /// Makes the loop look at the call. At most one such request waits for each call.
@@ -150,7 +201,7 @@ impl Responder for Working {
 
 impl Drop for Working {
     fn drop(&mut self) {
-        self.link.over.store(true, Ordering::Release);
+        self.link.end();
     }
 }
 

@@ -91,8 +91,10 @@ impl<'a, S: Send + Sync + 'static, C> Service<'a, S, C> {
         let (service, codec) = (Arc::clone(&self.service), self.codec.clone());
         let (link, jobs) = (self.threads.link(), self.threads.jobs());
         self.routes.streaming(method, move |incoming: &adapter::Incoming<'_>| {
-            let (service, codec, head) = (Arc::clone(&service), codec.clone(), head(incoming));
-            let (working, requests, replies) = ends(&link(incoming.connection, incoming.call), codec.clone());
+            let (service, codec, mut head) = (Arc::clone(&service), codec.clone(), head(incoming));
+            let link = link(incoming.connection, incoming.call);
+            let (working, requests, replies) = ends(&link, codec.clone());
+            head.link = Some(link);
             let job = Box::new(move || {
                 let result = answer(&service, &codec, head, requests, &replies);
                 replies.end(result);

@@ -1,13 +1,16 @@
 //! Typed methods in the routes of an event loop.
 
-use crate::adapter::mio::{self as adapter, Failure, Next, Reply, Responder, Routes};
+use crate::adapter::mio::{self as adapter, Failure, Next, Reply, Responder, Routes, TimeLimit};
 use crate::call::Payload;
 use crate::grpc::{CARDINALITY_VIOLATION, Kind, Message, Metadata, Method, Side, Status};
+use crate::stub::blocking::Link;
 use crate::stub::codec::{self, Codec};
 use crate::time::Instant;
+use alloc::sync::Arc;
 use core::cell::RefCell;
 use core::fmt;
 use core::marker::PhantomData;
+use core::time::Duration;
 use std::boxed::Box;
 use std::rc::Rc;
 
@@ -19,8 +22,11 @@ pub struct Incoming<M> {
     pub message: M,
     /// Initial metadata.
     pub metadata: Metadata,
-    /// When the client stops waiting.
+    /// When the client stops waiting, on the loop's clock.
     pub deadline: Option<Instant>,
+    time_limit: Option<TimeLimit>,
+    /// The call, where it has a thread of its own.
+    pub(in crate::stub) link: Option<Arc<Link>>,
 }
 
 /// What answers one call of a method that takes a stream. It is dropped without [`Collect::finish`] where the call stops
@@ -93,8 +99,10 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     {
         let (service, codec) = (Rc::clone(&self.service), self.codec.clone());
         self.routes.unary(method, move |request| {
+            let time_limit = request.time_limit();
             let message = codec::from_payload(&codec, Side::Server, request.message)?;
-            let incoming = Incoming { message, metadata: request.metadata.clone(), deadline: request.deadline };
+            let (metadata, deadline) = (request.metadata.clone(), request.deadline);
+            let incoming = Incoming { message, metadata, deadline, time_limit, link: None };
             let Reply { metadata, encoding, message, trailers } = answer(&mut service.borrow_mut(), incoming)?;
             let message = encode(&codec, &message)?;
             Ok(Reply { metadata, encoding, message, trailers })
@@ -166,16 +174,27 @@ impl<S, C> fmt::Debug for Service<'_, S, C> {
 }
 
 impl<M> Incoming<M> {
+    /// What is left now of the time that the client waits; `None` where it waits for ever. It can be asked in any thread.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.time_limit.map(TimeLimit::left)
+    }
+
     /// The same with another message.
     pub(in crate::stub) fn with<N>(self, message: N) -> Incoming<N> {
-        Incoming { message, metadata: self.metadata, deadline: self.deadline }
+        Incoming {
+            message,
+            metadata: self.metadata,
+            deadline: self.deadline,
+            time_limit: self.time_limit,
+            link: self.link,
+        }
     }
 }
 
 /// What a request says before its first message.
 pub(in crate::stub) fn head(incoming: &adapter::Incoming<'_>) -> Incoming<()> {
-    let request = &incoming.request;
-    Incoming { message: (), metadata: request.metadata().to_metadata(), deadline: request.deadline() }
+    let (metadata, deadline) = (incoming.metadata(), incoming.deadline());
+    Incoming { message: (), metadata, deadline, time_limit: incoming.time_limit(), link: None }
 }
 
 fn encode<T, C: Codec<T>>(codec: &C, message: &T) -> Result<Message, Failure> {

@@ -130,13 +130,29 @@ def descriptors(_):
 CASES = {case.__name__: case for case in (health, reflection, details, descriptors)}
 
 
+def channel_to(options):
+    """A channel, with certificates on both sides if it is to be under TLS."""
+    target = f"{options.server_host}:{options.server_port}"
+    if options.use_tls == "false":
+        return grpc.insecure_channel(target)
+    credentials = grpc.ssl_channel_credentials(
+        options.ca_file.read_bytes(), options.tls_key_file.read_bytes(), options.tls_cert_file.read_bytes()
+    )
+    name = ("grpc.ssl_target_name_override", options.server_host_override)
+    return grpc.secure_channel(target, credentials, [name])
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server_host", default="127.0.0.1")
     parser.add_argument("--server_port", type=int, required=True)
     parser.add_argument("--test_case", required=True, choices=CASES)
+    parser.add_argument("--use_tls", choices=["true", "false"], default="false")
+    parser.add_argument("--server_host_override", default="localhost")
+    for name in ("ca_file", "tls_cert_file", "tls_key_file"):
+        parser.add_argument("--" + name, type=pathlib.Path)
     options = parser.parse_args()
-    with grpc.insecure_channel(f"{options.server_host}:{options.server_port}") as channel:
+    with channel_to(options) as channel:
         try:
             CASES[options.test_case](channel)
         except (AssertionError, grpc.RpcError, KeyError, StopIteration, ValueError) as error:

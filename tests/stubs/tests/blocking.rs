@@ -4,11 +4,17 @@ mod common;
 
 use common::{area, note, point};
 use grpc_sansio::adapter::mio::{Failure, Remote, Reply, Routes, Server};
-use grpc_sansio::grpc::Code;
+use grpc_sansio::adapter::tls::{ClientAuth, ClientTls, Identity, Roots, ServerTls};
+use grpc_sansio::grpc::{Code, Metadata, Status};
+use grpc_sansio::intercept::{
+    Bearer, CallHooks, Cause, ClientInterceptor, DeadlineLimit, End, IncomingCall, OutgoingCall, Refused, TokenCheck,
+};
 use grpc_sansio::stub::Prost;
 use grpc_sansio::stub::blocking::{CallError, Channel, Incoming, Request, Requests, Stub, Threads};
 use grpc_sansio::{ClientConfig, Origin, ServerConfig};
+use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::{Barrier, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -334,4 +340,177 @@ fn calls_that_were_cancelled_while_they_waited_for_a_thread_leave_no_queue() {
     client.join().unwrap();
     assert!((20..=128).contains(&most), "{most} of 1,000");
     drop(told);
+}
+
+/// Hands calls on to a server behind it.
+struct Front {
+    behind: SocketAddr,
+    told: Mutex<mpsc::Sender<(Option<Duration>, Option<Code>)>>,
+}
+
+impl guide_rpc::blocking::Guide for Front {
+    fn find_hut(&self, request: Incoming<Point>) -> Result<Reply<Hut>, Failure> {
+        let channel = Channel::connect(self.behind, &ClientConfig::builder("localhost").build().unwrap()).unwrap();
+        let inner = guide_rpc::blocking::GuideClient::new(channel);
+        std::thread::sleep(Duration::from_millis(u64::from(request.message.east.unsigned_abs())));
+        // The one behind has nothing to say before it is told something.
+        let talk = Request::new(()).with_timeout(Duration::from_secs(60)).within(&request);
+        let left = talk.timeout;
+        let answer = inner.talk_duplex(talk).unwrap().next().unwrap();
+        let code = answer.as_ref().err().and_then(CallError::code);
+        self.told.lock().unwrap().send((left, code)).unwrap();
+        Err(Status::new(code.unwrap_or(Code::Ok), "").into())
+    }
+
+    type ListHutsStream = std::iter::Empty<Result<Hut, Failure>>;
+
+    fn list_huts(&self, _: Incoming<Area>) -> Result<Reply<Self::ListHutsStream>, Failure> {
+        Ok(std::iter::empty().into())
+    }
+
+    fn record_walk(&self, _: Incoming<Requests<Point>>) -> Result<Reply<Summary>, Failure> {
+        Ok(Summary::default().into())
+    }
+
+    type TalkStream = Requests<Note>;
+
+    fn talk(&self, request: Incoming<Requests<Note>>) -> Result<Reply<Self::TalkStream>, Failure> {
+        Ok(request.message.into())
+    }
+}
+
+/// G-137: deadline and cancellation are handed on by `within`.
+#[test]
+fn calls_on_behalf_of_a_call() {
+    let behind = serve();
+    let (tell, told) = mpsc::channel();
+    let front = Front { behind: behind.address, told: Mutex::new(tell) };
+    let serving = Serving::start(|routes, threads| guide_rpc::blocking::add_to(routes, threads, front));
+    let guide = serving.guide();
+
+    let request = Request::new(point(100, 0)).with_timeout(Duration::from_millis(400));
+    assert_eq!(code(&guide.find_hut(request).unwrap_err()), Code::DeadlineExceeded);
+    let (left, ended) = told.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert!(left.unwrap() < Duration::from_millis(310), "{left:?}");
+    // Both end at that time.
+    assert!(matches!(ended, Some(Code::DeadlineExceeded | Code::Cancelled)), "{ended:?}");
+
+    let stub = Stub::new(guide.channel().clone(), Prost);
+    let mut call = stub.duplex::<Point, Hut>(&guide_rpc::FIND_HUT, Request::new(())).unwrap();
+    assert!(call.send(&point(0, 0)).unwrap());
+    // While this waits for its answer, the call reaches the server.
+    assert_eq!(guide.talk([note(1, "echo")]).unwrap().count(), 1);
+    assert!(told.recv_timeout(Duration::from_millis(200)).is_err(), "it waits for the one behind");
+    drop(call);
+    let (left, ended) = told.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!((left, ended), (Some(Duration::from_secs(60)), Some(Code::Cancelled)));
+}
+
+/// Notes what it is told.
+struct Noting(Rc<RefCell<Vec<String>>>);
+
+impl ClientInterceptor for Noting {
+    type Hooks = Noting;
+
+    fn start(&self, call: &mut OutgoingCall<'_>) -> Result<Noting, Refused> {
+        self.0.borrow_mut().push(format!("start {}", call.method.path()));
+        Ok(Noting(Rc::clone(&self.0)))
+    }
+}
+
+impl CallHooks for Noting {
+    fn head(&mut self, metadata: &mut Metadata) {
+        self.0.borrow_mut().push("head".into());
+        metadata.append("x-by", "noting").unwrap();
+    }
+
+    fn end(&mut self, end: &mut End<'_>) {
+        self.0.borrow_mut().push(format!("end {:?} {}", end.status.code(), end.stopped));
+        end.trailers.append("x-by", "noting").unwrap();
+    }
+}
+
+#[test]
+fn interceptors_of_both_sides() {
+    let check = || {
+        TokenCheck::new(|token: &str, _: &mut IncomingCall<'_>| match token {
+            "good" => Ok(()),
+            _ => Err(Status::new(Code::Unauthenticated, "the token is not good")),
+        })
+    };
+    let serving = Serving::start(move |routes, threads| {
+        routes.intercept(check());
+        guide_rpc::blocking::add_to(routes, threads, Guide);
+    });
+    let plain = serving.channel();
+    let client = guide_rpc::blocking::GuideClient::new;
+    assert_eq!(code(&client(plain.clone()).find_hut(point(3, 2)).unwrap_err()), Code::Unauthenticated);
+    // G-158: over plaintext nothing is sent.
+    let error = client(plain.clone().with_interceptor(Bearer::fixed("good"))).find_hut(point(3, 2)).unwrap_err();
+    let CallError::Refused(refused) = &error else { panic!("{error}") };
+    assert_eq!((refused.cause(), code(&error)), (Cause::Plaintext, Code::Unauthenticated));
+
+    let notes = Rc::default();
+    let allowed = (Noting(Rc::clone(&notes)), Bearer::fixed("good").allow_plaintext());
+    let guide = client(plain.with_interceptor(allowed).with_interceptor(DeadlineLimit::new(Duration::from_secs(60))));
+    let taken = || notes.take().join(", ");
+    let response = guide.find_hut(point(3, 2)).unwrap();
+    assert_eq!((response.metadata.get("x-by"), response.trailers.get("x-by")), (Some("noting"), Some("noting")));
+    assert_eq!(response.metadata.get("x-deadline"), Some("true"), "the last interceptor has set one");
+    assert_eq!(taken(), "start /trails.v1.Guide/FindHut, head, end Ok false");
+    assert_eq!(guide.list_huts(area(2, 9)).unwrap().count(), 2);
+    assert_eq!(taken(), "start /trails.v1.Guide/ListHuts, head, end Ok false");
+    guide.find_hut(point(0, 0)).unwrap_err();
+    assert_eq!(taken(), "start /trails.v1.Guide/FindHut, end NotFound false");
+    drop(guide.talk_duplex(Request::new(())).unwrap());
+    assert_eq!(taken(), "start /trails.v1.Guide/Talk, end Cancelled true");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_unix_socket_will_do() {
+    let folder = std::env::temp_dir().join(format!("stubs-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("guide.sock");
+    let config = ClientConfig::builder("localhost").build().unwrap();
+    assert_eq!(Channel::connect_unix(&path, &config).unwrap_err().kind(), std::io::ErrorKind::NotFound);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let guard = runtime.enter();
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let server = grpc_sansio::adapter::tokio::Server::new(ServerConfig::default());
+    runtime.spawn(server.serve(listener, guide_rpc::tokio::router(Guide)));
+    drop(guard);
+    let guide = guide_rpc::blocking::GuideClient::new(Channel::connect_unix(&path, &config).unwrap());
+    assert_eq!(guide.find_hut(point(3, 2)).unwrap().message, huts()[1]);
+    runtime.shutdown_background();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn under_tls_tokens_go_without_being_allowed() {
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (signed.cert.pem(), signed.signing_key.serialize_pem());
+    let identity = Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let (tell, told) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        let mut server = Server::bind(([127, 0, 0, 1], 0).into(), &ServerConfig::default()).unwrap();
+        server.set_tls(ServerTls::new(&identity, ClientAuth::None).unwrap());
+        let mut routes = Routes::new();
+        guide_rpc::mio::add_to(&mut routes, Guide);
+        tell.send((server.local_addr().unwrap(), server.remote())).unwrap();
+        server.run(&mut routes).unwrap();
+    });
+    let (address, remote) = told.recv().unwrap();
+    let config = ClientConfig::builder("localhost").build().unwrap();
+    let tls = ClientTls::new(Roots::from_pem(certificate.as_bytes()).unwrap(), None).unwrap();
+    let channel = Channel::connect_tls(address, &config, &tls).unwrap();
+    let guide = guide_rpc::blocking::GuideClient::new(channel.with_interceptor(Bearer::fixed("secret")));
+    assert_eq!(guide.find_hut(point(3, 2)).unwrap().message, huts()[1]);
+    // A stranger's certificate is named.
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let strange = ClientTls::new(Roots::from_pem(other.cert.pem().as_bytes()).unwrap(), None).unwrap();
+    let error = Channel::connect_tls(address, &config, &strange).unwrap_err();
+    assert!(error.to_string().contains("certificate"), "{error}");
+    remote.shutdown(Some(Duration::ZERO)).unwrap();
+    thread.join().unwrap();
 }

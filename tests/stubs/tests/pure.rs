@@ -5,6 +5,7 @@ mod common;
 use bytes::{Buf, Bytes};
 use common::{note, point};
 use grpc_sansio::grpc::{Code, Metadata, Status};
+use grpc_sansio::intercept::{Bearer, Cause, StartError};
 use grpc_sansio::stub::{Item, Prost, SendTypedError};
 use grpc_sansio::{
     Client, ClientConfig, Connection, Event, Instant, Misuse, SendError, Server, ServerConfig, WriteBuf,
@@ -219,4 +220,16 @@ fn a_large_field_shares_the_memory_that_was_received_and_a_small_one_does_not() 
     let (part, octets) = part_received(4_000);
     assert!(part.data.len() == 4_000 && part.data.iter().all(|octet| *octet == 7));
     assert!(!inside(&part, &octets), "4,000 octets do not keep 64 KiB of input alive");
+}
+
+#[test]
+fn calls_are_opened_through_interceptors() {
+    let mut client = Connection::<Client>::new(&ClientConfig::builder("localhost").build().unwrap(), NOW);
+    let bearer = Bearer::fixed("secret");
+    // G-158
+    let error = CornersClient::new().new_().open_with(&bearer, &mut client, NOW).unwrap_err();
+    assert!(matches!(&error, StartError::Refused(refused) if refused.cause() == Cause::Plaintext), "{error}");
+    let (call, ()) = CornersClient::new().new_().open_with(&bearer.allow_plaintext(), &mut client, NOW).unwrap();
+    call.on(&mut client).unwrap().send(&Part::default()).unwrap();
+    assert_eq!(client.calls(), 1);
 }

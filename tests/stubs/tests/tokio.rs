@@ -5,7 +5,8 @@ mod common;
 use bytes::Bytes;
 use common::{area, note, point};
 use grpc_sansio::adapter::tokio::{CallError, Channel, Incoming, Refusal, Request, Response, Router, Server};
-use grpc_sansio::grpc::Code;
+use grpc_sansio::grpc::{Code, Status};
+use grpc_sansio::intercept::{Bearer, IncomingCall, TokenCheck};
 use grpc_sansio::stub::tokio::{BoxStream, Requests, Streaming};
 use grpc_sansio::{ClientConfig, ServerConfig};
 use std::sync::Arc;
@@ -319,4 +320,25 @@ async fn a_client_that_cannot_read_an_answer_says_so() {
     let mut stream = guide.list_huts(area(0, 9)).await.unwrap();
     assert!(stream.message().await.unwrap_err().to_string().starts_with("INTERNAL: client: "));
     assert_eq!(stream.message().await.unwrap(), None);
+}
+
+/// Generated clients and services are made of channels and routers, so interceptors stand before them as before any other.
+#[tokio::test]
+async fn interceptors_of_both_sides() {
+    let check = TokenCheck::new(|token: &str, _: &mut IncomingCall<'_>| match token {
+        "good" => Ok(()),
+        _ => Err(Status::new(Code::Unauthenticated, "the token is not good")),
+    });
+    let plain = channel(guide_rpc::tokio::router(Guide).with_interceptor(check));
+    let client = guide_rpc::tokio::GuideClient::new;
+    assert_eq!(client(plain.clone()).find_hut(point(3, 2)).await.unwrap_err().code(), Some(Code::Unauthenticated));
+    let guide = client(plain.with_interceptor(Bearer::fixed("good").allow_plaintext()));
+    assert_eq!(guide.find_hut(point(3, 2)).await.unwrap().message, huts()[1]);
+    let huts: Vec<_> = guide.list_huts(area(2, 9)).await.unwrap().collect::<Result<_, _>>().await.unwrap();
+    assert_eq!(huts.len(), 2);
+    let points = vec![point(0, 0), point(3, 4)];
+    assert_eq!(guide.record_walk(tokio_stream::iter(points)).await.unwrap().message.points, 2);
+    let notes = tokio_stream::iter(vec![note(1, "a"), note(1, "b")]);
+    let answers: Vec<_> = guide.talk(notes).await.unwrap().collect::<Result<_, _>>().await.unwrap();
+    assert_eq!(answers, [note(1, "a")]);
 }

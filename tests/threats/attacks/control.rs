@@ -29,9 +29,11 @@ const fn bad_setting(name: &'static str, turn: fn(u32, &mut Wire)) -> Attack {
 }
 
 pub(crate) const ATTACKS: &[Attack] = &[
-    Attack { turn: |_, wire| wire.ping(), octets: 2 << 20, ..Attack::on_server("t_13_ping_flood") },
+    Attack { turn: |_, wire| wire.ping(), heap: 16 * 1024, ..Attack::on_server("t_13_ping_strikes") },
+    Attack { turn: |_, wire| wire.ping(), ping_strikes: None, octets: 2 << 20, ..Attack::on_server("t_13_ping_flood") },
     Attack {
         turn: |_, wire| wire.ping(),
+        ping_strikes: None,
         reads: false,
         heap: 160 * 1024,
         ..Attack::on_server("t_13_ping_flood_unread")
@@ -192,6 +194,7 @@ pub(crate) const ATTACKS: &[Attack] = &[
     },
     Attack {
         reads: false,
+        ping_strikes: None,
         turn: |n, wire| match n % 4 {
             0 => wire.ping(),
             1 => wire.settings(&[]),

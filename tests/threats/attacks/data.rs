@@ -13,6 +13,7 @@ const fn slow_reader(name: &'static str, start: fn(&mut Wire)) -> Attack {
         app: App::Pours(64 * 1024),
         start,
         turn: |_, wire| wire.ping(),
+        ping_strikes: None,
         pause: SECOND,
         octets: 5_215 + 17 * 100,
         heap: 12 << 20,

@@ -54,6 +54,8 @@ pub(crate) struct Attack {
     pub(crate) reads: bool,
     pub(crate) hello: Hello,
     pub(crate) limits: fn(&mut Limits),
+    /// `max_ping_strikes`: off where PINGs are to meet what comes after it.
+    pub(crate) ping_strikes: Option<u32>,
     /// Written once, before the first turn.
     pub(crate) start: fn(&mut Wire),
     /// Writes the `n`th turn, from zero on.
@@ -81,6 +83,7 @@ impl Attack {
             reads: true,
             hello: Hello::Usual,
             limits: |_| {},
+            ping_strikes: Some(2),
             start: nothing,
             turn: |_, _| {},
             pause: Duration::ZERO,
@@ -122,7 +125,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(attack: &'a Attack, meter: Meter<'a>) -> Self {
         let mut target = None;
         let limits = attack.limits();
-        meter(&mut || target = Some(Target::new(attack.end, attack.app, true, &limits)));
+        meter(&mut || target = Some(Target::new(attack.end, attack.app, &limits, attack.ping_strikes)));
         let target = target.expect("a meter does the work");
         let mut run = Self { attack, target, wire: Wire::default(), meter, turns: 0, hello: 0 };
         run.flush();

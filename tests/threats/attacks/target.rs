@@ -5,7 +5,8 @@ use grpc_sansio::frame::{ErrorCode, Flags, Frame, HEAD_LEN, Head, PREFACE};
 use grpc_sansio::grpc::{Kind, Metadata, Method, Status};
 use grpc_sansio::hpack::{BlockLimits, Classifier, Decoder, FieldBlock};
 use grpc_sansio::{
-    Client, ClientConfig, Connection, Event, Instant, Item, Limits, OpenOptions, Role, Server, ServerConfig, WriteBuf,
+    Client, ClientConfig, Connection, Event, Instant, Item, Limits, OpenOptions, Role, Server, ServerConfig,
+    ServerManagement, WriteBuf,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -104,10 +105,13 @@ const GENEROUS: BlockLimits =
 
 /// A connection before its handshake.
 #[inline(never)]
-fn connect(end: End, limits: &Limits, now: Instant) -> Engine {
+fn connect(end: End, limits: &Limits, ping_strikes: Option<u32>, now: Instant) -> Engine {
     match end {
         End::Server => {
-            let config = ServerConfig::builder().limits(limits.clone()).build().expect("consistent limits");
+            let mut management = ServerManagement::default();
+            management.max_ping_strikes = ping_strikes;
+            let config = ServerConfig::builder().limits(limits.clone()).management(management);
+            let config = config.build().expect("consistent limits");
             Engine::Server(Box::new(Connection::<Server>::new(&config, now)))
         }
         End::Client(_) => {
@@ -118,13 +122,13 @@ fn connect(end: End, limits: &Limits, now: Instant) -> Engine {
 }
 
 impl Target {
-    pub(crate) fn new(end: End, app: App, reads: bool, limits: &Limits) -> Self {
+    pub(crate) fn new(end: End, app: App, limits: &Limits, ping_strikes: Option<u32>) -> Self {
         let now = Instant::from_nanos(0);
         Self {
-            engine: connect(end, limits, now),
+            engine: connect(end, limits, ping_strikes, now),
             app,
             now,
-            reads,
+            reads: true,
             output: WriteBuf::new(),
             rest: Vec::new(),
             decoder: Decoder::new(4096, Classifier::NONE),
