@@ -305,6 +305,11 @@ fn must(first: &'static str, second: &'static str, rule: &'static str, holds: bo
     if holds { Ok(()) } else { Err(ConfigError { first, second, rule }) }
 }
 
+/// Whether this is host and port alone, or nothing.
+pub(crate) fn is_authority(text: &str) -> bool {
+    text.bytes().all(|octet| octet.is_ascii_graphic() && !b"@/?#".contains(&octet))
+}
+
 /// What the engine needs, of either role.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -523,7 +528,12 @@ impl ClientConfigBuilder {
     pub fn build(mut self) -> Result<ClientConfig, ConfigError> {
         self.settings.limits.check()?;
         let field = |name| move |holds| must(name, name, "visible ASCII, as an HTTP field value", holds);
-        field("authority")(self.settings.authority.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@'))?;
+        must(
+            "authority",
+            "authority",
+            "a host, with a port if need be, and neither scheme nor path (RFC 9110 section 7.2)",
+            is_authority(&self.settings.authority),
+        )?;
         field("user_agent")(!self.settings.user_agent.is_empty())?;
         self.settings.client_management.check()?;
         self.settings.derive(http2::Side::Client, self.seed);

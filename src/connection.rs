@@ -102,6 +102,27 @@ impl<R: Role> Connection<R> {
         self.door.act(Verb::ReceiveEof { now }, |engine, _| engine.receive_eof(), done);
     }
 
+    /// As [`Connection::receive_eof`], for a transport that failed: `why` becomes what the connection's error and the
+    /// outcomes of its calls say, up to 256 octets of it. Name the layer first, as in `transport: connection refused`.
+    ///
+    /// ```
+    /// use grpc_sansio::grpc::{Kind, Method};
+    /// use grpc_sansio::{Client, ClientConfig, Connection, Instant, Item, OpenOptions};
+    ///
+    /// const HELLO: Method = Method::from_static("/demo.Greeter/Hello", Kind::Unary);
+    ///
+    /// let now = Instant::from_nanos(0);
+    /// let mut connection = Connection::<Client>::new(&ClientConfig::builder("localhost").build()?, now);
+    /// let call = connection.open(now, &OpenOptions::new(&HELLO))?;
+    /// connection.receive_failure(now, "transport: connection refused");
+    /// let Some(Item::End(outcome)) = connection.call(call).unwrap().read() else { panic!("it has ended") };
+    /// assert_eq!(outcome.status().message(), "client: transport: connection refused; retry: safe");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn receive_failure(&mut self, now: Instant, why: &str) {
+        self.door.act(Verb::ReceiveFailure { now, why }, |engine, _| engine.receive_failure(why), done);
+    }
+
     /// Adds frames to `output` until its target is met or nothing is left to say.
     pub fn transmit(&mut self, now: Instant, output: &mut WriteBuf) {
         let from = output.len();

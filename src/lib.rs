@@ -111,6 +111,7 @@ pub use config::{
 pub use connection::{Connection, Snapshot};
 pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
 pub use event::{CallId, Event};
+pub use grpc::Retry;
 pub use options::OpenOptions;
 #[cfg(feature = "std")]
 pub use time::Clock;

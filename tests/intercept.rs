@@ -260,7 +260,7 @@ fn a_server_allows_less_time_than_its_client() {
 #[test]
 fn one_that_is_switched_off_does_nothing() {
     let mut connection = client(Scheme::Http);
-    let off: Option<Bearer<fn(&OutgoingCall<'_>) -> Result<&'static str, Status>>> = None;
+    let off = Some(Bearer::fixed("secret")).filter(|_| false);
     let (_, mut hooks) = intercept::open(&off, &mut connection, at(0), &OpenOptions::new(&UNARY)).unwrap();
     hooks.head(&mut Metadata::new());
     let on = Some(Noting("a", Notes::default()));

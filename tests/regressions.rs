@@ -939,3 +939,27 @@ fn the_end_of_a_stream_lends_nothing_however_it_is_cut() {
         }
     }
 }
+
+/// What is on its way of a frame that has begun is not lent a second time.
+#[test]
+fn a_loan_counts_what_is_left_of_the_frame() {
+    let mut limits = Limits::default();
+    limits.window_growth = 0;
+    let mut peer = RawClient::new(limits, &[]);
+    let id = peer.open(1, &[]);
+    let octets = [message(0), message(70_000)].concat();
+    // All of the window, but not all of its last frame yet.
+    let wire = data(1, &octets[..65_535]);
+    peer.feed(&wire[..wire.len() - 16_000]);
+    let mut call = peer.server.call(id).unwrap();
+    call.expect(Kind::BidiStreaming).unwrap();
+    assert!(matches!(call.read(), Some(Item::Message(_))));
+    let said = frames(&drain(&mut peer.server, T0));
+    let lent: u32 = said
+        .iter()
+        .filter(|frame| (frame.0, frame.2) == (WINDOW_UPDATE, 1))
+        .map(|frame| u32::from_be_bytes(frame.3[..].try_into().unwrap()))
+        .sum();
+    // The rest of the message, and room for the padding of one frame and its length.
+    assert_eq!(lent, (octets.len() - 65_535 + 256) as u32);
+}

@@ -1,5 +1,6 @@
 //! What stands between a transport and a connection: nothing, or a machine that speaks for it.
 
+use crate::adapter::describe;
 use crate::buffer::WriteBuf;
 use crate::call::Role;
 use crate::connection::Connection;
@@ -68,10 +69,12 @@ impl<R: Role> Gate<R> {
         }
     }
 
-    pub(crate) fn receive_eof(&mut self, now: Instant, connection: &mut Connection<R>) {
-        match &mut self.front {
-            None => connection.receive_eof(now),
-            Some(front) => front.receive_eof(now, connection),
+    /// The transport has ended, by an error where there is one.
+    pub(crate) fn lose(&mut self, now: Instant, cause: Option<&io::Error>, connection: &mut Connection<R>) {
+        match (&mut self.front, cause) {
+            (None, Some(cause)) => connection.receive_failure(now, &describe(cause)),
+            (None, None) => connection.receive_eof(now),
+            (Some(front), _) => front.receive_eof(now, connection),
         }
     }
 

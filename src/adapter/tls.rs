@@ -46,7 +46,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 #[non_exhaustive]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read {}: {error}", path.display())]
+    #[error("TLS: cannot read {}: {error}; retry: useless", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -54,7 +54,7 @@ pub enum TlsError {
         error: io::Error,
     },
     /// It is not PEM, or broken.
-    #[error("{source_name} is no valid PEM: {error}")]
+    #[error("TLS: {source_name} is no valid PEM: {error}; retry: useless")]
     Pem {
         /// The file, or what the octets were to be.
         source_name: String,
@@ -62,22 +62,22 @@ pub enum TlsError {
         error: pem::Error,
     },
     /// There is no `BEGIN CERTIFICATE` in it.
-    #[error("{0} holds no certificate")]
+    #[error("TLS: there is no certificate (BEGIN CERTIFICATE) in {0}; retry: useless")]
     NoCertificate(String),
     /// There is no private key in it.
-    #[error("{0} holds no private key")]
+    #[error("TLS: there is no private key (BEGIN PRIVATE KEY) in {0}; retry: useless")]
     NoKey(String),
     /// The system has no root certificates, or none that can be read.
-    #[error("the system's root certificates cannot be used: {0}")]
+    #[error("TLS: the system's root certificates cannot be used: {0}; retry: useless")]
     SystemRoots(String),
     /// A certificate or key that rustls does not take, such as a key that belongs to another certificate.
-    #[error("TLS: {0}")]
+    #[error("TLS: {0}; retry: useless")]
     Refused(#[from] rustls::Error),
     /// Client certificates cannot be verified with these roots.
-    #[error("TLS: {0}")]
+    #[error("TLS: {0}; retry: useless")]
     Verifier(#[from] rustls::server::VerifierBuilderError),
     /// Neither a DNS name nor an address.
-    #[error("\"{0}\" is no name that a certificate could have")]
+    #[error("TLS: \"{0}\" is no name that a certificate could have; retry: useless")]
     ServerName(String),
 }
 
@@ -86,13 +86,13 @@ pub enum TlsError {
 #[non_exhaustive]
 pub enum HandshakeError {
     /// The peer's certificate is not accepted: unknown issuer, expired, another name.
-    #[error("TLS: the peer's certificate is not accepted: {0}")]
+    #[error("TLS: the peer's certificate is not accepted: {}", Why(.0))]
     Certificate(rustls::CertificateError),
     /// A client without a certificate, where one is required.
     #[error("TLS: the client presented no certificate, and one is required")]
     NoCertificate,
     /// ALPN did not come to `h2`.
-    #[error("TLS: the peer did not agree to speak HTTP/2 (ALPN \"h2\")")]
+    #[error("TLS: the peer did not agree to speak HTTP/2 (ALPN \"h2\", RFC 9113 section 3.2)")]
     NotHttp2,
     /// The first octets were no TLS record.
     #[error("TLS: the peer does not speak TLS here; plain text, perhaps")]
@@ -101,7 +101,7 @@ pub enum HandshakeError {
     #[error("TLS: the handshake took longer than {0:?}")]
     Timeout(Duration),
     /// The peer went away in the middle; it may have its reasons, such as speaking plain text.
-    #[error("TLS: the peer closed the connection during the handshake")]
+    #[error("TLS: the peer closed the connection during the handshake; it may speak plain text")]
     Closed,
     /// Any other failure of TLS, such as an alert of the peer.
     #[error("TLS: {0}")]
@@ -116,7 +116,7 @@ impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(inner) => inner.clone().into(),
-            None if error.kind() == io::ErrorKind::UnexpectedEof => Self::Closed,
+            None if matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe) => Self::Closed,
             None => Self::Io(error),
         }
     }
@@ -133,6 +133,24 @@ impl From<rustls::Error> for HandshakeError {
             }
             Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
             other => Self::Tls(other),
+        }
+    }
+}
+
+/// A certificate's error with what rustls' names leave unsaid, and without the time of day.
+struct Why<'a>(&'a rustls::CertificateError);
+
+impl fmt::Display for Why<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use rustls::CertificateError;
+        match self.0 {
+            CertificateError::UnknownIssuer => {
+                f.write_str("UnknownIssuer, none of the roots that are trusted here signed it")
+            }
+            CertificateError::ExpiredContext { not_after, .. } => {
+                write!(f, "Expired, it was valid until {} seconds after 1970", not_after.as_secs())
+            }
+            other => other.fmt(f),
         }
     }
 }

@@ -3,17 +3,17 @@
 use super::engine::{Engine, held_size};
 use super::inbox::Encoding;
 use super::state::{CallState, End, Head, LocalEnd, Sending, Stage, Stop};
-use crate::config::RequestTemplate;
+use crate::config::{RequestTemplate, is_authority};
 use crate::error::{Misuse, OpenError};
 use crate::event::CallId;
 use crate::frame::ErrorCode;
 use crate::grpc::Path;
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::{
-    CARDINALITY_VIOLATION, Code, Field, ResponseParts, Side, Status, TrailersParts, content_type, outcome,
+    CARDINALITY_VIOLATION, Code, Field, Layer, ResponseParts, Retry, Side, Status, TrailersParts, content_type, outcome,
 };
 use crate::hpack::FieldBlock;
-use crate::http2::{Origin, StreamKey};
+use crate::http2::{ConnectionError, Origin, StreamKey};
 use crate::options::OpenOptions;
 use alloc::boxed::Box;
 use alloc::{format, string::String};
@@ -23,7 +23,7 @@ pub(super) fn grpc_fields(block: &FieldBlock) -> impl Iterator<Item = Field<'_>>
     block.fields().map(|field| (field.name, field.value, field.sensitive))
 }
 
-const NO_MESSAGE: &str = "the method returns one message, and the server sent none";
+const NO_MESSAGE: &str = "the method returns one message, and the server sent none (G-081)";
 
 impl Engine {
     /// Opens a call. Its header list is written down now, and sent when the server's limit allows.
@@ -37,7 +37,7 @@ impl Engine {
         if options.encoding.is_some_and(|name| !settings.knows(name.as_bytes())) {
             return Err(OpenError::UnknownEncoding);
         }
-        if options.authority.is_some_and(|name| !name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b'@')) {
+        if options.authority.is_some_and(|name| !is_authority(name)) {
             return Err(OpenError::Malformed);
         }
         let mut block = self.http2.pool_mut().take_block();
@@ -99,7 +99,8 @@ impl Engine {
                 }
                 Err(status) => {
                     self.http2.pool_mut().give_block(block);
-                    return self.fail(key, status, Stop::PeerFault);
+                    let retry = if oversized { Retry::Useless } else { status.code().retry() };
+                    return self.fail_as(key, status, retry, Stop::PeerFault);
                 }
             },
         };
@@ -155,7 +156,7 @@ impl Engine {
     /// Trailers after messages.
     pub(super) fn trailers(&mut self, key: StreamKey, oversized: bool) {
         if oversized {
-            return self.fail(key, too_large_headers(), Stop::PeerFault);
+            return self.fail_as(key, too_large_headers(), Retry::Useless, Stop::PeerFault);
         }
         let Some(call) = self.http2.get(key) else { return };
         if call.stage == Stage::Foreign {
@@ -190,10 +191,7 @@ impl Engine {
         let all_sent = stream.is_send_ended();
         let call = &mut stream.upper;
         let verdict = match status.code() {
-            Code::Ok if call.inbox.is_inside_message() => {
-                // G-061
-                Some("the response ended inside a message")
-            }
+            Code::Ok if call.inbox.is_inside_message() => Some("the response ended inside a message (G-061)"),
             // G-081
             Code::Ok if !call.kind.server_streams() && call.received == 0 => Some(NO_MESSAGE),
             _ => None,
@@ -210,7 +208,7 @@ impl Engine {
             Some(rule) => {
                 let code = if rule == NO_MESSAGE { CARDINALITY_VIOLATION } else { Code::Internal };
                 let status = Status::local(Side::Client, code, rule);
-                call.end_here(LocalEnd { status, origin: Origin::Local, unprocessed: false });
+                call.end_here(LocalEnd::new(status, Origin::Local));
             }
             None => call.end = End::Trailers { only, plain: status == Status::ok() },
         }
@@ -228,7 +226,7 @@ impl Engine {
             return self.end_foreign(key);
         }
         let status = outcome::from_data_end(call.response);
-        self.end_locally(key, status, Origin::Local, false);
+        self.end_locally(key, LocalEnd::new(status, Origin::Local));
         self.receiving_ended(key);
     }
 
@@ -257,18 +255,18 @@ impl Engine {
     }
 
     /// Gives a client's call its outcome, unless it has one.
-    pub(super) fn end_locally(&mut self, key: StreamKey, status: Status, origin: Origin, unprocessed: bool) {
+    pub(super) fn end_locally(&mut self, key: StreamKey, end: LocalEnd) {
         if let Some(call) = self.http2.get_mut(key)
             && !call.has_ended()
         {
-            call.end_here(LocalEnd { status, origin, unprocessed });
+            call.end_here(end);
         }
     }
 
     /// G-081: the second message of one that was due; no need to wait for trailers.
     pub(super) fn client_too_many_messages(&mut self, key: StreamKey) {
         self.drop_messages(key);
-        let rule = "the method returns one message, and the server sent more";
+        let rule = "the method returns one message, and the server sent more (G-081)";
         self.fail(key, Status::local(Side::Client, CARDINALITY_VIOLATION, rule), Stop::PeerFault);
     }
 
@@ -282,12 +280,18 @@ impl Engine {
         let expired = call.deadline <= self.now;
         let (status, stop) = match origin {
             // G-132
-            Origin::Peer if code == ErrorCode::CANCEL && expired => (deadline_exceeded(), Stop::DeadlineExceeded),
+            Origin::Peer if code == ErrorCode::CANCEL && expired => {
+                (deadline_exceeded(Retry::IfIdempotent), Stop::DeadlineExceeded)
+            }
             Origin::Peer => (outcome::from_reset(head, code.0), Stop::Cancelled),
-            _ => (Status::local(Side::Client, Code::Internal, reason), Stop::PeerFault),
+            _ => {
+                let code = Code::Internal;
+                (Status::explained(Side::Client, Layer::Http2, code, code.retry(), reason), Stop::PeerFault)
+            }
         };
         let unprocessed = origin == Origin::Peer && code == ErrorCode::REFUSED_STREAM && head.is_none();
-        self.end_locally(key, status, origin, unprocessed);
+        let retry = if unprocessed { Retry::Safe } else { status.code().retry() };
+        self.end_locally(key, LocalEnd { status, origin, unprocessed, retry });
         self.tell_stopped(key, stop);
     }
 
@@ -300,18 +304,23 @@ impl Engine {
             if !engine.http2.is_closed(key) || engine.http2.get(key).is_none_or(CallState::has_ended) {
                 return;
             }
-            let rule = "the server is going away (GOAWAY) and did not process this call";
-            let status = Status::local(Side::Client, Code::Unavailable, rule);
+            let rule = "the server is going away (GOAWAY, RFC 9113 section 6.8) and did not process this call";
             let unprocessed = engine.http2.get(key).is_some_and(|call| call.response.http_status == 0);
-            engine.end_locally(key, status, Origin::Peer, unprocessed);
+            let retry = if unprocessed { Retry::Safe } else { Retry::IfIdempotent };
+            let status = Status::explained(Side::Client, Layer::Http2, Code::Unavailable, retry, rule);
+            engine.end_locally(key, LocalEnd { status, origin: Origin::Peer, unprocessed, retry });
             engine.tell_stopped(key, Stop::ConnectionLost);
         });
     }
 
     /// The connection ended: each call ends exactly once (G-136, G-156, G-178).
     pub(super) fn end_all_calls(&mut self) {
-        let why =
-            self.http2.error().map_or_else(|| String::from("the connection was closed"), |error| format!("{error}"));
+        let why = self
+            .http2
+            .error()
+            .map_or_else(|| String::from("HTTP/2: the connection was closed"), |error| format!("{error}"));
+        // Whoever does not speak HTTP/2 processed nothing.
+        let not_http2 = self.http2.error().is_some_and(ConnectionError::is_other_protocol);
         self.for_each_call(|engine, key| {
             let Some(call) = engine.http2.get(key) else { return };
             if !call.is_shown() {
@@ -324,10 +333,11 @@ impl Engine {
                 if call.has_ended() {
                     return;
                 }
-                let unprocessed = !engine.http2.is_head_sent(key);
-                let rule = format!("the connection was lost: {why}");
-                let status = Status::local(Side::Client, Code::Unavailable, rule);
-                engine.end_locally(key, status, Origin::Transport, unprocessed);
+                let unprocessed = not_http2 || !engine.http2.is_head_sent(key);
+                let retry = if unprocessed { Retry::Safe } else { Retry::IfIdempotent };
+                // The connection's error names the layer.
+                let status = Status::of(Side::Client, Code::Unavailable, format_args!("{why}; retry: {retry}"));
+                engine.end_locally(key, LocalEnd { status, origin: Origin::Transport, unprocessed, retry });
             }
             engine.tell_stopped(key, Stop::ConnectionLost);
         });
@@ -345,10 +355,13 @@ pub(super) fn read_trailers(call: &CallState, block: &FieldBlock, only: bool) ->
     }
 }
 
-pub(super) fn deadline_exceeded() -> Status {
-    Status::local(Side::Client, Code::DeadlineExceeded, "the deadline of the call passed")
+/// G-130; safe to try again where nothing of the call was sent.
+pub(super) fn deadline_exceeded(retry: Retry) -> Status {
+    let rule = "the deadline of the call passed (G-130)";
+    Status::explained(Side::Client, Layer::Grpc, Code::DeadlineExceeded, retry, rule)
 }
 
 fn too_large_headers() -> Status {
-    Status::local(Side::Client, Code::ResourceExhausted, "max_header_list: the server's header list is too large")
+    let rule = "max_header_list: the server's header list is too large";
+    Status::explained(Side::Client, Layer::Http2, Code::ResourceExhausted, Retry::Useless, rule)
 }

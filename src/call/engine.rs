@@ -474,6 +474,11 @@ impl Engine {
         self.settle();
     }
 
+    pub(crate) fn receive_failure(&mut self, why: &str) {
+        self.http2.receive_failure(why);
+        self.settle();
+    }
+
     /// Whether the application may name this call.
     pub(crate) fn is_shown(&self, key: StreamKey) -> bool {
         self.http2.get(key).is_some_and(CallState::is_shown)

@@ -26,11 +26,11 @@ const WHOLE_MESSAGE: u8 = 0x80;
 pub(super) enum MessageFault {
     #[error(transparent)]
     Flag(#[from] InvalidFlag),
-    #[error("a message is compressed, but the head names no grpc-encoding")]
+    #[error("a message is compressed, but the head names no grpc-encoding (G-096)")]
     NoEncoding,
-    #[error("a message is compressed with a grpc-encoding that this side does not know")]
+    #[error("a message is compressed with a grpc-encoding that this side does not know (G-095)")]
     UnknownEncoding,
-    #[error("a message of {length} octets is longer than max_receive_message, {limit}")]
+    #[error("a message of {length} octets is longer than max_receive_message, {limit} (G-067)")]
     TooLarge { length: u32, limit: u32 },
 }
 

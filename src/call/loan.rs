@@ -11,7 +11,7 @@
 use super::engine::Engine;
 use super::state::Stop;
 use crate::frame::MAX_PADDING;
-use crate::grpc::{Code, Status};
+use crate::grpc::{Code, Layer, Status};
 use crate::http2::StreamKey;
 use crate::time::Instant;
 use alloc::format;
@@ -240,7 +240,8 @@ impl Engine {
     pub(super) fn assembly_stalled(&mut self, key: StreamKey) {
         let patience = self.settings.limits.assembly_timeout;
         let rule = format!("assembly_timeout: no octet of a message larger than the window came for {patience:?}");
-        let status = Status::local(self.grpc_side(), Code::ResourceExhausted, rule);
+        let code = Code::ResourceExhausted;
+        let status = Status::explained(self.grpc_side(), Layer::Http2, code, code.retry(), rule);
         self.fail(key, status, Stop::PeerFault);
     }
 }

@@ -3,8 +3,8 @@
 use super::client::read_trailers;
 use super::engine::{Engine, held_size};
 use super::inbox::Payload;
-use super::state::{CallState, End, Head, LocalEnd, Stage, Stop};
-use crate::grpc::{Code, Status};
+use super::state::{CallState, End, Head, Stage, Stop};
+use crate::grpc::{Code, Retry, Status};
 use crate::hpack::FieldBlock;
 use crate::http2::{Origin, Side, StreamKey};
 use crate::time::Instant;
@@ -23,6 +23,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) status: Status,
     pub(crate) origin: Origin,
     pub(crate) unprocessed: bool,
+    /// Where it was made here.
+    pub(crate) retry: Option<Retry>,
     pub(crate) trailers: &'a FieldBlock,
 }
 
@@ -134,7 +136,8 @@ impl Engine {
 
     /// Takes a client's outcome; the call is let go, its trailers are lent.
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
-        let mut local = LocalEnd { status: Status::from(Code::Unknown), origin: Origin::Local, unprocessed: false };
+        let (mut status, mut origin) = (Status::from(Code::Unknown), Origin::Local);
+        let (mut unprocessed, mut retry) = (false, None);
         let mut block = None;
         if let Some(call) = self.http2.get_mut(key) {
             block = call.trailers.take();
@@ -142,16 +145,17 @@ impl Engine {
             self.held_headers -= held_size(fields);
             let end = core::mem::replace(&mut call.end, End::Read);
             if let End::Trailers { only, plain } = end {
-                local.status = if plain { Status::ok() } else { read_trailers(call, fields, only) };
-                local.origin = Origin::Peer;
+                status = if plain { Status::ok() } else { read_trailers(call, fields, only) };
+                origin = Origin::Peer;
             } else if let Some(made_here) = call.rare.as_mut().and_then(|rare| rare.local.take()) {
-                local = made_here;
+                (status, origin) = (made_here.status, made_here.origin);
+                (unprocessed, retry) = (made_here.unprocessed, Some(made_here.retry));
             }
         }
         self.drop_call(key);
         self.lent_block = block;
         let trailers = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
-        Ended { status: local.status, origin: local.origin, unprocessed: local.unprocessed, trailers }
+        Ended { status, origin, unprocessed, retry, trailers }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The two roles, and what each reads: heads and ends, lent by the connection.
 
 use super::engine::Engine;
-use crate::grpc::{Field, Metadata, MetadataView, Path, Status, encoding};
+use crate::grpc::{Field, Metadata, MetadataView, Path, Retry, Status, encoding};
 use crate::hpack::{FieldBlock, Fields};
 use crate::http2::{Origin, StreamKey};
 use crate::observe::Answer;
@@ -52,6 +52,7 @@ impl Sealed for Client {
             status: ended.status,
             origin: ended.origin,
             unprocessed: ended.unprocessed,
+            retry: ended.retry,
             trailers: ended.trailers.fields(),
         }
     }
@@ -61,7 +62,7 @@ impl Sealed for Client {
     }
 
     fn end_answer<'a>(end: &'a Outcome<'_>) -> Answer<'a> {
-        let Outcome { status, origin, unprocessed, trailers } = end;
+        let Outcome { status, origin, unprocessed, trailers, retry: _ } = end;
         Answer::Ended { status, origin: *origin, unprocessed: *unprocessed, trailers: *trailers }
     }
 }
@@ -214,6 +215,7 @@ pub struct Outcome<'a> {
     status: Status,
     origin: Origin,
     unprocessed: bool,
+    retry: Option<Retry>,
     trailers: Fields<'a>,
 }
 
@@ -241,6 +243,12 @@ impl<'a> Outcome<'a> {
     /// The server did not process any of the call, so trying it again elsewhere is always safe (G-174, G-184).
     pub fn unprocessed(&self) -> bool {
         self.unprocessed
+    }
+
+    /// Whether to try again. Of a status that the server sent only its code is judged; a server of this crate says in the
+    /// message what it knows.
+    pub fn retry(&self) -> Retry {
+        self.retry.unwrap_or(self.status.code().retry())
     }
 
     /// Status and trailing metadata, to keep.

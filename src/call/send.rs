@@ -2,14 +2,14 @@
 
 use super::client::deadline_exceeded;
 use super::engine::Engine;
-use super::state::{CallState, Coding, Sending, Stop};
+use super::state::{CallState, Coding, LocalEnd, Sending, Stop};
 use crate::config::Limits;
 use crate::error::{Misuse, SendError};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::message::{Message, PREFIX_LEN, Prefix};
 use crate::grpc::reserved::Block;
-use crate::grpc::{self, Metadata, Status};
+use crate::grpc::{self, Layer, Metadata, Retry, Status};
 use crate::http2::{Common, Origin, Side, Stream, StreamKey};
 use alloc::vec::Vec;
 
@@ -299,10 +299,17 @@ impl Engine {
 
     /// A rule was broken on this call, or its deadline passed: it ends with our own status (G-071, G-072).
     pub(super) fn fail(&mut self, key: StreamKey, status: Status, stop: Stop) {
+        let retry = status.code().retry();
+        self.fail_as(key, status, retry, stop);
+    }
+
+    /// As [`Engine::fail`], where more is known about trying again than the status's code says.
+    pub(super) fn fail_as(&mut self, key: StreamKey, status: Status, retry: Retry, stop: Stop) {
         match self.side {
             Side::Client => {
+                let unprocessed = !self.http2.is_head_sent(key);
                 self.http2.reset(key, ErrorCode::CANCEL);
-                self.end_locally(key, status, Origin::Local, false);
+                self.end_locally(key, LocalEnd { status, origin: Origin::Local, unprocessed, retry });
                 self.tell_stopped(key, stop);
             }
             Side::Server => self.server_fail(key, &status, stop),
@@ -311,11 +318,12 @@ impl Engine {
 
     /// A message that cannot be accepted.
     pub(super) fn message_fault(&mut self, key: StreamKey, fault: super::inbox::MessageFault) {
-        let code = match fault {
-            super::inbox::MessageFault::TooLarge { .. } => grpc::Code::ResourceExhausted,
-            _ => grpc::Code::Internal,
+        let (code, retry) = match fault {
+            super::inbox::MessageFault::TooLarge { .. } => (grpc::Code::ResourceExhausted, Retry::Useless),
+            _ => (grpc::Code::Internal, grpc::Code::Internal.retry()),
         };
-        self.fail(key, Status::local(self.grpc_side(), code, fault), Stop::PeerFault);
+        let status = Status::explained(self.grpc_side(), Layer::Grpc, code, retry, fault);
+        self.fail_as(key, status, retry, Stop::PeerFault);
     }
 
     /// The peer gave this call no window for too long (T-45).
@@ -323,7 +331,9 @@ impl Engine {
         match self.side {
             Side::Client => {
                 let rule = "stalled_send_timeout: the server gave no window for what is queued";
-                self.fail(key, Status::local(self.grpc_side(), grpc::Code::ResourceExhausted, rule), Stop::PeerFault);
+                let code = grpc::Code::ResourceExhausted;
+                let status = Status::explained(self.grpc_side(), Layer::Http2, code, code.retry(), rule);
+                self.fail(key, status, Stop::PeerFault);
             }
             Side::Server => {
                 self.http2.reset(key, ErrorCode::CANCEL);
@@ -334,7 +344,10 @@ impl Engine {
 
     pub(super) fn deadline_passed(&mut self, key: StreamKey) {
         match self.side {
-            Side::Client => self.fail(key, deadline_exceeded(), Stop::DeadlineExceeded),
+            Side::Client => {
+                let retry = if self.http2.is_head_sent(key) { Retry::IfIdempotent } else { Retry::Safe };
+                self.fail_as(key, deadline_exceeded(retry), retry, Stop::DeadlineExceeded);
+            }
             Side::Server => self.server_deadline(key),
         }
     }

@@ -10,7 +10,8 @@ use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::reserved::{self, is_reserved};
 use crate::grpc::{
-    CARDINALITY_VIOLATION, Code, Kind, Metadata, Rejection, RejectionReason, RequestParts, RequestRules, Side, Status,
+    CARDINALITY_VIOLATION, Code, Kind, Layer, Metadata, Rejection, RejectionReason, RequestParts, RequestRules, Side,
+    Status,
 };
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::StreamKey;
@@ -54,7 +55,7 @@ impl Reading {
     }
 }
 
-const TOO_MANY: &str = "the method takes one message, and the client sent more";
+const TOO_MANY: &str = "the method takes one message, and the client sent more (G-080)";
 
 impl CallState {
     /// The rule that the messages of a server's call break, as far as they have arrived.
@@ -63,7 +64,7 @@ impl CallState {
             return None;
         }
         match (self.received, self.end) {
-            (0, End::HalfClosed) => Some("the method takes one message, and the client sent none"),
+            (0, End::HalfClosed) => Some("the method takes one message, and the client sent none (G-080)"),
             (0, _) => None,
             (1, _) if self.inbox.missing() == 0 => None,
             _ => Some(TOO_MANY),
@@ -179,8 +180,7 @@ impl Engine {
             _ => return,
         }
         if call.inbox.is_inside_message() {
-            // G-073
-            let rule = "the request ended inside a message";
+            let rule = "the request ended inside a message (G-073)";
             return self.fail(key, Status::local(Side::Server, Code::Internal, rule), Stop::PeerFault);
         }
         call.end = End::HalfClosed;
@@ -248,7 +248,8 @@ impl Engine {
         let answer = self.settings.answer_expired;
         let Some(call) = self.http2.get(key) else { return };
         if answer && call.sending == Sending::NoHead {
-            let status = Status::local(Side::Server, Code::DeadlineExceeded, "the deadline of the call passed");
+            let rule = "the deadline of the call passed (G-131)";
+            let status = Status::local(Side::Server, Code::DeadlineExceeded, rule);
             self.say_trailers(key, &status, &Metadata::new());
         } else {
             self.http2.reset(key, ErrorCode::CANCEL);
@@ -350,9 +351,10 @@ impl Engine {
         if call.is_open() {
             let owes = call.kind_known && !call.kind.server_streams() && call.sent == 0;
             if status.is_ok() && owes {
-                // G-040
-                let rule = "the application finished with OK and without the one message of the method";
-                self.say_trailers(key, &Status::local(Side::Server, Code::Internal, rule), metadata);
+                let rule = "the handler finished with OK and without the one message of the method (G-040)";
+                let code = Code::Internal;
+                let status = Status::explained(Side::Server, Layer::Application, code, code.retry(), rule);
+                self.say_trailers(key, &status, metadata);
             } else {
                 self.say_trailers(key, status, metadata);
             }

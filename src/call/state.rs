@@ -4,7 +4,7 @@ use super::inbox::{Encoding, Inbox};
 use super::read::Next;
 use crate::buffer::chunks::block_heap_size;
 use crate::grpc::outcome::HeadSummary;
-use crate::grpc::{Code, Kind, Rejection, Status, content_type};
+use crate::grpc::{Code, Kind, Rejection, Retry, Status, content_type};
 use crate::hpack::{Field, FieldBlock, Fields};
 use crate::http2::{Origin, Side};
 use crate::time::Instant;
@@ -98,6 +98,16 @@ pub(super) struct LocalEnd {
     pub(super) status: Status,
     pub(super) origin: Origin,
     pub(super) unprocessed: bool,
+    /// As the status message has it.
+    pub(super) retry: Retry,
+}
+
+impl LocalEnd {
+    /// Of a call that the peer may have processed, and whose status's code says all about trying again.
+    pub(super) fn new(status: Status, origin: Origin) -> Self {
+        let retry = status.code().retry();
+        Self { status, origin, unprocessed: false, retry }
+    }
 }
 
 /// What few calls have.

@@ -7,7 +7,7 @@ use crate::buffer::WriteBuf;
 use crate::config::{Settings, TIMEOUT, wire_field};
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
-use crate::grpc::{Code, FIELD_OVERHEAD, Side, Status};
+use crate::grpc::{Code, FIELD_OVERHEAD, Layer, Retry, Side, Status};
 use crate::hpack::Field;
 use crate::http2::{self, StreamKey, Transmit};
 use crate::time::Instant;
@@ -42,7 +42,7 @@ impl Engine {
                 }
             };
             spoke |= output.len() > before;
-            if !more && !(self.management.knocks && self.knock()) {
+            if !(more || self.management.knocks && self.knock()) {
                 break;
             }
         }
@@ -62,7 +62,7 @@ impl Engine {
         };
         if deadline <= self.now {
             self.http2.pool_mut().give_block(block);
-            self.fail(key, deadline_exceeded(), Stop::DeadlineExceeded);
+            self.fail_as(key, deadline_exceeded(Retry::Safe), Retry::Safe, Stop::DeadlineExceeded);
             return false;
         }
         if deadline != Instant::MAX && written != self.now {
@@ -74,8 +74,9 @@ impl Engine {
             // G-059: nothing is sent.
             self.http2.pool_mut().give_block(block);
             let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
-            let status = Status::local(Side::Client, Code::ResourceExhausted, rule);
-            self.fail(key, status, Stop::PeerFault);
+            let (code, retry) = (Code::ResourceExhausted, Retry::Useless);
+            let status = Status::explained(Side::Client, Layer::Http2, code, retry, rule);
+            self.fail_as(key, status, retry, Stop::PeerFault);
             return false;
         }
         self.http2.send_head_block(key, &block, false, output);
@@ -119,7 +120,9 @@ impl Engine {
             }
             // G-059: the client is told so instead, if it can be told anything.
             let rule = "the response's header list is larger than the client accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
-            self.replace_response(key, &Status::local(Side::Server, Code::ResourceExhausted, rule));
+            let code = Code::ResourceExhausted;
+            let status = Status::explained(Side::Server, Layer::Http2, code, Retry::IfIdempotent, rule);
+            self.replace_response(key, &status);
         }
         fits
     }

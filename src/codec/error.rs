@@ -1,7 +1,7 @@
 //! What goes wrong with compressed messages.
 
 use super::output::Full;
-use crate::grpc::{Code, Side, Status};
+use crate::grpc::{Code, Layer, Retry, Side, Status};
 use alloc::borrow::Cow;
 use alloc::string::String;
 
@@ -35,16 +35,16 @@ impl From<std::io::Error> for CodecFault {
 #[non_exhaustive]
 pub enum DecodeError {
     /// The message is compressed, but the head names no coding (G-096).
-    #[error("a message is compressed, but the head names no grpc-encoding")]
+    #[error("a message is compressed, but the head names no grpc-encoding (G-096)")]
     NoCoding,
     /// There is no codec for the coding that the head names.
-    #[error("there is no codec for grpc-encoding {coding:?}")]
+    #[error("there is no codec for grpc-encoding {coding:?} (G-095)")]
     Unknown {
         /// What the head says.
         coding: String,
     },
     /// The octets are not in that coding, or not all of it (G-098).
-    #[error("a message is not in {coding}: {fault}")]
+    #[error("a message is not in {coding}: {fault} (G-098)")]
     BadData {
         /// The coding.
         coding: String,
@@ -52,7 +52,7 @@ pub enum DecodeError {
         fault: CodecFault,
     },
     /// The message is longer than the receive limit once it is decompressed (G-068).
-    #[error("a message in {coding} is longer than max_receive_message, {limit}, when decompressed")]
+    #[error("a message in {coding} is longer than max_receive_message, {limit}, when decompressed (G-068)")]
     TooLarge {
         /// The coding.
         coding: String,
@@ -70,8 +70,13 @@ impl DecodeError {
         }
     }
 
+    /// Whether to try the call again: what was sent once is not decoded the second time either.
+    pub const fn retry(&self) -> Retry {
+        Retry::Useless
+    }
+
     /// The status of a call that `side` ends because of it.
     pub fn status(&self, side: Side) -> Status {
-        Status::local(side, self.code(), self)
+        Status::explained(side, Layer::Message, self.code(), self.retry(), self)
     }
 }

@@ -30,6 +30,7 @@ impl From<&observe::Verb<'_>> for Verb {
             From::Receive { now, octets } => Self::Receive { at: now.as_nanos(), octets: plain(octets) },
             From::ReceiveBytes { now, octets } => Self::ReceiveBytes { at: now.as_nanos(), octets: plain(octets) },
             From::ReceiveEof { now } => Self::ReceiveEof { at: now.as_nanos() },
+            From::ReceiveFailure { now, why } => Self::ReceiveFailure { at: now.as_nanos(), why: String::from(why) },
             From::Transmit { now, target, waiting } => {
                 Self::Transmit { at: now.as_nanos(), target: target as u64, waiting: waiting as u64 }
             }

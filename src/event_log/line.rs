@@ -120,6 +120,10 @@ pub enum Verb {
     ReceiveEof {
         at: u64,
     },
+    ReceiveFailure {
+        at: u64,
+        why: String,
+    },
     Transmit {
         at: u64,
         target: u64,
@@ -202,6 +206,7 @@ impl Verb {
             Self::Receive { .. } => "receive",
             Self::ReceiveBytes { .. } => "receive_bytes",
             Self::ReceiveEof { .. } => "receive_eof",
+            Self::ReceiveFailure { .. } => "receive_failure",
             Self::Transmit { .. } => "transmit",
             Self::PollEvent => "poll_event",
             Self::HandleTimeout { .. } => "handle_timeout",
@@ -249,6 +254,7 @@ impl Verb {
             | Self::Receive { at, .. }
             | Self::ReceiveBytes { at, .. }
             | Self::ReceiveEof { at }
+            | Self::ReceiveFailure { at, .. }
             | Self::Transmit { at, .. }
             | Self::HandleTimeout { at }
             | Self::Shutdown { at, .. } => Some(*at),

@@ -104,6 +104,7 @@ impl Mask {
             }
             Verb::SkipStreams { .. }
             | Verb::ReceiveEof { .. }
+            | Verb::ReceiveFailure { .. }
             | Verb::Transmit { .. }
             | Verb::PollEvent
             | Verb::HandleTimeout { .. }

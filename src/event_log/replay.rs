@@ -223,6 +223,7 @@ impl<R: Replays> Stage<R> {
                 self.connection.receive_bytes(at(*now), plain(octets)?.to_vec().into());
             }
             Verb::ReceiveEof { at: now } => self.connection.receive_eof(at(*now)),
+            Verb::ReceiveFailure { at: now, why } => self.connection.receive_failure(at(*now), why),
             Verb::Transmit { at: now, target, waiting } => {
                 // What counts is how much room is left, not what takes it.
                 let room = target.saturating_sub(*waiting);

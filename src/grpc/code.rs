@@ -1,5 +1,6 @@
 //! Status codes, and what HTTP's own signals mean in their terms.
 
+use super::advice::Retry;
 use core::fmt;
 
 /// The status code of a call (G-142).
@@ -136,6 +137,22 @@ impl Code {
             Self::Unavailable => "UNAVAILABLE",
             Self::DataLoss => "DATA_LOSS",
             Self::Unauthenticated => "UNAUTHENTICATED",
+        }
+    }
+
+    /// Whether a call that ended with this code may be tried again, where nothing more is known: the server may have acted
+    /// on it, but for the codes that say that the call itself is wrong.
+    pub const fn retry(self) -> Retry {
+        match self {
+            Self::InvalidArgument
+            | Self::NotFound
+            | Self::AlreadyExists
+            | Self::PermissionDenied
+            | Self::FailedPrecondition
+            | Self::OutOfRange
+            | Self::Unimplemented
+            | Self::Unauthenticated => Retry::Useless,
+            _ => Retry::IfIdempotent,
         }
     }
 

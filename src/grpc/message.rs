@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use bytes::{Buf, Bytes};
 
+use super::advice::{Layer, Retry};
 use super::code::Code;
 use super::status::{Side, Status};
 
@@ -73,7 +74,7 @@ pub struct Prefix {
 
 /// A message prefix whose first octet is neither 0 nor 1 (G-066).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[error("message flags {0:#04x} are neither 0 nor 1")]
+#[error("message flags {0:#04x} are neither 0 nor 1 (G-066)")]
 pub struct InvalidFlag(pub u8);
 
 impl Prefix {
@@ -183,7 +184,7 @@ pub enum MessageError {
     #[error(transparent)]
     Flag(#[from] InvalidFlag),
     /// A prefix announces more than the receive limit (G-067).
-    #[error("a message of {length} octets is over the receive limit of {limit}")]
+    #[error("a message of {length} octets is over the receive limit of {limit} (G-067)")]
     TooLarge {
         /// What the prefix announces.
         length: u32,
@@ -191,7 +192,7 @@ pub enum MessageError {
         limit: u32,
     },
     /// The body ended inside a message (G-073).
-    #[error("the stream ended inside a message")]
+    #[error("the stream ended inside a message (G-073)")]
     Truncated,
 }
 
@@ -206,7 +207,8 @@ impl MessageError {
 
     /// The status of a call that `side` ends because of it.
     pub fn status(&self, side: Side) -> Status {
-        Status::local(side, self.code(), self)
+        let retry = if matches!(self, Self::TooLarge { .. }) { Retry::Useless } else { Retry::IfIdempotent };
+        Status::explained(side, Layer::Grpc, self.code(), retry, self)
     }
 }
 

@@ -40,6 +40,7 @@
 //! ```
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod advice;
 mod code;
 mod field;
 mod metadata;
@@ -64,6 +65,7 @@ pub mod timeout;
 mod trace_context;
 pub mod user_agent;
 
+pub use advice::Retry;
 pub use code::{CARDINALITY_VIOLATION, Code};
 pub use content_type::ContentType;
 pub use encoding::{AcceptEncoding, Codings};
@@ -76,6 +78,8 @@ pub use request::{RequestHead, RequestParts, RequestRules, Scheme};
 pub use reserved::Block;
 pub use response::{ResponseHead, ResponseParts};
 pub use status::{Side, Status};
+
+pub(crate) use advice::Layer;
 pub use timeout::Timeout;
 pub use trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
 pub use trailers::{GrpcStatus, Trailers, TrailersParts};

@@ -7,6 +7,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::ToString;
 
+use super::advice::{Layer, Retry};
 use super::code::Code;
 use super::quote::{BODY_LIMIT, FIELD_LIMIT, quote};
 use super::status::{ParsedCode, Side, Status};
@@ -35,16 +36,16 @@ pub struct HeadSummary {
 /// ```
 pub fn from_trailers(head: HeadSummary, trailers: &TrailersParts<'_>) -> Status {
     if !head.is_grpc {
-        return from_http(head.http_status, "response is not gRPC");
+        return from_http(head.http_status, "response is not gRPC (G-048)");
     }
     match trailers.status {
         GrpcStatus::Known(code) => received(code, trailers),
-        GrpcStatus::Missing if head.http_status == 200 => local(Code::Unknown, "missing grpc-status"),
-        GrpcStatus::Missing => from_http(head.http_status, "missing grpc-status"),
+        GrpcStatus::Missing if head.http_status == 200 => local(Code::Unknown, "missing grpc-status (G-051)"),
+        GrpcStatus::Missing => from_http(head.http_status, "missing grpc-status (G-051)"),
         GrpcStatus::Malformed(value) => {
-            local(Code::Unknown, format_args!("malformed grpc-status \"{}\"", quote(value, FIELD_LIMIT)))
+            local(Code::Unknown, format_args!("malformed grpc-status \"{}\" (G-056)", quote(value, FIELD_LIMIT)))
         }
-        GrpcStatus::Conflicting => local(Code::Unknown, "conflicting grpc-status"),
+        GrpcStatus::Conflicting => local(Code::Unknown, "conflicting grpc-status (G-057)"),
     }
 }
 
@@ -62,8 +63,8 @@ pub fn from_trailers_only(head: HeadSummary, content_type: Option<&[u8]>, traile
 /// The stream ended with DATA, without Trailers (G-052).
 pub fn from_data_end(head: HeadSummary) -> Status {
     match head.http_status {
-        200 => local(Code::Internal, "stream closed without trailers"),
-        status => from_http(status, "stream closed without trailers"),
+        200 => local(Code::Internal, "stream closed without trailers (G-052)"),
+        status => from_http(status, "stream closed without trailers (G-052)"),
     }
 }
 
@@ -79,7 +80,8 @@ pub fn from_data_end(head: HeadSummary) -> Status {
 /// ```
 pub fn not_grpc(http_status: u16, content_type: Option<&[u8]>, body: &[u8]) -> Status {
     let content_type = content_type.unwrap_or(b"(none)");
-    let rule = format_args!("response is not gRPC, content-type \"{}\"", quote(content_type, FIELD_LIMIT)).to_string();
+    let rule =
+        format_args!("response is not gRPC (G-048), content-type \"{}\"", quote(content_type, FIELD_LIMIT)).to_string();
     match body {
         [] => from_http(http_status, rule),
         _ => from_http(http_status, format_args!("{rule}, body \"{}\"", quote(body, BODY_LIMIT))),
@@ -98,7 +100,12 @@ pub fn from_reset(head: Option<HeadSummary>, error_code: u32) -> Status {
     match head {
         // NO_ERROR says nothing; an HTTP error status does (G-153).
         Some(HeadSummary { http_status, .. }) if error_code == 0 && http_status != 200 => from_http(http_status, rule),
-        _ => local(Code::from_reset(error_code), rule),
+        _ => {
+            let code = Code::from_reset(error_code);
+            // REFUSED_STREAM (RFC 9113 §8.7)
+            let retry = if error_code == 0x7 && head.is_none() { Retry::Safe } else { code.retry() };
+            Status::explained(Side::Client, Layer::Http2, code, retry, rule)
+        }
     }
 }
 
@@ -110,13 +117,17 @@ fn received(code: ParsedCode, trailers: &TrailersParts<'_>) -> Status {
     let message = trailers.message();
     let status = match code {
         ParsedCode::Known(code) => Status::new(code, message.into_owned()),
-        ParsedCode::Foreign(number) => local(Code::Unknown, format_args!("grpc-status {number}: {message}")),
+        ParsedCode::Foreign(number) => {
+            local(Code::Unknown, format_args!("grpc-status {number}, which is no code (G-056): {message}"))
+        }
     };
     status.with_details(trailers.details())
 }
 
 fn from_http(http_status: u16, rule: impl core::fmt::Display) -> Status {
-    local(Code::from_http_status(http_status), format_args!("{rule} (HTTP status {http_status})"))
+    let redirect =
+        if matches!(http_status, 301..=303 | 307 | 308) { ", a redirect, which gRPC does not follow" } else { "" };
+    local(Code::from_http_status(http_status), format_args!("{rule} (HTTP status {http_status}{redirect})"))
 }
 
 fn local(code: Code, rule: impl core::fmt::Display) -> Status {

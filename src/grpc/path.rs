@@ -7,13 +7,13 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum PathError {
     /// There is nothing in it.
-    #[error("the path is empty")]
+    #[error("gRPC: the path is empty (G-022); retry: useless")]
     Empty,
     /// It does not start with `/`.
-    #[error("the path has no leading slash")]
+    #[error("gRPC: the path has no leading slash (G-022); retry: useless")]
     NoLeadingSlash,
     /// It has an octet outside 0x21-0x7E.
-    #[error("the path has an octet that is not visible ASCII")]
+    #[error("gRPC: the path has an octet that is not visible ASCII (G-022); retry: useless")]
     InvalidOctet,
 }
 

@@ -1,7 +1,9 @@
 //! The answers to requests that never reach the application.
 
 use alloc::vec::Vec;
+use core::fmt;
 
+use super::advice::{Layer, Retry};
 use super::code::Code;
 use super::content_type::GRPC;
 use super::encoding::Codings;
@@ -82,6 +84,32 @@ impl RejectionReason {
             Self::MalformedPath => "malformed method name",
         }
     }
+
+    /// Where the rule stands; the limit, where it is one.
+    const fn clause(self) -> &'static str {
+        match self {
+            Self::ContentType => "G-018",
+            Self::ConflictingContentType | Self::ConflictingEncoding => "G-057",
+            Self::Method => "G-020",
+            Self::Scheme => "G-024",
+            Self::Authority => "G-027",
+            Self::MissingTe => "G-025",
+            Self::HeaderListTooLarge => "max_header_list, G-032",
+            Self::MalformedTimeout => "G-126",
+            Self::ConflictingTimeout => "G-128",
+            Self::Expired => "G-127",
+            Self::UnsupportedEncoding => "G-094",
+            Self::MalformedPath => "G-022",
+        }
+    }
+
+    /// Nothing of the request was processed; but the same request is refused again, unless it only came too late.
+    const fn retry(self) -> Retry {
+        match self {
+            Self::Expired => Retry::Safe,
+            _ => Retry::Useless,
+        }
+    }
 }
 
 /// The answer to a request that never reaches the application: its status, its fields, and for 405 and 415 a body.
@@ -106,23 +134,14 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection that quotes `value`, an octet string of the peer, unless it is empty.
     pub fn new(reason: RejectionReason, value: &[u8]) -> Self {
-        let status = match value {
-            [] => Status::local(Side::Server, reason.code(), reason.rule()),
-            _ => Status::local(
-                Side::Server,
-                reason.code(),
-                format_args!("{}: \"{}\"", reason.rule(), quote(value, FIELD_LIMIT)),
-            ),
-        };
-        Self { reason, status, supported: None }
+        Self { reason, status: refuse(reason, value, ""), supported: None }
     }
 
-    /// The answer to an unsupported coding lists those that are supported (G-063, G-094).
-    pub(super) fn supported(mut self, codings: &Codings) -> Self {
-        let message = alloc::format!("{}; supported: {}", self.status.message(), codings.as_str());
-        self.status = Status::new(self.status.code(), message);
-        self.supported = Some(codings.clone());
-        self
+    /// The answer to a coding that is none of `codings`, which it lists (G-063, G-094).
+    pub(super) fn unsupported(value: &[u8], codings: &Codings) -> Self {
+        let reason = RejectionReason::UnsupportedEncoding;
+        let status = refuse(reason, value, format_args!("; supported: {}", codings.as_str()));
+        Self { reason, status, supported: Some(codings.clone()) }
     }
 
     /// Why.
@@ -182,5 +201,15 @@ impl Rejection {
         ]
         .into_iter()
         .flatten()
+    }
+}
+
+fn refuse(reason: RejectionReason, value: &[u8], more: impl fmt::Display) -> Status {
+    let (rule, clause) = (reason.rule(), reason.clause());
+    let because =
+        |rule: fmt::Arguments<'_>| Status::explained(Side::Server, Layer::Grpc, reason.code(), reason.retry(), rule);
+    match value {
+        [] => because(format_args!("{rule} ({clause}){more}")),
+        _ => because(format_args!("{rule}: \"{}\" ({clause}){more}", quote(value, FIELD_LIMIT))),
     }
 }

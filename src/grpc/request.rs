@@ -350,7 +350,7 @@ impl<'a> Raw<'a> {
         let Some(value) = value.filter(|value| *value != IDENTITY.as_bytes()) else { return Ok(None) };
         match core::str::from_utf8(value) {
             Ok(name) if codings.contains(value) => Ok(Some(name)),
-            _ => Err(Rejection::new(RejectionReason::UnsupportedEncoding, value).supported(codings)),
+            _ => Err(Rejection::unsupported(value, codings)),
         }
     }
 }

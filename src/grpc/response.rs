@@ -101,12 +101,12 @@ impl<'a> ResponseParts<'a> {
                 _ => {}
             }
         }
-        let status = status.get().map_err(|_| malformed("conflicting :status"))?;
-        let status = status.ok_or_else(|| malformed("missing :status"))?;
+        let status = status.get().map_err(|_| malformed("conflicting :status (G-050)"))?;
+        let status = status.ok_or_else(|| malformed("missing :status (G-050)"))?;
         let http_status = parse_http_status(status)
-            .ok_or_else(|| malformed(format_args!("malformed :status \"{}\"", quote(status, FIELD_LIMIT))))?;
-        let raw_content_type = content_type.get().map_err(|_| malformed("conflicting content-type"))?;
-        let encoding = encoding.get().map_err(|_| malformed("conflicting grpc-encoding"))?;
+            .ok_or_else(|| malformed(format_args!("malformed :status \"{}\" (G-050)", quote(status, FIELD_LIMIT))))?;
+        let raw_content_type = content_type.get().map_err(|_| malformed("conflicting content-type (G-057)"))?;
+        let encoding = encoding.get().map_err(|_| malformed("conflicting grpc-encoding (G-057)"))?;
         Ok(Self {
             http_status,
             content_type: raw_content_type.and_then(content_type::parse),

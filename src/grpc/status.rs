@@ -5,6 +5,7 @@ use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
 
+use super::advice::{Layer, Retry};
 use super::code::Code;
 use super::path::Path;
 use super::quote::{FIELD_LIMIT, quote};
@@ -45,16 +46,30 @@ impl Status {
     /// use grpc_sansio::grpc::{Path, Status};
     ///
     /// let status = Status::unknown_method(Path::parse(b"/a.B/C").unwrap());
-    /// assert_eq!(status.to_string(), "UNIMPLEMENTED: server: unknown method \"/a.B/C\"");
+    /// assert_eq!(
+    ///     status.to_string(),
+    ///     "UNIMPLEMENTED: server: gRPC: unknown method \"/a.B/C\" (G-021); retry: useless"
+    /// );
     /// ```
     pub fn unknown_method(path: Path<'_>) -> Self {
         let path = quote(path.as_str().as_bytes(), FIELD_LIMIT);
-        Self::local(Side::Server, Code::Unimplemented, format_args!("unknown method \"{path}\""))
+        Self::local(Side::Server, Code::Unimplemented, format_args!("unknown method \"{path}\" (G-021)"))
     }
 
-    /// A status that this library makes itself: its message starts with the side that made it (G-159).
+    /// A status that this library makes because a rule of gRPC was broken, where its code says all about trying again.
     pub(crate) fn local(side: Side, code: Code, rule: impl fmt::Display) -> Self {
-        Self::new(code, alloc::format!("{side}: {rule}"))
+        Self::explained(side, Layer::Grpc, code, code.retry(), rule)
+    }
+
+    /// A status of an error that names its layer, and says whether to try again.
+    pub(crate) fn of(side: Side, code: Code, error: impl fmt::Display) -> Self {
+        Self::new(code, alloc::format!("{side}: {error}"))
+    }
+
+    /// A status that this library makes itself. Its message starts with the side that made it (G-159) and the layer, and
+    /// says in the end whether to try again.
+    pub(crate) fn explained(side: Side, layer: Layer, code: Code, retry: Retry, rule: impl fmt::Display) -> Self {
+        Self::new(code, alloc::format!("{side}: {layer}: {rule}; retry: {retry}"))
     }
 
     /// The same status with details: a serialised `google.rpc.Status`, sent as `grpc-status-details-bin`.

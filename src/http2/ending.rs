@@ -2,7 +2,7 @@
 
 use super::config::Side;
 use super::connection::{Connection, Shutdown};
-use super::error::{ConnectionError, Origin};
+use super::error::{ConnectionError, Origin, TLS_SERVER};
 use super::reader::HTTP1;
 use crate::frame::{ErrorCode, StreamId};
 use crate::time::Instant;
@@ -57,12 +57,25 @@ impl<T: Default> Connection<T> {
     /// The transport delivers no more: open streams are broken (RFC 9113 §5.4.3). Where there are none, and no frame
     /// was cut short, that is a graceful end (L-36).
     pub fn receive_eof(&mut self) {
+        self.lose("");
+    }
+
+    /// As [`receive_eof`](Self::receive_eof), for a transport that failed: `why`, its first 256 octets, is what the
+    /// connection's error says.
+    pub fn receive_failure(&mut self, why: &str) {
+        self.lose(why);
+    }
+
+    fn lose(&mut self, why: &str) {
         if self.error.is_none() && !self.ended {
             let between_frames = self.reader.is_between_frames();
             let spoken = self.common.side == Side::Server || self.reader.got_settings();
             let reason = if between_frames { "end of input" } else { "end of input inside a frame" };
-            let broken = (!between_frames || self.slots.len() > 0 || !spoken)
-                .then(|| ConnectionError::new(ErrorCode::NO_ERROR, Origin::Transport, reason));
+            let broken =
+                (!between_frames || self.slots.len() > 0 || !spoken).then(|| match self.reader.ended_in_tls() {
+                    true => ConnectionError::new(ErrorCode::PROTOCOL_ERROR, Origin::Local, TLS_SERVER),
+                    false => ConnectionError::of_transport(reason, why),
+                });
             self.error = self.peer_error.take().or(broken);
         }
         self.ended = true;

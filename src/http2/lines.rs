@@ -325,7 +325,8 @@ mod tests {
             lines.owe(stream);
             lines.notice(stream);
             for _ in 0..1_000 {
-                come_and_go(&mut lines, slots.get_mut(goes).unwrap());
+                // More than one move before it is looked at again.
+                (0..3).for_each(|_| come_and_go(&mut lines, slots.get_mut(goes).unwrap()));
                 lines.tidy(&slots);
                 for line in [&lines.ready, &lines.credits, &lines.notices] {
                     assert_eq!(line.len, 1);

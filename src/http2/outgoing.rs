@@ -1,5 +1,6 @@
 //! Control frames that wait to be transmitted. All of it is bounded: see [`Control`].
 
+use super::reader::HTTP1;
 use crate::frame::{ErrorCode, StreamId};
 use alloc::collections::VecDeque;
 
@@ -15,8 +16,13 @@ pub(super) struct GoAwayFrame {
     pub(super) last: StreamId,
     pub(super) code: ErrorCode,
     pub(super) debug_data: &'static str,
-    /// It is said to a client of HTTP/1.1, in its words.
-    pub(super) to_http1: bool,
+}
+
+impl GoAwayFrame {
+    /// Whether it is said to a client of HTTP/1.1, in its words. No such frame ever leaves otherwise.
+    pub(super) fn is_to_http1(&self) -> bool {
+        self.code == ErrorCode::HTTP_1_1_REQUIRED && self.debug_data == HTTP1
+    }
 }
 
 /// What a client of HTTP/1.1 is told (RFC 9110 §15.6.6).
@@ -84,14 +90,13 @@ impl Control {
 
     /// A later GOAWAY takes the place of one that has not left yet.
     pub(super) fn say_goaway(&mut self, last: StreamId, code: ErrorCode, debug_data: &'static str) {
-        self.goaway = Some(GoAwayFrame { last, code, debug_data, to_http1: false });
+        self.goaway = Some(GoAwayFrame { last, code, debug_data });
     }
 
     /// The client speaks HTTP/1.1. Where SETTINGS have left it is too late for words.
     pub(super) fn refuse_http1(&mut self) {
         if self.settings == OurSettings::Unsent {
-            self.say_goaway(StreamId::ZERO, ErrorCode::HTTP_1_1_REQUIRED, "");
-            self.goaway.iter_mut().for_each(|frame| frame.to_http1 = true);
+            self.say_goaway(StreamId::ZERO, ErrorCode::HTTP_1_1_REQUIRED, HTTP1);
         }
     }
 
@@ -129,5 +134,20 @@ impl Control {
 
     pub(super) fn heap_size(&self) -> usize {
         self.pongs.capacity() * size_of::<[u8; 8]>() + self.resets.capacity() * size_of::<(StreamId, ErrorCode)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Control;
+
+    /// Credit leaves for the reader that needs the least; for none that needs nothing.
+    #[test]
+    fn the_least_that_is_awaited_counts() {
+        for (awaits, least) in [(&[0, -1][..], 0), (&[5, 9], 5), (&[9, 5, 0], 5), (&[5, 5, -3], 5)] {
+            let mut control = Control::new();
+            awaits.iter().for_each(|octets| control.awaits(*octets));
+            assert_eq!(control.awaited, least, "{awaits:?}");
+        }
     }
 }

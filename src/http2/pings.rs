@@ -12,7 +12,7 @@ use core::time::Duration;
 pub const IDLE_PING_INTERVAL: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// What a server says to a client that pings too often, to the letter (G-206, G-207).
-const TOO_MANY_PINGS: &str = "too_many_pings";
+pub(super) const TOO_MANY_PINGS: &str = "too_many_pings";
 
 /// What a server remembers of its client's PINGs since it last sent HEADERS or DATA.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Cuts received octets into frames, whatever the cuts of the transport (H-019).
 
 use super::config::Side;
-use super::error::Fault;
+use super::error::{Fault, HTTP1_SERVER, TLS_CLIENT, TLS_SERVER};
 use super::input::Input;
 use super::slots::StreamKey;
 use crate::frame::{Flags, FrameError, HEAD_LEN, Head, Kind, PREFACE, Scope, StreamId};
@@ -114,6 +114,9 @@ impl Reader {
         let expected = PREFACE.get(seen..).unwrap_or_default();
         let octets = input.take(expected.len());
         if !expected.starts_with(octets) {
+            if seen == 0 && octets.first() == Some(&TLS_HANDSHAKE) {
+                return Err(Fault::protocol(TLS_CLIENT));
+            }
             let mut pairs = octets.iter().zip(expected).zip(seen..);
             let wrong = pairs.find(|((octet, expected), _)| octet != expected).map(|((octet, _), at)| (at, octet));
             // The methods of HTTP/1.1: GET, HEAD, OPTIONS, DELETE, CONNECT, TRACE; POST, PUT, PATCH.
@@ -154,7 +157,10 @@ impl Reader {
     pub(super) fn check_head(&self, head: &Head, max_frame_size: u32) -> Result<(), Fault> {
         if !self.got_settings && (head.kind != Kind::SETTINGS || head.flags.contains(Flags::ACK)) {
             if self.side == Side::Client && self.looks_like_http1(head) {
-                return Err(Fault::protocol("the server answered with HTTP/1.x; is this a gRPC port?"));
+                return Err(Fault::protocol(HTTP1_SERVER));
+            }
+            if self.side == Side::Client && is_tls(&head.encode()) {
+                return Err(Fault::protocol(TLS_SERVER));
             }
             return Err(Fault::protocol("the first frame is not SETTINGS (RFC 9113 section 3.4)"));
         }
@@ -172,6 +178,11 @@ impl Reader {
             // T-03: a client that makes a server reset its streams is stopped.
             _ => Fault::Connection(error.code, error.reason),
         })
+    }
+
+    /// Whether a client's input ended inside what may have been TLS: an alert is shorter than a frame's head.
+    pub(super) fn ended_in_tls(&self) -> bool {
+        self.side == Side::Client && !self.got_settings && is_tls(self.head.get(..self.head_len).unwrap_or_default())
     }
 
     /// G-170: `HTTP/1.` read as a frame head.
@@ -252,4 +263,14 @@ pub(super) fn gathered_len(head: &Head, debug_data_kept: usize) -> usize {
         Kind::GOAWAY => (head.length as usize).min(8 + debug_data_kept),
         _ => head.length as usize,
     }
+}
+
+/// The types of TLS records that come first, and the version that follows both (RFC 8446 §5.1).
+const TLS_ALERT: u8 = 0x15;
+const TLS_HANDSHAKE: u8 = 0x16;
+const TLS_MAJOR: u8 = 3;
+
+/// Whether these are the first octets of a server's TLS.
+fn is_tls(octets: &[u8]) -> bool {
+    matches!(octets, [TLS_ALERT | TLS_HANDSHAKE, TLS_MAJOR, ..])
 }

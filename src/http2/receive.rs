@@ -38,6 +38,12 @@ impl<T: Default> Connection<T> {
             Ok(step) => step,
             Err(Fault::Connection(code, reason) | Fault::Stream(code, reason)) => {
                 self.fail(code, Origin::Local, reason);
+                if let (Phase::Payload(head), false) = (self.reader.phase, self.reader.got_settings())
+                    && let Some(error) = &mut self.error
+                {
+                    // Of a stranger's first words these are always there, however they are cut.
+                    error.debug_data = head.encode().into();
+                }
                 input.take(usize::MAX);
                 Step::Closed
             }

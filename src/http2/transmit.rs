@@ -317,7 +317,7 @@ impl<T: Default> Connection<T> {
     }
 
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
-        if self.control.goaway.is_some_and(|frame| frame.to_http1) {
+        if self.control.goaway.is_some_and(|frame| frame.is_to_http1()) {
             self.control.goaway = None;
             return output.put_slice(HTTP1_REFUSAL);
         }

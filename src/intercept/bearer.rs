@@ -3,7 +3,7 @@
 use super::call::OutgoingCall;
 use super::refused::{Cause, Refused};
 use super::{ClientInterceptor, check};
-use crate::grpc::{Code, Side, Status};
+use crate::grpc::{Code, Layer, Retry, Side, Status};
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
@@ -130,7 +130,8 @@ fn from_source(status: Status) -> Refused {
         | Code::Aborted
         | Code::OutOfRange
         | Code::DataLoss => {
-            Status::local(Side::Client, Code::Internal, format_args!("the source of the token failed with {status}"))
+            let rule = format_args!("the source of the token failed with {status}");
+            Status::explained(Side::Client, Layer::Application, Code::Internal, Retry::Safe, rule)
         }
         _ => status,
     };

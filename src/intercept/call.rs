@@ -19,7 +19,8 @@ pub struct OutgoingCall<'a> {
     pub deadline: Option<Instant>,
     /// `:authority`, where it is not the config's.
     pub authority: Option<String>,
-    /// Now, on a clock that all calls through this interceptor share. It tells how much time has passed, not the date.
+    /// Now, on the driver's clock: of the process on tokio, of the loop or the connection elsewhere. It tells how much time
+    /// has passed, not the date.
     pub now: Instant,
     /// Whether the connection is under TLS: what `:scheme` says, which the adapters set where they shake hands. Who sets
     /// `https` for a transport of their own vouches for it.
@@ -54,7 +55,8 @@ pub struct IncomingCall<'a> {
     /// When the call is cancelled, on the clock of `now`. It can be made earlier; a later one than the client's counts for
     /// nothing.
     pub deadline: Option<Instant>,
-    /// Now, on a clock that all calls through this interceptor share. It tells how much time has passed, not the date.
+    /// Now, on the driver's clock: of the process on tokio, of the loop or the connection elsewhere. It tells how much time
+    /// has passed, not the date.
     pub now: Instant,
     /// The client's address, where the transport has one.
     pub peer: Option<SocketAddr>,

@@ -74,6 +74,10 @@ impl ServerInterceptor for ConcurrencyLimit {
 }
 
 /// Lets no call take longer than this: calls without a deadline get one, and later ones are made earlier.
+///
+/// A server ends such a call as it does at the client's deadline (G-131): by RST_STREAM, which a client whose own time is not
+/// over takes for CANCELLED, or by DEADLINE_EXCEEDED with
+/// [`answer_expired`](crate::ServerConfigBuilder::answer_expired).
 #[derive(Clone, Copy, Debug)]
 pub struct DeadlineLimit(Duration);
 

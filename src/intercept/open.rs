@@ -69,7 +69,7 @@ pub fn open<I: ClientInterceptor>(
         Ok(id) => Ok((id, hooks)),
         Err(error) => {
             let code = if error == OpenError::Draining { Code::Unavailable } else { Code::Internal };
-            let mut status = Status::local(Side::Client, code, error);
+            let mut status = Status::of(Side::Client, code, error);
             hooks.end(&mut End::new(&mut status, &mut Metadata::new(), now));
             Err(error.into())
         }

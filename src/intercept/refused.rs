@@ -1,6 +1,6 @@
 //! Why a call was refused.
 
-use crate::grpc::{Code, Metadata, Side, Status};
+use crate::grpc::{Code, Layer, Metadata, Retry, Side, Status};
 use alloc::boxed::Box;
 use core::fmt;
 
@@ -41,13 +41,22 @@ pub enum Cause {
     Other,
 }
 
+impl Cause {
+    const fn retry(self) -> Retry {
+        match self {
+            Self::Limit => Retry::Safe,
+            Self::Plaintext | Self::Credentials | Self::Other => Retry::Useless,
+        }
+    }
+}
+
 impl Refused {
     pub(super) fn new(cause: Cause, status: Status) -> Self {
         Self(Box::new(Inner { status, trailers: Metadata::new(), cause }))
     }
 
     pub(super) fn local(cause: Cause, side: Side, code: Code, rule: impl fmt::Display) -> Self {
-        Self::new(cause, Status::local(side, code, rule))
+        Self::new(cause, Status::explained(side, Layer::Application, code, cause.retry(), rule))
     }
 
     /// The same with trailing metadata, which only a server sends.
@@ -69,6 +78,14 @@ impl Refused {
     /// What kind of reason it was.
     pub fn cause(&self) -> Cause {
         self.0.cause
+    }
+
+    /// Whether to try again. Nothing was processed, but of the causes only [`Cause::Limit`] passes by itself.
+    pub fn retry(&self) -> Retry {
+        match self.cause() {
+            Cause::Other => self.status().code().retry(),
+            cause => cause.retry(),
+        }
     }
 
     /// The status and trailing metadata.

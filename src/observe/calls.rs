@@ -172,6 +172,7 @@ impl<S: CallSink> Observer for Calls<S> {
             Verb::Receive { .. }
             | Verb::ReceiveBytes { .. }
             | Verb::ReceiveEof { .. }
+            | Verb::ReceiveFailure { .. }
             | Verb::Transmit { .. }
             | Verb::PollEvent
             | Verb::HandleTimeout { .. }

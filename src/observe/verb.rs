@@ -30,6 +30,10 @@ pub(crate) enum Verb<'a> {
     ReceiveEof {
         now: Instant,
     },
+    ReceiveFailure {
+        now: Instant,
+        why: &'a str,
+    },
     /// `waiting` octets were in the output before.
     Transmit {
         now: Instant,
@@ -104,6 +108,7 @@ impl Verb<'_> {
             | Self::Receive { now, .. }
             | Self::ReceiveBytes { now, .. }
             | Self::ReceiveEof { now }
+            | Self::ReceiveFailure { now, .. }
             | Self::Transmit { now, .. }
             | Self::HandleTimeout { now }
             | Self::Shutdown { now, .. } => Some(*now),

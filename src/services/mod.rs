@@ -18,10 +18,11 @@ pub mod health;
 pub mod reflection;
 
 #[cfg(any(feature = "health", feature = "reflection"))]
-use crate::grpc::{Code, Side, Status};
+use crate::grpc::{Code, Layer, Retry, Side, Status};
 
 /// A request message, or the status that its call ends with (G-083).
 #[cfg(any(feature = "health", feature = "reflection"))]
 fn request<M: prost::Message + Default>(octets: &[u8]) -> Result<M, Status> {
-    M::decode(octets).map_err(|error| Status::local(Side::Server, Code::Internal, error))
+    M::decode(octets)
+        .map_err(|error| Status::explained(Side::Server, Layer::Message, Code::Internal, Retry::Useless, error))
 }

@@ -53,6 +53,7 @@ impl<'a, Req, Res, C: Codec<Req> + Codec<Res>> Opening<'a, Req, Res, C> {
     /// # Errors
     ///
     /// As there.
+    #[expect(clippy::type_complexity, reason = "a call, and what is told of it")]
     pub fn open_with<I: ClientInterceptor>(
         self,
         interceptor: &I,
@@ -141,7 +142,7 @@ pub enum SendTypedError {
     #[error(transparent)]
     Refused(#[from] SendError<()>),
     /// The codec could not write it.
-    #[error("the message cannot be encoded: {0}")]
+    #[error("message: a message cannot be encoded: {0}; retry: useless")]
     Codec(CodecError),
 }
 

@@ -3,7 +3,7 @@
 use crate::call::Payload;
 #[cfg(any(feature = "tokio", feature = "mio"))]
 use crate::grpc::Message;
-use crate::grpc::{Code, Side, Status};
+use crate::grpc::{Code, Layer, Retry, Side, Status};
 use alloc::borrow::Cow;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -90,9 +90,20 @@ impl CodecError {
         Self(Cow::Borrowed(reason))
     }
 
-    /// The status of a call that had such a message.
-    pub(super) fn into_status(self, side: Side) -> Status {
-        Status::local(side, Code::Internal, self)
+    /// The status of a call that was to send such a message.
+    #[cfg(any(feature = "tokio", feature = "mio"))]
+    pub(super) fn unwritten(self, side: Side) -> Status {
+        self.into_status(side, "encoded")
+    }
+
+    /// The status of a call that received such a message.
+    fn unread(self, side: Side) -> Status {
+        self.into_status(side, "decoded")
+    }
+
+    fn into_status(self, side: Side, done: &str) -> Status {
+        let rule = format_args!("a message cannot be {done}: {self}");
+        Status::explained(side, Layer::Message, Code::Internal, Retry::Useless, rule)
     }
 }
 
@@ -215,19 +226,20 @@ pub(super) fn to_message<T, C: Codec<T>>(codec: &C, message: &T) -> Result<Messa
 #[cfg(any(feature = "tokio", feature = "mio"))]
 pub(super) fn from_message<T, C: Codec<T>>(codec: &C, side: Side, message: Message) -> Result<T, Status> {
     refuse_compressed(side, message.compressed)?;
-    codec.decode(message.data.into()).map_err(|error| error.into_status(side))
+    codec.decode(message.data.into()).map_err(|error| error.unread(side))
 }
 
 /// As [`from_message`], where the octets lie.
 pub(super) fn from_payload<T, C: Codec<T>>(codec: &C, side: Side, payload: Payload<'_>) -> Result<T, Status> {
     refuse_compressed(side, payload.compressed())?;
-    codec.decode(payload.into()).map_err(|error| error.into_status(side))
+    codec.decode(payload.into()).map_err(|error| error.unread(side))
 }
 
 /// The peer may compress only with what the config lists, and who lists codings has to undo them first.
 fn refuse_compressed(side: Side, compressed: bool) -> Result<(), Status> {
     if compressed {
-        return Err(Status::local(side, Code::Internal, "a compressed message reached a codec that reads none"));
+        let rule = "a compressed message reached a codec that reads none";
+        return Err(Status::explained(side, Layer::Message, Code::Internal, Retry::Useless, rule));
     }
     Ok(())
 }
@@ -251,7 +263,10 @@ mod tests {
     #[test]
     fn a_compressed_message_is_refused_by_name() {
         let status = refuse_compressed(Side::Client, true).unwrap_err();
-        assert_eq!(status.to_string(), "INTERNAL: client: a compressed message reached a codec that reads none");
+        assert_eq!(
+            status.to_string(),
+            "INTERNAL: client: message: a compressed message reached a codec that reads none; retry: useless"
+        );
         assert!(refuse_compressed(Side::Client, false).is_ok());
     }
 }

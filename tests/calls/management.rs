@@ -107,6 +107,27 @@ fn g_201_the_last_ping_does_not_count() {
     assert_eq!(pings(&mut raw), 1);
 }
 
+/// L-30: as long as a PING was not answered none follows it, whatever else came: on their way two of them could come closer.
+/// The one that is out serves as well, and its peer has as long to say something.
+#[test]
+fn l_30_one_ping_at_a_time() {
+    let mut raw = client(|_| {});
+    call(&mut raw);
+    raw.sleep(seconds(60));
+    assert_eq!(pings(&mut raw), 1);
+    raw.window(0, 1);
+    raw.sleep(seconds(60));
+    assert_eq!(pings(&mut raw), 0);
+    raw.sleep(seconds(20) - NANO);
+    assert_eq!(raw.it.error(), None);
+    let mut dead = raw.it.clone();
+    dead.handle_timeout(raw.now().saturating_add(NANO));
+    assert!(dead.error().is_some());
+    answer(&mut raw);
+    raw.sleep(seconds(60));
+    assert_eq!((pings(&mut raw), raw.it.error()), (1, None));
+}
+
 #[test]
 fn g_202_pings_need_a_call_or_leave() {
     let mut raw = client(|_| {});
@@ -287,7 +308,8 @@ fn fine_pings(raw: &mut Raw<Server>, apart: Duration) -> usize {
 #[test]
 fn g_207_how_often_a_client_may_ping() {
     let (five, hours) = (seconds(300), seconds(7_200));
-    let cases: [(bool, fn(&mut ServerManagement), Duration); 4] = [
+    type Change = fn(&mut ServerManagement);
+    let cases: [(bool, Change, Duration); 4] = [
         (true, |_| {}, five),
         (false, |_| {}, hours),
         (false, |management| management.pings_without_calls = true, five),

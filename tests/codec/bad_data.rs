@@ -46,7 +46,10 @@ fn g_098_whatever_is_not_the_coding_is_internal() {
 fn errors_name_the_coding_and_the_reason() {
     let error = Codecs::all().decode(Some("gzip"), b"\x1f\x8b", None).unwrap_err();
     let status = error.status(Side::Server);
-    assert_eq!((status.code(), status.message()), (Code::Internal, "server: a message is not in gzip: it is cut off"));
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Internal, "server: message: a message is not in gzip: it is cut off (G-098); retry: useless")
+    );
 }
 
 proptest! {

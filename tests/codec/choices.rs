@@ -117,7 +117,7 @@ fn a_codec_of_ones_own() {
     let error = codecs.decode(Some("x-xor"), b"abc", Some(3)).unwrap_err();
     assert_eq!(error, DecodeError::TooLarge { coding: "x-xor".into(), limit: 3 });
     let error = codecs.decode(Some("x-xor"), b"?", Some(9)).unwrap_err();
-    assert_eq!(error.to_string(), "a message is not in x-xor: a question");
+    assert_eq!(error.to_string(), "a message is not in x-xor: a question (G-098)");
 }
 
 #[test]

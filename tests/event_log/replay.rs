@@ -39,12 +39,13 @@ fn whatever_is_done_can_be_done_again() {
     assert!(ALL.iter().all(|name| verbs.contains(name)));
 }
 
-const ALL: [&str; 22] = [
+const ALL: [&str; 23] = [
     "open",
     "skip_streams",
     "receive",
     "receive_bytes",
     "receive_eof",
+    "receive_failure",
     "transmit",
     "poll_event",
     "handle_timeout",

@@ -226,7 +226,8 @@ fn step(talk: &mut Talk, rng: &mut Rng, client_calls: &mut Vec<CallId>, server_c
             talk.client.handle_timeout(now);
             talk.server.handle_timeout(now);
         }
-        15 if rng.below(40) == 0 => match rng.below(4) {
+        15 if rng.below(40) == 0 => match rng.below(5) {
+            4 => talk.client.receive_failure(now, "transport: a cable was cut"),
             0 => talk.client.receive_eof(now),
             1 => talk.server.receive_eof(now),
             2 => talk.client.shutdown(now, None),

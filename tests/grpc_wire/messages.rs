@@ -62,7 +62,10 @@ fn g_067_a_length_over_the_limit_is_refused_at_the_prefix() {
     let error = reader.read(&mut Bytes::from_static(&[0, 0, 0, 0, 4])).unwrap_err();
     assert_eq!(error, MessageError::TooLarge { length: 4, limit: 3 });
     let status = error.status(Side::Server);
-    assert_eq!(status.to_string(), "RESOURCE_EXHAUSTED: server: a message of 4 octets is over the receive limit of 3");
+    assert_eq!(
+        status.to_string(),
+        "RESOURCE_EXHAUSTED: server: gRPC: a message of 4 octets is over the receive limit of 3 (G-067); retry: useless"
+    );
     assert_eq!(read_all(Some(3), &[0, 0, 0, 0, 3, 1, 2, 3]).unwrap().len(), 1);
 }
 

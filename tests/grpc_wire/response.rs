@@ -126,14 +126,17 @@ fn g_048_only_a_refusal_is_believed_of_a_response_that_is_not_grpc() {
 #[test]
 fn g_048_the_message_quotes_256_octets_of_the_body_and_no_more() {
     let quoted = |length: usize| outcome::not_grpc(502, None, &vec![b'x'; length]).into_message();
-    assert!(quoted(256).ends_with(&format!("body \"{}\" (HTTP status 502)", "x".repeat(256))));
-    assert!(quoted(257).ends_with(&format!("body \"{}...\" (HTTP status 502)", "x".repeat(256))));
+    assert!(quoted(256).contains(&format!("body \"{}\" (HTTP status 502);", "x".repeat(256))));
+    assert!(quoted(257).contains(&format!("body \"{}...\" (HTTP status 502);", "x".repeat(256))));
     let status = outcome::not_grpc(200, Some(b"a"), b"");
-    assert_eq!(status.message(), "client: response is not gRPC, content-type \"a\" (HTTP status 200)");
+    assert_eq!(
+        status.message(),
+        "client: gRPC: response is not gRPC (G-048), content-type \"a\" (HTTP status 200); retry: only if idempotent"
+    );
     let status = outcome::not_grpc(200, Some(b"a\n"), b"<\0>");
     assert_eq!(
         status.message(),
-        "client: response is not gRPC, content-type \"a\\n\", body \"<\\x00>\" (HTTP status 200)"
+        "client: gRPC: response is not gRPC (G-048), content-type \"a\\n\", body \"<\\x00>\" (HTTP status 200); retry: only if idempotent"
     );
 }
 
@@ -151,7 +154,7 @@ fn g_050_a_missing_or_malformed_http_status_is_internal() {
 #[test]
 fn g_051_trailers_without_a_status_are_unknown_or_what_http_says() {
     let end = |http_status| outcome::from_trailers(HeadSummary { http_status, is_grpc: true }, &trailers(&[]));
-    assert_eq!(end(200).to_string(), "UNKNOWN: client: missing grpc-status");
+    assert_eq!(end(200).to_string(), "UNKNOWN: client: gRPC: missing grpc-status (G-051); retry: only if idempotent");
     assert_eq!(end(429).code(), Code::Unavailable);
     assert_eq!(end(201).code(), Code::Unknown);
 }
@@ -159,7 +162,10 @@ fn g_051_trailers_without_a_status_are_unknown_or_what_http_says() {
 #[test]
 fn g_052_an_end_without_trailers_is_internal_or_what_http_says() {
     let end = |http_status| outcome::from_data_end(HeadSummary { http_status, is_grpc: true });
-    assert_eq!(end(200).to_string(), "INTERNAL: client: stream closed without trailers");
+    assert_eq!(
+        end(200).to_string(),
+        "INTERNAL: client: gRPC: stream closed without trailers (G-052); retry: only if idempotent"
+    );
     assert_eq!(end(401).code(), Code::Unauthenticated);
 }
 
@@ -167,10 +173,16 @@ fn g_052_an_end_without_trailers_is_internal_or_what_http_says() {
 fn g_056_a_malformed_status_is_unknown_and_quoted() {
     for bad in ["", "00", "05", "-1", "+5", " 5", "5 ", "0x5", "five"] {
         let status = outcome::from_trailers(GRPC, &trailers(&[("grpc-status", bad)]));
-        assert_eq!(status.to_string(), format!("UNKNOWN: client: malformed grpc-status \"{bad}\""));
+        assert_eq!(
+            status.to_string(),
+            format!("UNKNOWN: client: gRPC: malformed grpc-status \"{bad}\" (G-056); retry: only if idempotent")
+        );
     }
     let status = outcome::from_trailers(GRPC, &trailers(&[("grpc-status", "17"), ("grpc-message", "why")]));
-    assert_eq!(status.to_string(), "UNKNOWN: client: grpc-status 17: why");
+    assert_eq!(
+        status.to_string(),
+        "UNKNOWN: client: gRPC: grpc-status 17, which is no code (G-056): why; retry: only if idempotent"
+    );
     assert_eq!(outcome::from_trailers(GRPC, &trailers(&[("grpc-status", "16")])).code(), Code::Unauthenticated);
 }
 
@@ -180,7 +192,10 @@ fn g_057_repeated_statuses_collapse_or_conflict_and_the_first_message_wins() {
     assert_eq!(outcome::from_trailers(GRPC, &same).to_string(), "NOT_FOUND: a");
     let differ = trailers(&[("grpc-status", "5"), ("grpc-status", "0"), ("grpc-status", "5")]);
     assert_eq!(differ.status, GrpcStatus::Conflicting);
-    assert_eq!(outcome::from_trailers(GRPC, &differ).to_string(), "UNKNOWN: client: conflicting grpc-status");
+    assert_eq!(
+        outcome::from_trailers(GRPC, &differ).to_string(),
+        "UNKNOWN: client: gRPC: conflicting grpc-status (G-057); retry: only if idempotent"
+    );
 
     for (name, value, other) in
         [("content-type", "application/grpc", "application/grpc+x"), ("grpc-encoding", "gzip", "zstd")]

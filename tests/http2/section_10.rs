@@ -78,7 +78,9 @@ fn honest_resets_are_free() {
 #[test]
 fn t03_provoked_resets() {
     let overflow = |count: u32| [headers(2 * count + 1, GET, true), window(2 * count + 1, 0x7fff_ffff)].concat();
-    assert_eq!(taken(&mut Peer::server(), true, overflow), 10_000);
+    let mut server = Peer::server();
+    assert_eq!(taken(&mut server, true, overflow), 10_000);
+    assert_eq!(server.http2.counters().resets_provoked, 10_001, "each, and the one too many");
     let malformed = |count: u32| headers(2 * count + 1, FIELD, true);
     let mut server = Peer::server();
     assert_eq!(taken(&mut server, true, malformed), 10_000);

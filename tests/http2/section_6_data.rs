@@ -173,6 +173,45 @@ fn h119_connection_window_exceeded() {
     server.fails(&data(1, 1, false), ErrorCode::FLOW_CONTROL_ERROR);
 }
 
+/// A connection's window that is used up is told, unless half of it is about to be given back anyway.
+#[test]
+fn a_window_that_is_used_up_is_told_where_nothing_is_on_its_way() {
+    for (taken, told) in [(0, true), (29_999, true), (30_000, false)] {
+        let config = Config { stream_window: 60_000, connection_window: 65_535, ..Config::new(Side::Server) };
+        let mut server = Peer::started(Side::Server, config, &[]);
+        server.consume = false;
+        server.hear(&[headers(1, GET, false), headers(3, GET, false)].concat());
+        server.http2.consumed_late(taken);
+        for (stream, count) in [(1, 16_384), (1, 16_384), (3, 16_384), (3, 16_383)] {
+            assert_eq!(server.hear(&data(stream, count, false)).len(), 1);
+        }
+        assert_eq!(server.http2.take_window_exhausted(), told, "{taken}");
+    }
+}
+
+/// L-21: what is owed to the connection is announced with a loan, where both windows together then have room for it.
+#[test]
+fn l21_a_loan_takes_what_is_owed_with_it() {
+    for (lent, announced) in [(599, true), (600, true), (601, false)] {
+        let config = Config { stream_window: 30_000, connection_window: 65_535, ..Config::new(Side::Server) };
+        let mut server = Peer::started(Side::Server, config, &[]);
+        server.consume = false;
+        for (stream, counts) in [(1, [15_000, 15_000]), (3, [15_000, 15_000]), (5, [5_000, 435])] {
+            server.hear(&headers(stream, GET, false));
+            counts.iter().for_each(|count| _ = server.hear(&data(stream, *count, false)));
+        }
+        // 100 octets are left, and 500 are owed.
+        server.http2.consumed_late(500);
+        assert!(server.say().is_empty());
+        server.http2.lend(server.key(1), lent);
+        let mut expected = vec![format!("WINDOW 1 {lent}")];
+        if announced {
+            expected.insert(0, "WINDOW 0 500".into());
+        }
+        assert_eq!(server.say(), expected);
+    }
+}
+
 /// RFC 9113 §6.9: a window that is used up is opened again by less than half of it, one that is not waits for half; and
 /// no window is opened octet by octet.
 #[test]

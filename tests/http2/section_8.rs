@@ -154,6 +154,15 @@ fn h130_content_length() {
     assert!(!is_request(&[(b"content-length", b"1")]));
     assert!(!is_request(&[(b"content-length", b"0"), (b"content-length", b"00x")]));
     assert!(!is_request(&[(b"content-length", b"0"), (b"content-length", b"1")]));
+    // Every time, also where the head is of the octets of the last one: `content-length: 5` is in the table.
+    let mut client = Peer::client();
+    for n in 0..10 {
+        client.request();
+        let head: &[u8] = if n == 0 { &[0x88, 0x5c, 1, b'5'] } else { &[0x88, 0xbe] };
+        let heard = client.hear(&[headers(2 * n + 1, head, false), data(2 * n + 1, 4, true)].concat());
+        assert_eq!(heard.last().unwrap(), &format!("reset {} PROTOCOL_ERROR Local", 2 * n + 1));
+        client.say();
+    }
     // The largest number, and one more.
     let mut server = Peer::server();
     assert_eq!(server.hear(&headers(1, &length(b"18446744073709551615"), false)), ["request 1"]);

@@ -37,8 +37,7 @@ fn a_token_over_plaintext_is_refused_before_anything_is_sent() {
 
     let refused = open(&Bearer::fixed("secret"), &mut connection).unwrap_err();
     assert_eq!((refused.cause(), refused.status().code()), (Cause::Plaintext, Code::Unauthenticated));
-    let text =
-        "UNAUTHENTICATED: client: a bearer token goes over TLS only, and the connection is plaintext: nothing was sent";
+    let text = "UNAUTHENTICATED: client: application: a bearer token goes over TLS only, and the connection is plaintext: nothing was sent; retry: useless";
     assert_eq!(refused.to_string(), text);
     assert_eq!(connection.calls(), 0);
     assert!(!connection.wants_transmit());
@@ -119,22 +118,28 @@ fn tokens_are_checked() {
         (&[("authorization", "bearer  good ")], Ok(())),
         (&[("authorization", "Bearer weak")], Err("PERMISSION_DENIED: not for you")),
         (&[("authorization", "Bearer bad")], Err("UNAUTHENTICATED: the token is not good")),
-        (&[], Err("UNAUTHENTICATED: server: the call has no authorization")),
+        (&[], Err("UNAUTHENTICATED: server: application: the call has no authorization; retry: useless")),
         (
             &[("authorization", "Bearer good"), ("authorization", "Bearer bad")],
-            Err("UNAUTHENTICATED: server: the call has more than one authorization"),
+            Err("UNAUTHENTICATED: server: application: the call has more than one authorization; retry: useless"),
         ),
         (
             &[("authorization", "Basic good")],
-            Err("UNAUTHENTICATED: server: the authorization of the call is no bearer token"),
+            Err(
+                "UNAUTHENTICATED: server: application: the authorization of the call is no bearer token; retry: useless",
+            ),
         ),
         (
             &[("authorization", "Bearer ")],
-            Err("UNAUTHENTICATED: server: the authorization of the call is no bearer token"),
+            Err(
+                "UNAUTHENTICATED: server: application: the authorization of the call is no bearer token; retry: useless",
+            ),
         ),
         (
             &[("authorization", "good")],
-            Err("UNAUTHENTICATED: server: the authorization of the call is no bearer token"),
+            Err(
+                "UNAUTHENTICATED: server: application: the authorization of the call is no bearer token; retry: useless",
+            ),
         ),
     ] {
         let sent = metadata(entries);
@@ -158,7 +163,10 @@ fn so_many_calls_are_open_at_once_and_no_more() {
     let (first, second) = (begin().unwrap(), begin().unwrap());
     assert_eq!(limit.open(), 2);
     let error = begin().unwrap_err();
-    assert_eq!(error.to_string(), "RESOURCE_EXHAUSTED: client: 2 calls are open, and the limit is 2");
+    assert_eq!(
+        error.to_string(),
+        "RESOURCE_EXHAUSTED: client: application: 2 calls are open, and the limit is 2; retry: safe"
+    );
     let intercept::StartError::Refused(refused) = error else { panic!("{error}") };
     assert_eq!(refused.cause(), Cause::Limit);
     drop(first);
@@ -174,7 +182,10 @@ fn so_many_calls_are_open_at_once_and_no_more() {
         Ends::new(Scheme::Http).ask(&limit, &options, |_| {}).unwrap(),
     );
     let refused = Ends::new(Scheme::Http).ask(&limit, &options, |_| {}).unwrap_err();
-    assert_eq!(refused.to_string(), "RESOURCE_EXHAUSTED: server: 2 calls are open, and the limit is 2");
+    assert_eq!(
+        refused.to_string(),
+        "RESOURCE_EXHAUSTED: server: application: 2 calls are open, and the limit is 2; retry: safe"
+    );
     drop((one, two));
     assert_eq!(limit.open(), 0);
     Ends::new(Scheme::Http).ask(&ConcurrencyLimit::new(0), &options, |_| {}).unwrap_err();

@@ -60,7 +60,10 @@ fn a_method_that_is_not_in_the_table() {
     let call = keeper.call(&mut client, id, &NONE, &[b"x"]);
     until(&mut client, &mut keeper, |keeper| keeper.ended == 1);
     let (status, _) = keeper.calls[&(id, call)].end.as_ref().unwrap();
-    assert_eq!(status.to_string(), "UNIMPLEMENTED: server: unknown method \"/test.Text/None\"");
+    assert_eq!(
+        status.to_string(),
+        "UNIMPLEMENTED: server: gRPC: unknown method \"/test.Text/None\" (G-021); retry: useless"
+    );
 }
 
 #[test]

@@ -141,7 +141,10 @@ fn certificates_that_are_not_believed_end_the_handshake_on_either_side() {
     assert_eq!(cause, "TLS: the client presented no certificate, and one is required");
     let mallory = strangers.sign("alice").identity();
     let (cause, _) = refused(required(), &ClientTls::new(servers.roots(), Some(&mallory)).unwrap());
-    assert_eq!(cause, "TLS: the peer's certificate is not accepted: UnknownIssuer");
+    assert_eq!(
+        cause,
+        "TLS: the peer's certificate is not accepted: UnknownIssuer, none of the roots that are trusted here signed it"
+    );
     let open = server_tls(&servers, ClientAuth::None);
     let (cause, at_client) = refused(open, &ClientTls::new(strangers.roots(), None).unwrap());
     assert_eq!((cause.contains('\n'), at_client), (false, Some(io::ErrorKind::InvalidData)));
@@ -164,7 +167,10 @@ fn plain_text_and_silence_and_other_protocols_are_told_apart() {
     let _ = silent.read_to_end(&mut Vec::new());
 
     drop(TcpStream::connect(server.address).unwrap());
-    assert_eq!(soon(&told).unwrap(), "TLS: the peer closed the connection during the handshake");
+    assert_eq!(
+        soon(&told).unwrap(),
+        "TLS: the peer closed the connection during the handshake; it may speak plain text"
+    );
 
     let mut roots = rustls::RootCertStore::empty();
     roots.add(rustls::pki_types::pem::PemObject::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
@@ -174,7 +180,7 @@ fn plain_text_and_silence_and_other_protocols_are_told_apart() {
     let session = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
     let mut stream = rustls::StreamOwned::new(session, TcpStream::connect(server.address).unwrap());
     let _ = stream.write_all(b"GET / HTTP/1.1\r\n\r\n");
-    assert_eq!(soon(&told).unwrap(), "TLS: the peer did not agree to speak HTTP/2 (ALPN \"h2\")");
+    assert_eq!(soon(&told).unwrap(), "TLS: the peer did not agree to speak HTTP/2 (ALPN \"h2\", RFC 9113 section 3.2)");
 
     // None of them was in the way of a good one.
     let tls = ClientTls::new(authority.roots(), None).unwrap();

@@ -1,7 +1,7 @@
 //! Certificates for tests.
 
 use grpc_sansio::adapter::tls::{Identity, Roots};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 
 /// Someone who signs certificates.
 pub(crate) struct Authority {
@@ -27,8 +27,15 @@ impl Authority {
     }
 
     pub(crate) fn sign(&self, name: &str) -> Signed {
+        self.sign_until(name, 4000)
+    }
+
+    /// A certificate that is good until this year begins.
+    #[allow(dead_code, reason = "several test programs share it")]
+    pub(crate) fn sign_until(&self, name: &str, year: i32) -> Signed {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Signed { pem: certificate.pem(), key: key.serialize_pem(), der: certificate.der().to_vec() }
     }

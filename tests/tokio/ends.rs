@@ -129,12 +129,13 @@ async fn a_handler_that_drops_its_call_or_panics_answers_unknown() {
     };
     let channel = pair(handler).channel;
     let error = channel.unary(&UNARY, "").await.unwrap_err();
-    let dropped = "UNKNOWN: server: the handler ended without finishing the call";
+    let dropped =
+        "UNKNOWN: server: application: the handler ended without finishing the call; retry: only if idempotent";
     assert_eq!(error.to_string(), dropped);
 
     let call = channel.client_streaming(&UPLOAD, Request::empty()).await.unwrap();
     let error = call.response().await.unwrap_err();
-    assert_eq!(error.to_string(), "UNKNOWN: server: the handler panicked");
+    assert_eq!(error.to_string(), "UNKNOWN: server: application: the handler panicked; retry: only if idempotent");
 
     let mut call = channel.bidi_streaming(&BOTH, Request::empty()).await.unwrap();
     assert!(call.outcome().await.status.is_ok(), "the server lives on");

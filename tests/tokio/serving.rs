@@ -28,7 +28,10 @@ async fn unknown_methods_are_unimplemented_by_name() {
     let channel = pair(router()).channel;
     let unknown = Method::from_static("/test.Service/unary", Kind::Unary);
     let error = channel.unary(&unknown, "").await.unwrap_err();
-    assert_eq!(error.to_string(), "UNIMPLEMENTED: server: unknown method \"/test.Service/unary\"");
+    assert_eq!(
+        error.to_string(),
+        "UNIMPLEMENTED: server: gRPC: unknown method \"/test.Service/unary\" (G-021); retry: useless"
+    );
 }
 
 #[tokio::test]
@@ -197,7 +200,7 @@ async fn survives_a_panic_before_the_first_wait() {
     });
     let channel = pair(router).channel;
     let error = channel.unary(&UNARY, "bad").await.unwrap_err();
-    assert_eq!(error.to_string(), "UNKNOWN: server: the handler panicked");
+    assert_eq!(error.to_string(), "UNKNOWN: server: application: the handler panicked; retry: only if idempotent");
     assert_eq!(channel.unary(&UNARY, "good").await.unwrap().message.data, "good");
 }
 

@@ -97,7 +97,10 @@ async fn clients_without_a_good_certificate_are_not_served() {
     let mallory = strangers.sign("alice").identity();
     let cases = [
         (None, "TLS: the client presented no certificate, and one is required"),
-        (Some(&mallory), "TLS: the peer's certificate is not accepted: UnknownIssuer"),
+        (
+            Some(&mallory),
+            "TLS: the peer's certificate is not accepted: UnknownIssuer, none of the roots that are trusted here signed it",
+        ),
     ];
     for (identity, expected) in cases {
         let (near, far) = tokio::io::duplex(PIPE);
@@ -148,7 +151,7 @@ async fn a_client_that_does_not_agree_on_http2_is_refused() {
         let _client = connector.connect("localhost".try_into().unwrap(), near).await;
         let error = server.await.unwrap().unwrap_err();
         assert!(matches!(error, DriverError::Tls(HandshakeError::NotHttp2)), "{error:?}");
-        assert_eq!(line(&error), "TLS: the peer did not agree to speak HTTP/2 (ALPN \"h2\")");
+        assert_eq!(line(&error), "TLS: the peer did not agree to speak HTTP/2 (ALPN \"h2\", RFC 9113 section 3.2)");
     }
 }
 
@@ -246,22 +249,34 @@ fn what_cannot_be_used_is_told_in_one_line() {
     let identity = |chain: &str, key: &str| Identity::from_pem(chain.as_bytes(), key.as_bytes()).map(|_| ());
     let says = |result: Result<(), TlsError>| line(&result.unwrap_err());
 
-    assert_eq!(says(identity("", &one.key)), "the certificate chain holds no certificate");
-    assert_eq!(says(identity(&one.pem, "")), "the private key holds no private key");
-    assert_eq!(says(identity(&one.key, &one.key)), "the certificate chain holds no certificate");
+    assert_eq!(
+        says(identity("", &one.key)),
+        "TLS: there is no certificate (BEGIN CERTIFICATE) in the certificate chain; retry: useless"
+    );
+    assert_eq!(
+        says(identity(&one.pem, "")),
+        "TLS: there is no private key (BEGIN PRIVATE KEY) in the private key; retry: useless"
+    );
+    assert_eq!(
+        says(identity(&one.key, &one.key)),
+        "TLS: there is no certificate (BEGIN CERTIFICATE) in the certificate chain; retry: useless"
+    );
     let cut = &one.pem[..one.pem.len() / 2];
-    assert!(says(identity(cut, &one.key)).starts_with("the certificate chain is no valid PEM: "));
+    assert!(says(identity(cut, &one.key)).starts_with("TLS: the certificate chain is no valid PEM: "));
     let mixed = Identity::from_pem(one.pem.as_bytes(), other.key.as_bytes()).unwrap();
     let mixed = ServerTls::new(&mixed, ClientAuth::None).map(|_| ());
-    assert_eq!(says(mixed), "TLS: keys may not be consistent: KeyMismatch");
-    assert_eq!(says(Roots::from_pem(b"none").map(|_| ())), "the root certificates holds no certificate");
+    assert_eq!(says(mixed), "TLS: keys may not be consistent: KeyMismatch; retry: useless");
+    assert_eq!(
+        says(Roots::from_pem(b"none").map(|_| ())),
+        "TLS: there is no certificate (BEGIN CERTIFICATE) in the root certificates; retry: useless"
+    );
     let missing = says(Identity::from_files("/nowhere/server.pem", "/nowhere/server.key").map(|_| ()));
-    assert!(missing.starts_with("cannot read /nowhere/server.pem: "), "{missing}");
-    assert!(says(Roots::from_file("/nowhere/ca.pem").map(|_| ())).starts_with("cannot read /nowhere/ca.pem: "));
+    assert!(missing.starts_with("TLS: cannot read /nowhere/server.pem: "), "{missing}");
+    assert!(says(Roots::from_file("/nowhere/ca.pem").map(|_| ())).starts_with("TLS: cannot read /nowhere/ca.pem: "));
     let tls = ClientTls::new(authority.roots(), None).unwrap();
     assert_eq!(
         says(tls.with_server_name("not a name").map(|_| ())),
-        "\"not a name\" is no name that a certificate could have"
+        "TLS: \"not a name\" is no name that a certificate could have; retry: useless"
     );
     assert!(!format!("{:?}", one.identity()).contains("PRIVATE"));
 }
@@ -270,7 +285,7 @@ fn what_cannot_be_used_is_told_in_one_line() {
 fn the_system_has_roots_or_says_that_it_has_not() {
     match Roots::system() {
         Ok(roots) => drop(ClientTls::new(roots, None).unwrap()),
-        Err(error) => assert!(line(&error).starts_with("the system's root certificates cannot be used: ")),
+        Err(error) => assert!(line(&error).starts_with("TLS: the system's root certificates cannot be used: ")),
     }
 }
 

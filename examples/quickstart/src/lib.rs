@@ -1,1 +1,3 @@
 grpc_sansio::include_protos!();
+
+pub mod service;

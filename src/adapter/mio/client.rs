@@ -7,6 +7,7 @@ use super::server::wait_for;
 use super::socket::Socket;
 #[cfg(feature = "tls")]
 use super::tls::TlsStream;
+use crate::adapter::cannot_connect;
 use crate::adapter::socket::set_user_timeout;
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ClientTls;
@@ -102,7 +103,7 @@ impl Client {
     ///
     /// What the operating system reports at once.
     pub fn connect(&mut self, address: SocketAddr, config: &ClientConfig) -> io::Result<ConnectionId> {
-        let socket = connect(address, config)?;
+        let socket = dial(address, config)?;
         let connection = Connection::<call::Client>::new(config, self.clock.now());
         self.connections.insert_connecting(self.poll.registry(), Socket::Tcp(socket), connection)
     }
@@ -135,7 +136,7 @@ impl Client {
         config: &ClientConfig,
         tls: &ClientTls,
     ) -> io::Result<ConnectionId> {
-        let socket = connect(address, config)?;
+        let socket = dial(address, config)?;
         let stream = TlsStream::client(socket, tls, config.authority())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let config = config.clone().with_scheme(Scheme::Https);
@@ -202,8 +203,9 @@ impl Client {
     }
 }
 
-fn connect(address: SocketAddr, config: &ClientConfig) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect(address)?;
+/// A socket that is being connected.
+fn dial(address: SocketAddr, config: &ClientConfig) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address).map_err(|error| cannot_connect(&address, &error))?;
     socket.set_nodelay(true)?;
     set_user_timeout(&socket, config.tcp_user_timeout());
     Ok(socket)

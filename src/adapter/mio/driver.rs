@@ -225,13 +225,12 @@ impl<S: Transport, R: Role> Driver<S, R> {
         buffers: &mut Buffers,
         mut on_event: impl FnMut(&mut Connection<R>, Event),
     ) -> Turn {
-        self.gate.handle_timeout(now, &mut self.connection);
         self.connect(now);
         if self.phase != Phase::Connecting {
             self.read(now, buffers, &mut on_event);
         }
         // After reading, which may show that the peer is there.
-        self.connection.handle_timeout(now);
+        self.gate.handle_timeout(now, &mut self.connection);
         if self.write_closed && !self.readable && !self.read_closed {
             self.lose(now, None);
         }
@@ -327,7 +326,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
     fn lose(&mut self, now: Instant, error: Option<io::Error>) {
         self.read_closed = true;
         self.cause = self.cause.take().or(error);
-        self.gate.receive_eof(now, &mut self.connection);
+        self.gate.lose(now, self.cause.as_ref(), &mut self.connection);
     }
 
     /// Hands out events; whether there were any.

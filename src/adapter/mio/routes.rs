@@ -10,7 +10,7 @@ use crate::call::{Call, Item, Server};
 use crate::codec::Codecs;
 use crate::connection::Connection;
 use crate::event::{CallId, Event};
-use crate::grpc::{Code, Kind, Metadata, Method, Path, Status};
+use crate::grpc::{Code, Kind, Metadata, Method, Path, Side, Status};
 use crate::intercept::ServerInterceptor;
 use crate::time::Instant;
 use core::fmt;
@@ -215,7 +215,7 @@ fn start(
     let path = incoming.request.path();
     let Some(&method) = by_path.get(path) else {
         let known = Path::parse(path.as_bytes()).map(Status::unknown_method);
-        return Err(known.unwrap_or_else(|error| Status::new(Code::Unimplemented, error.to_string())).into());
+        return Err(known.unwrap_or_else(|error| Status::of(Side::Server, Code::Unimplemented, error)).into());
     };
     Ok((method, Work::start(&mut methods[method].1, incoming, spare)?))
 }

@@ -73,7 +73,10 @@ impl Server {
     ///
     /// What the operating system reports.
     pub fn bind(address: SocketAddr, config: &ServerConfig) -> io::Result<Self> {
-        Self::start(TcpListener::bind(address)?, config)
+        let listener = TcpListener::bind(address).map_err(|error| {
+            io::Error::new(error.kind(), std::format!("transport: cannot listen on {address}: {error}"))
+        })?;
+        Self::start(listener, config)
     }
 
     /// Serves a listener that was made otherwise, such as one with options set or one that was inherited.

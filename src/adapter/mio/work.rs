@@ -6,12 +6,12 @@ use super::responder::{Failure, Incoming, Next, Reply, Responder, UnaryRequest};
 use crate::call::{Call, Item, Payload, Server};
 use crate::codec::Codecs;
 use crate::error::{Misuse, SendError};
-use crate::grpc::{Code, Message, Metadata, Side, Status, encoding};
+use crate::grpc::{Code, Layer, Message, Metadata, Retry, Side, Status, encoding};
 use crate::intercept::Refused;
 use crate::time::Instant;
 use std::borrow::ToOwned;
 use std::boxed::Box;
-use std::string::{String, ToString};
+use std::string::String;
 
 pub(super) type Unary = Box<dyn FnMut(UnaryRequest<'_>) -> Result<Reply, Failure>>;
 pub(super) type Start = Box<dyn FnMut(&Incoming<'_>) -> Result<Box<dyn Responder>, Failure>>;
@@ -60,7 +60,7 @@ impl From<Status> for End {
 /// The application said something that makes no sense here: its client is told so.
 impl From<Misuse> for End {
     fn from(misuse: Misuse) -> Self {
-        Status::new(Code::Internal, misuse.to_string()).into()
+        Status::of(Side::Server, Code::Internal, misuse).into()
     }
 }
 
@@ -144,8 +144,9 @@ impl Talk<'_, '_> {
             // Stopped says so, and nobody waits for the message.
             Err(SendError::Ended(_)) => Ok(None),
             Err(SendError::TooLarge(message)) => {
-                let text = std::format!("a message of {} octets is longer than max_send_message", message.data.len());
-                Err(Status::new(Code::ResourceExhausted, text).into())
+                let (code, length) = (Code::ResourceExhausted, message.data.len());
+                let rule = format_args!("a message of {length} octets is longer than max_send_message");
+                Err(Status::explained(Side::Server, Layer::Application, code, Retry::Useless, rule).into())
             }
             Err(SendError::Misuse(misuse)) => Err(misuse.into()),
         }

@@ -9,7 +9,7 @@ use super::shared::Shared;
 use crate::call::{Client, Item};
 use crate::error::{Misuse, Origin, SendError};
 use crate::event::CallId;
-use crate::grpc::{CARDINALITY_VIOLATION, Code, Kind, Message, Metadata};
+use crate::grpc::{CARDINALITY_VIOLATION, Code, Kind, Layer, Message, Metadata, Side, Status};
 use futures_core::Stream;
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -116,7 +116,8 @@ impl Call {
             }),
             // Only methods that stream may end so.
             None => {
-                Err(Outcome::local(CARDINALITY_VIOLATION, "the server sent no message", Origin::Local, false).into())
+                let status = Status::local(Side::Client, CARDINALITY_VIOLATION, "the server sent no message (G-081)");
+                Err(Outcome::local(status, Origin::Local, CARDINALITY_VIOLATION.retry()).into())
             }
         }
     }
@@ -300,7 +301,7 @@ impl CallReceiver {
             Ok(message) => Some(message),
             Err(error) => {
                 cancel(&self.shared, self.id);
-                self.outcome = Some(Outcome::local(error.code(), error, Origin::Local, false));
+                self.outcome = Some(Outcome::local(error.status(Side::Client), Origin::Local, error.retry()));
                 None
             }
         }
@@ -366,5 +367,7 @@ fn cancel(shared: &Shared<Client>, id: CallId) {
 }
 
 fn cancelled() -> Outcome {
-    Outcome::local(Code::Cancelled, "the call was cancelled", Origin::Application, false)
+    let (code, rule) = (Code::Cancelled, "the call was cancelled here");
+    let status = Status::explained(Side::Client, Layer::Application, code, code.retry(), rule);
+    Outcome::local(status, Origin::Application, code.retry())
 }

@@ -7,6 +7,7 @@ use super::intercept::{self, ClientInterceptors, ClientWatch};
 use super::request::{Request, Response};
 use super::server_call::Cancellation;
 use super::shared::Shared;
+use crate::adapter::cannot_connect;
 use crate::adapter::socket::set_user_timeout;
 use crate::call::{Client, Stop};
 use crate::codec::Codecs;
@@ -14,7 +15,7 @@ use crate::config::ClientConfig;
 use crate::connection::Connection;
 use crate::error::{ConnectionError, OpenError, Origin, SendError};
 use crate::event::CallId;
-use crate::grpc::{Code, Kind, Message, Method};
+use crate::grpc::{Code, Kind, Layer, Message, Method, Retry, Side, Status};
 use crate::intercept::{ClientInterceptor, OutgoingCall};
 use crate::options::OpenOptions;
 use std::borrow::ToOwned;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 #[cfg(unix)]
 use tokio::net::UnixStream;
-use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
 
 /// A client's connection. Clones are cheap, share the connection, and can be used from any task at once.
 ///
@@ -81,12 +82,9 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// Those of [`TcpStream::connect`].
+    /// Those of [`TcpStream::connect`], by their kind; the text names the last address that was tried.
     pub async fn connect(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        // Frames are packed already; waiting for more only delays them.
-        stream.set_nodelay(true)?;
-        set_user_timeout(&stream, config.tcp_user_timeout());
+        let stream = dial(address, config).await?;
         let (channel, driver) = Self::new(stream, config);
         tokio::spawn(driver);
         Ok(channel)
@@ -233,8 +231,8 @@ impl Channel {
             (Ok(call), _) => call,
             (Err(error), None) => return Err(error),
             (Err(error), Some(watch)) => {
-                let mut outcome = Outcome::local(Code::Internal, "", Origin::Local, true);
-                outcome.status = error.to_status();
+                let mut outcome = Outcome::local(error.to_status(), Origin::Local, error.retry());
+                outcome.unprocessed = true;
                 watch.look(None, Some(&mut outcome));
                 return Err(error);
             }
@@ -285,8 +283,10 @@ impl Channel {
             None => opened.await,
             // The call waits for room before the connection knows its deadline.
             Some(deadline) => tokio::time::timeout_at(deadline, opened).await.unwrap_or_else(|_| {
-                let rule = "the deadline of the call passed while it waited to be opened";
-                Err(Outcome::local(Code::DeadlineExceeded, rule, Origin::Local, true).into())
+                let rule = "the deadline of the call passed while it waited to be opened (max_waiting_calls)";
+                let (code, retry) = (Code::DeadlineExceeded, Retry::Safe);
+                let status = Status::explained(Side::Client, Layer::Grpc, code, retry, rule);
+                Err(Outcome::local(status, Origin::Local, retry).into())
             }),
         }?;
         let coding = shared.codecs().and(options.encoding).map(ToOwned::to_owned);
@@ -304,7 +304,7 @@ impl Channel {
                 Err(OpenError::Full) => return None,
                 Err(OpenError::Draining) => {
                     let error = state.connection.error();
-                    return Some(Err(draining(error).into()));
+                    return Some(Err(Outcome::no_connection(error).into()));
                 }
                 Err(error) => return Some(Err(CallError::Open(error))),
             };
@@ -353,25 +353,35 @@ impl Channel {
     }
 }
 
+/// A TCP connection to the first address that takes it.
+pub(super) async fn dial(address: impl ToSocketAddrs, config: &ClientConfig) -> io::Result<TcpStream> {
+    let mut error = cannot_connect(&"the name", &io::Error::other("it has no address"));
+    for address in lookup_host(address).await.map_err(|error| cannot_connect(&"the name", &error))? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                // Frames are packed already; waiting for more only delays them.
+                stream.set_nodelay(true)?;
+                set_user_timeout(&stream, config.tcp_user_timeout());
+                return Ok(stream);
+            }
+            Err(why) => error = cannot_connect(&address, &why),
+        }
+    }
+    Err(error)
+}
+
 /// A call whose parent stopped before it was opened.
 fn stopped_with(parent: &Cancellation) -> Outcome {
     let (code, rule) = match parent.reason() {
         Some(Stop::DeadlineExceeded) => (Code::DeadlineExceeded, "the deadline of the call passed"),
         _ => (Code::Cancelled, "the call on whose behalf it was made has stopped"),
     };
-    Outcome::local(code, rule, Origin::Local, true)
+    let status = Status::explained(Side::Client, Layer::Application, code, Retry::Safe, rule);
+    Outcome::local(status, Origin::Local, Retry::Safe)
 }
 
 fn check(method: &Method, kind: Kind) -> Result<(), CallError> {
     if method.kind() == kind { Ok(()) } else { Err(CallError::Kind(method.kind())) }
-}
-
-/// The connection takes no new calls: this one was not processed anywhere.
-fn draining(error: Option<&ConnectionError>) -> Outcome {
-    match error {
-        Some(error) => Outcome::local(Code::Unavailable, error, error.origin(), true),
-        None => Outcome::local(Code::Unavailable, OpenError::Draining, Origin::Local, true),
-    }
 }
 
 impl From<Outcome> for CallError {

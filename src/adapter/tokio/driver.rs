@@ -1,6 +1,7 @@
 //! The task that moves a connection's octets and time.
 
 use super::shared::Shared;
+use crate::adapter::describe;
 use crate::adapter::front::Gate;
 use crate::buffer::WriteBuf;
 use crate::call::Role;
@@ -51,7 +52,7 @@ const LINGER: Duration = Duration::from_secs(1);
 #[non_exhaustive]
 pub enum DriverError {
     /// The transport failed.
-    #[error("the transport failed: {0}")]
+    #[error("{}", describe(.0))]
     Io(#[from] io::Error),
     /// The connection ended by an error of the peer, a limit, or the transport's end.
     #[error(transparent)]
@@ -239,13 +240,13 @@ where
 
     /// Gives the connection a piece of what was read, and takes what it has to say.
     fn work(&mut self, now: Instant, received: bool, lost: bool, context: &Context<'_>) -> Seen {
-        let (input, output, gate, alarm) = (&mut self.input, &mut self.output, &mut self.gate, self.alarm);
+        let (input, output, gate) = (&mut self.input, &mut self.output, &mut self.gate);
+        let (alarm, error) = (self.alarm, &self.error);
         // A message is worth sharing memory with the buffer only where it would keep little else alive.
         let share = input.capacity() - input.len() <= self.read_size / 5;
         let piece = self.piece.min(input.len());
         let mut seen = self.shared.drive(context.waker(), &mut self.opened, &mut self.woken, |state| {
             let connection = &mut state.connection;
-            gate.handle_timeout(now, connection);
             if received && share {
                 gate.receive_bytes(now, input.split_to(piece).freeze(), connection);
             } else if received {
@@ -253,8 +254,10 @@ where
                 input.advance(piece);
             }
             if lost {
-                gate.receive_eof(now, connection);
+                gate.lose(now, error.as_ref(), connection);
             }
+            // After reading, which may show that the peer is there.
+            gate.handle_timeout(now, connection);
             gate.transmit(now, connection, output);
             let seen = Seen {
                 more: gate.wants_transmit(connection),

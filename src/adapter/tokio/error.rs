@@ -1,8 +1,8 @@
 //! How calls end, and what can go wrong before one begins.
 
 use crate::call::{self, Stop};
-use crate::error::{Misuse, OpenError, Origin, SendError};
-use crate::grpc::{Code, Kind, Message, Metadata, Side, Status};
+use crate::error::{ConnectionError, Misuse, OpenError, Origin, SendError};
+use crate::grpc::{Code, Kind, Message, Metadata, Retry, Side, Status};
 use crate::intercept::Refused;
 use std::boxed::Box;
 use std::fmt;
@@ -19,6 +19,8 @@ pub struct Outcome {
     pub origin: Origin,
     /// The server did not process any of the call, so that trying it again, on another connection, is always safe.
     pub unprocessed: bool,
+    /// Whether to try again. Of a status that the server sent only its code is judged.
+    pub retry: Retry,
 }
 
 impl Outcome {
@@ -28,12 +30,25 @@ impl Outcome {
             trailers: outcome.trailers().to_metadata(),
             origin: outcome.origin(),
             unprocessed: outcome.unprocessed(),
+            retry: outcome.retry(),
         }
     }
 
-    pub(crate) fn local(code: Code, rule: impl fmt::Display, origin: Origin, unprocessed: bool) -> Self {
-        let status = Status::local(Side::Client, code, rule);
-        Self { status, trailers: Metadata::new(), origin, unprocessed }
+    /// One that is made here; safe to try again means that nothing was processed.
+    pub(crate) fn local(status: Status, origin: Origin, retry: Retry) -> Self {
+        Self { status, trailers: Metadata::new(), origin, unprocessed: retry == Retry::Safe, retry }
+    }
+
+    /// A call for which there was no connection.
+    pub(super) fn no_connection(error: Option<&ConnectionError>) -> Self {
+        let retry = Retry::Safe;
+        let (status, origin) = match error {
+            Some(error) => {
+                (Status::of(Side::Client, Code::Unavailable, format_args!("{error}; retry: {retry}")), error.origin())
+            }
+            None => (Status::of(Side::Client, Code::Unavailable, OpenError::Draining), Origin::Local),
+        };
+        Self::local(status, origin, retry)
     }
 
     /// The trailing metadata of a call that ended well.
@@ -86,6 +101,11 @@ impl Failure {
         self.0.0.unprocessed
     }
 
+    /// Whether to try again. Of a status that the server sent only its code is judged.
+    pub fn retry(&self) -> Retry {
+        self.0.0.retry
+    }
+
     /// All of it but the initial metadata.
     pub fn into_outcome(self) -> Outcome {
         self.0.0
@@ -108,16 +128,16 @@ pub enum CallError {
     #[error(transparent)]
     Failed(#[from] Failure),
     /// The request cannot be made: a path, an authority, metadata or an encoding that may not be sent.
-    #[error("the call cannot be opened: {0}")]
+    #[error("{0}")]
     Open(OpenError),
     /// The method is of another kind than the function that was to call it.
-    #[error("{0:?} is not the kind of method that this function calls")]
+    #[error("application: the method is {0:?}, which another function calls; retry: useless")]
     Kind(Kind),
     /// An interceptor refused it. Nothing was sent, so trying again is safe.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The message is longer than `max_send_message`.
-    #[error("the message is longer than max_send_message")]
+    #[error("application: the message is longer than max_send_message; retry: useless")]
     TooLarge,
     /// A verb that makes no sense where the call stands.
     #[error(transparent)]
@@ -147,7 +167,17 @@ impl CallError {
         match self {
             Self::Failed(failure) => failure.status().clone(),
             Self::Refused(refused) => refused.status().clone(),
-            _ => Status::local(Side::Client, Code::Internal, self),
+            _ => Status::of(Side::Client, Code::Internal, self),
+        }
+    }
+
+    /// Whether to try again.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Failed(failure) => failure.retry(),
+            Self::Open(error) => error.retry(),
+            Self::Refused(refused) => refused.retry(),
+            Self::Kind(_) | Self::TooLarge | Self::Misuse(_) => Retry::Useless,
         }
     }
 }
@@ -155,11 +185,11 @@ impl CallError {
 /// The client does not wait for this call any more, or it was finished here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", match .reason {
-    Some(Stop::Cancelled) => "the call was cancelled",
-    Some(Stop::DeadlineExceeded) => "the deadline of the call passed",
-    Some(Stop::ConnectionLost) => "the connection was lost",
-    Some(_) => "the client broke a rule on this call",
-    None => "the call was finished before",
+    Some(Stop::Cancelled) => "HTTP/2: the client cancelled the call (RST_STREAM)",
+    Some(Stop::DeadlineExceeded) => "gRPC: the deadline of the call passed (G-131)",
+    Some(Stop::ConnectionLost) => "transport: the connection was lost",
+    Some(_) => "gRPC: the client broke a rule on this call, and was told which",
+    None => "application: the call was finished before",
 })]
 pub struct Stopped {
     /// Why it stopped before its time; `None` for a call that this side has finished.
@@ -242,7 +272,7 @@ impl From<Stopped> for Refusal {
             Some(Stop::DeadlineExceeded) => Code::DeadlineExceeded,
             _ => Code::Cancelled,
         };
-        Status::local(Side::Server, code, stopped).into()
+        Status::of(Side::Server, code, format_args!("{stopped}; retry: {}", code.retry())).into()
     }
 }
 
@@ -252,12 +282,12 @@ impl From<SendError<Message>> for Refusal {
             SendError::Ended(_) => Code::Cancelled,
             _ => Code::Internal,
         };
-        Status::local(Side::Server, code, error).into()
+        Status::of(Side::Server, code, error).into()
     }
 }
 
 impl From<Misuse> for Refusal {
     fn from(misuse: Misuse) -> Self {
-        Status::local(Side::Server, Code::Internal, misuse).into()
+        Status::of(Side::Server, Code::Internal, misuse).into()
     }
 }

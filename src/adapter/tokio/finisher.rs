@@ -7,7 +7,7 @@ use super::shared::Shared;
 use crate::call::Server;
 use crate::error::SendError;
 use crate::event::CallId;
-use crate::grpc::{Code, Message, Metadata, Side, Status, encoding};
+use crate::grpc::{Code, Layer, Message, Metadata, Side, Status, encoding};
 use std::borrow::ToOwned;
 use std::sync::Arc;
 
@@ -184,7 +184,8 @@ impl Drop for Finisher {
             } else {
                 "the handler ended without finishing the call"
             };
-            let status = Status::local(Side::Server, Code::Unknown, rule);
+            let code = Code::Unknown;
+            let status = Status::explained(Side::Server, Layer::Application, code, code.retry(), rule);
             let end = self.watched_end(&status, &Metadata::new());
             let (status, trailers) = end.unwrap_or((status, Metadata::new()));
             self.end(|call| call.finish(&status, &trailers));

@@ -3,7 +3,7 @@
 use super::error::Outcome;
 use super::request::ResponseHead;
 use crate::error::Origin;
-use crate::grpc::{Code, Metadata, Side, Status};
+use crate::grpc::{Code, Layer, Metadata, Side, Status};
 use crate::intercept::{CallHooks, ClientInterceptor, End, IncomingCall, OutgoingCall, Refused, ServerInterceptor};
 use crate::time::Instant;
 use std::boxed::Box;
@@ -130,7 +130,13 @@ impl ClientWatch {
 impl Drop for ClientWatch {
     fn drop(&mut self) {
         if self.hooks.is_some() {
-            let mut status = Status::local(Side::Client, Code::Cancelled, "the call was dropped");
+            let mut status = Status::explained(
+                Side::Client,
+                Layer::Application,
+                Code::Cancelled,
+                Code::Cancelled.retry(),
+                "the call was dropped",
+            );
             self.end(&mut status, &mut Metadata::new(), true);
         }
     }

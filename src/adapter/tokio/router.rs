@@ -6,7 +6,7 @@ use super::parent::Parent;
 use super::request::Response;
 use super::server::Handler;
 use super::server_call::{Cancellation, RequestHead, Requests, Responses, ServerCall};
-use crate::grpc::{CARDINALITY_VIOLATION, Kind, Message, Metadata, Method};
+use crate::grpc::{CARDINALITY_VIOLATION, Kind, Message, Metadata, Method, Side, Status};
 use crate::intercept::ServerInterceptor;
 use std::borrow::ToOwned;
 use std::boxed::Box;
@@ -242,7 +242,7 @@ async fn only(requests: &mut Requests) -> Result<Message, Refusal> {
     match requests.message().await? {
         Some(message) => Ok(message),
         // The connection refuses such a call before it is readable.
-        None => Err(Refusal::new(CARDINALITY_VIOLATION, "server: the client sent no message")),
+        None => Err(Status::local(Side::Server, CARDINALITY_VIOLATION, "the client sent no message (G-080)").into()),
     }
 }
 

@@ -445,7 +445,7 @@ impl RequestHead {
     pub(super) fn unknown_method(&self) -> Status {
         match Path::parse(self.path.as_bytes()) {
             Ok(path) => Status::unknown_method(path),
-            Err(error) => Status::local(Side::Server, Code::Unimplemented, error),
+            Err(error) => Status::of(Side::Server, Code::Unimplemented, error),
         }
     }
 }

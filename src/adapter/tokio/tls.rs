@@ -1,9 +1,8 @@
 //! Handshakes on tokio: a transport goes in, and the same comes out under TLS.
 
-use super::channel::Channel;
+use super::channel::{Channel, dial};
 use super::driver::DriverError;
 use super::server_call::Certificates;
-use crate::adapter::socket::set_user_timeout;
 use crate::adapter::tls::{ClientTls, HandshakeError, ServerTls, TlsError, check_alpn, check_server_alpn};
 use crate::config::ClientConfig;
 use crate::grpc::Scheme;
@@ -12,7 +11,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio::net::ToSocketAddrs;
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
 /// Why a connection under TLS could not be made. No call was on it, so trying again is safe.
@@ -20,13 +19,13 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 #[non_exhaustive]
 pub enum ConnectError {
     /// The transport could not be connected.
-    #[error("cannot connect: {0}")]
+    #[error("{0}")]
     Io(#[from] io::Error),
     /// The config's authority is no name that a certificate could have.
     #[error(transparent)]
     Name(#[from] TlsError),
     /// The handshake failed.
-    #[error(transparent)]
+    #[error("{0}; retry: safe")]
     Handshake(#[from] HandshakeError),
 }
 
@@ -55,9 +54,7 @@ impl Channel {
         config: &ClientConfig,
         tls: &ClientTls,
     ) -> Result<Self, ConnectError> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        set_user_timeout(&stream, config.tcp_user_timeout());
+        let stream = dial(address, config).await?;
         let (channel, driver) = Self::new_tls(stream, config, tls).await?;
         tokio::spawn(driver);
         Ok(channel)

@@ -182,7 +182,9 @@ fn describe(start: u64, entry: &Entry) -> (String, Colour) {
 fn plain_colour(verb: &Verb) -> Colour {
     match verb {
         Verb::Receive { .. } | Verb::ReceiveBytes { .. } => Colour::Received,
-        Verb::ReceiveEof { .. } | Verb::Cancel { .. } | Verb::Reset { .. } => Colour::Warning,
+        Verb::ReceiveEof { .. } | Verb::ReceiveFailure { .. } | Verb::Cancel { .. } | Verb::Reset { .. } => {
+            Colour::Warning
+        }
         _ => Colour::Event,
     }
 }
@@ -208,6 +210,7 @@ fn verb_line(start: u64, verb: &Verb) -> String {
         Verb::SendWith { data: Some(data), .. } | Verb::SendCompressedWith { data: Some(data), .. } => octets(data),
         Verb::Shutdown { by, .. } => by.map_or_else(String::new, |by| milliseconds(by.saturating_sub(start))),
         Verb::Expect { kind, .. } => format!("{kind:?}"),
+        Verb::ReceiveFailure { why, .. } => why.clone(),
         Verb::LimitDeadline { by, .. } => milliseconds(by.saturating_sub(start)),
         Verb::SetEncoding { coding, .. } => coding.clone(),
         Verb::SendHead { metadata, .. } => joined(metadata),

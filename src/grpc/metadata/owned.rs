@@ -21,19 +21,19 @@ const USUAL_SIZE: usize = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum MetadataError {
     /// The key is empty or has a character besides `0-9 a-z A-Z _ - .` (G-105).
-    #[error("a metadata key is made of letters, digits, '_', '-' and '.'")]
+    #[error("metadata: a key is made of letters, digits, '_', '-' and '.' (G-105); retry: useless")]
     InvalidKey,
     /// The key belongs to the protocol, or may not be sent in this block (G-115).
-    #[error("the metadata key is reserved")]
+    #[error("metadata: the key belongs to the protocol, or may not be sent here (G-115); retry: useless")]
     Reserved,
     /// The value has an octet outside 0x20-0x7E (G-106).
-    #[error("a metadata value is visible ASCII; other values need a key that ends in -bin")]
+    #[error("metadata: a value is visible ASCII, others need a key that ends in -bin (G-106); retry: useless")]
     InvalidValue,
     /// A text value was given to a key that ends in `-bin`, or a binary one to a key that does not (G-108).
-    #[error("binary values belong to keys that end in -bin, and only they")]
+    #[error("metadata: binary values belong to keys that end in -bin, and only they (G-108); retry: useless")]
     WrongKind,
     /// The key is longer than 65,535 octets, or the value longer than 4,294,967,295.
-    #[error("the metadata key or value is too long")]
+    #[error("metadata: a key has at most 65535 octets, a value 4294967295; retry: useless")]
     TooLong,
 }
 

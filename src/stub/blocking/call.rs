@@ -5,7 +5,7 @@ use super::error::{CallError, Failure};
 use super::intercept::Watch;
 use super::link::Adopted;
 use crate::error::{Origin, SendError};
-use crate::grpc::{Code, Metadata, Side, Status};
+use crate::grpc::{Code, Layer, Metadata, Retry, Side, Status};
 use crate::stub::codec::Codec;
 use crate::stub::{ClientCall, SendTypedError};
 use core::fmt;
@@ -112,15 +112,15 @@ impl<Req, Res, C: Codec<Req> + Codec<Res>> Call<Req, Res, C> {
                     self.outcome = Some(outcome);
                     return Some(failure.map_or(Ok(None), |failure| Err(failure.into())));
                 }
-                Err(status) => return Some(Err(self.give_up(status).into())),
+                Err(status) => return Some(Err(self.give_up(status, Retry::Useless).into())),
             }
         }
     }
 
     /// Cancels the call, for this reason.
-    fn give_up(&mut self, status: Status) -> Box<Failure> {
+    fn give_up(&mut self, status: Status, retry: Retry) -> Box<Failure> {
         self.channel.forget(self.handle.id());
-        let mut outcome = Failure::local(status, false);
+        let mut outcome = Failure::local(status, retry);
         self.tell_end(&mut outcome);
         self.outcome.insert(outcome).clone()
     }
@@ -136,10 +136,14 @@ impl<Req, Res, C: Codec<Req> + Codec<Res>> Call<Req, Res, C> {
     fn wait(&mut self) -> Result<(), CallError> {
         if self.parent.as_ref().is_some_and(Adopted::is_orphaned) {
             let rule = "the call on whose behalf it was made has stopped";
-            return Err(self.give_up(Status::local(Side::Client, Code::Cancelled, rule)).into());
+            let (code, retry) = (Code::Cancelled, Retry::IfIdempotent);
+            let status = Status::explained(Side::Client, Layer::Application, code, retry, rule);
+            return Err(self.give_up(status, retry).into());
         }
         self.channel.wait().map_err(|error| {
-            self.give_up(Status::new(Code::Unavailable, "client: waiting for the socket failed"));
+            let retry = Retry::IfIdempotent;
+            let rule = format_args!("transport: waiting for the socket failed; retry: {retry}");
+            self.give_up(Status::of(Side::Client, Code::Unavailable, rule), retry);
             error.into()
         })
     }
@@ -240,7 +244,9 @@ impl<I: Iterator<Item = Req>, Req, Res, C: Codec<Req> + Codec<Res>> Iterator for
             }
             if let Err(error) = self.send() {
                 self.requests = None;
-                self.call.give_up(Status::new(Code::Cancelled, "client: a request could not be sent"));
+                let (code, rule) = (Code::Cancelled, "a request could not be sent");
+                let status = Status::explained(Side::Client, Layer::Application, code, code.retry(), rule);
+                self.call.give_up(status, code.retry());
                 return Some(Err(error));
             }
             if let Err(error) = self.call.wait() {

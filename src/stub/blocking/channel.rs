@@ -6,12 +6,13 @@ use super::intercept::{Interceptors, Watch};
 use crate::adapter::mio::{Client as Loop, ConnectionId, Handler, Remote};
 #[cfg(feature = "tls")]
 use crate::adapter::tls::ClientTls;
+use crate::adapter::{cannot_connect, describe};
 use crate::call::{self, Client};
 use crate::config::ClientConfig;
 use crate::connection::Connection;
 use crate::error::{OpenError, SendError};
 use crate::event::{CallId, Event};
-use crate::grpc::{Code, Message, Metadata, Method, Side, Status};
+use crate::grpc::{Code, Layer, Message, Metadata, Method, Retry, Side, Status};
 use crate::intercept::{ClientInterceptor, OutgoingCall};
 use crate::stub::codec::{self, Codec};
 use crate::stub::{ClientCall, Item, Opening, SendTypedError, TypedCall};
@@ -21,7 +22,6 @@ use core::fmt;
 use core::time::Duration;
 use std::boxed::Box;
 use std::collections::{BTreeMap, VecDeque};
-use std::format;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
@@ -74,6 +74,9 @@ pub(super) enum Taken<M> {
     End(Box<Failure>),
 }
 
+/// A call that was opened, and what is told of it.
+type Watched<Req, Res, C> = (ClientCall<Req, Res, C>, Option<Watch>);
+
 impl Handler<Client> for Calls {
     fn event(&mut self, _: Instant, _: ConnectionId, connection: &mut Connection<Client>, event: Event) {
         match event {
@@ -106,7 +109,7 @@ impl Handler<Client> for Calls {
     fn closed(&mut self, _: ConnectionId, connection: &Connection<Client>, cause: Option<&io::Error>) {
         self.closed = true;
         self.cause = match (cause, connection.error()) {
-            (Some(cause), _) => Some(io::Error::new(cause.kind(), cause.to_string())),
+            (Some(cause), _) => Some(io::Error::new(cause.kind(), describe(cause))),
             (None, Some(error)) => Some(io::Error::other(error.to_string())),
             (None, None) => None,
         };
@@ -141,7 +144,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// As there; in the error is a [`HandshakeError`](crate::adapter::tls::HandshakeError) where the handshake failed.
+    /// As there; the text of a [`HandshakeError`](crate::adapter::tls::HandshakeError) where the handshake failed.
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub fn connect_tls(address: impl ToSocketAddrs, config: &ClientConfig, tls: &ClientTls) -> io::Result<Self> {
@@ -163,11 +166,11 @@ impl Channel {
         config: &ClientConfig,
         mut connect: impl FnMut(&mut Loop, SocketAddr) -> io::Result<ConnectionId>,
     ) -> io::Result<Self> {
-        let mut error = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
-        for address in address.to_socket_addrs()? {
+        let mut error = cannot_connect(&"the name", &io::Error::new(io::ErrorKind::InvalidInput, "it has no address"));
+        for address in address.to_socket_addrs().map_err(|error| cannot_connect(&"the name", &error))? {
             match Self::start(config, |client| connect(client, address)) {
                 Ok(channel) => return Ok(channel),
-                Err(cause) => error = cause,
+                Err(cause) => error = cannot_connect(&address, &cause),
             }
         }
         Err(error)
@@ -188,7 +191,7 @@ impl Channel {
         while state.client.connection_mut(state.id).is_some() {
             state.poll()?;
         }
-        let ended = io::Error::new(io::ErrorKind::ConnectionAborted, "the server closed the connection");
+        let ended = io::Error::new(io::ErrorKind::ConnectionAborted, "transport: the server closed the connection");
         Err(state.calls.cause.take().unwrap_or(ended))
     }
 
@@ -219,7 +222,7 @@ impl Channel {
         method: &Method,
         codec: &C,
         mut head: Request<()>,
-    ) -> Result<(ClientCall<Req, Res, C>, Option<Watch>), CallError> {
+    ) -> Result<Watched<Req, Res, C>, CallError> {
         let now = self.now();
         let mut deadline = head.timeout.map(|timeout| now.saturating_add(timeout));
         let mut watch = None;
@@ -359,8 +362,10 @@ impl State {
                 }
                 Err(OpenError::Draining) => return Err(self.gone().into()),
                 Err(OpenError::Full) if deadline.is_some_and(|deadline| deadline <= now) => {
-                    let rule = "the deadline of the call passed while it waited to be opened";
-                    return Err(Failure::local(Status::local(Side::Client, Code::DeadlineExceeded, rule), true).into());
+                    let rule = "the deadline of the call passed while it waited to be opened (max_waiting_calls)";
+                    let (code, retry) = (Code::DeadlineExceeded, Retry::Safe);
+                    let status = Status::explained(Side::Client, Layer::Grpc, code, retry, rule);
+                    return Err(Failure::local(status, retry).into());
                 }
                 Err(OpenError::Full) => {
                     let left = deadline.map(|deadline| deadline.saturating_since(now));
@@ -381,11 +386,12 @@ impl State {
 
     /// The end of a call that the connection knows nothing of, for it is gone.
     fn gone(&self) -> Box<Failure> {
+        let (code, retry) = (Code::Unavailable, Retry::Safe);
         let status = match &self.calls.cause {
-            Some(cause) => Status::local(Side::Client, Code::Unavailable, format!("the connection is gone: {cause}")),
-            None => Status::local(Side::Client, Code::Unavailable, OpenError::Draining),
+            Some(cause) => Status::of(Side::Client, code, format_args!("{cause}; retry: {retry}")),
+            None => Status::of(Side::Client, code, OpenError::Draining),
         };
-        Failure::local(status, true)
+        Failure::local(status, retry)
     }
 }
 

@@ -4,7 +4,7 @@ use super::call::{Call, Fed};
 use super::channel::Channel;
 use super::error::{CallError, Failure};
 use super::link::Link;
-use crate::grpc::{CARDINALITY_VIOLATION, Metadata, Method, Status};
+use crate::grpc::{CARDINALITY_VIOLATION, Metadata, Method, Side, Status};
 use crate::stub::codec::Codec;
 use crate::stub::mio::Incoming;
 use core::time::Duration;
@@ -249,8 +249,8 @@ fn single<Req, Res, C: Codec<Req> + Codec<Res>>(mut call: Call<Req, Res, C>) -> 
         None => None,
     };
     let Some(message) = message else {
-        let status = Status::new(CARDINALITY_VIOLATION, "client: the server sent no message");
-        return Err(Failure::local(status, false).into());
+        let status = Status::local(Side::Client, CARDINALITY_VIOLATION, "the server sent no message (G-081)");
+        return Err(Failure::local(status, CARDINALITY_VIOLATION.retry()).into());
     };
     let (metadata, trailers) = call.into_metadata();
     Ok(Response { message, metadata, trailers })

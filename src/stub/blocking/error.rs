@@ -2,7 +2,7 @@
 
 use crate::call::Outcome;
 use crate::error::{Misuse, OpenError, Origin, SendError};
-use crate::grpc::{Code, Metadata, Side, Status};
+use crate::grpc::{Code, Layer, Metadata, Retry, Side, Status};
 use crate::intercept::Refused;
 use crate::stub::{CodecError, SendTypedError};
 use std::boxed::Box;
@@ -16,22 +16,22 @@ pub enum CallError {
     #[error(transparent)]
     Failed(#[from] Box<Failure>),
     /// The request cannot be made: a path, an authority, metadata or an encoding that may not be sent. Nothing was sent.
-    #[error("the call cannot be opened: {0}")]
+    #[error("{0}")]
     Open(#[from] OpenError),
     /// An interceptor refused it. Nothing was sent, so trying again is safe.
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The message is longer than `max_send_message`. Nothing was sent.
-    #[error("the message is longer than max_send_message")]
+    #[error("application: the message is longer than max_send_message; retry: useless")]
     TooLarge,
     /// The codec cannot write the message. Nothing was sent.
-    #[error("the message cannot be encoded: {0}")]
+    #[error("message: a message cannot be encoded: {0}; retry: useless")]
     Codec(CodecError),
     /// A verb that makes no sense where the call stands. Nothing was sent.
     #[error(transparent)]
     Misuse(#[from] Misuse),
     /// The loop cannot wait for its socket.
-    #[error("waiting for the socket failed: {0}")]
+    #[error("transport: waiting for the socket failed: {0}; retry: only if idempotent")]
     Io(#[from] io::Error),
 }
 
@@ -48,11 +48,15 @@ pub struct Failure {
     pub origin: Origin,
     /// The server did not process any of the call, so that trying it again, on another connection, is always safe.
     pub unprocessed: bool,
+    /// Whether to try again. Of a status that the server sent only its code is judged.
+    pub retry: Retry,
 }
 
 impl Failure {
-    pub(super) fn local(status: Status, unprocessed: bool) -> Box<Self> {
-        Box::new(Self { status, trailers: Metadata::new(), origin: Origin::Local, unprocessed })
+    /// One that is made here; safe to try again means that nothing was processed.
+    pub(super) fn local(status: Status, retry: Retry) -> Box<Self> {
+        let unprocessed = retry == Retry::Safe;
+        Box::new(Self { status, trailers: Metadata::new(), origin: Origin::Local, unprocessed, retry })
     }
 
     /// How a call ended, OK included.
@@ -61,6 +65,7 @@ impl Failure {
             trailers: outcome.trailers().to_metadata(),
             origin: outcome.origin(),
             unprocessed: outcome.unprocessed(),
+            retry: outcome.retry(),
             status: outcome.into_status(),
         }
     }
@@ -88,7 +93,18 @@ impl CallError {
     pub(super) fn to_status(&self) -> Status {
         match self {
             Self::Failed(failure) => failure.status.clone(),
-            _ => Status::local(Side::Client, Code::Internal, self),
+            _ => Status::of(Side::Client, Code::Internal, self),
+        }
+    }
+
+    /// Whether to try again.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Failed(failure) => failure.retry,
+            Self::Open(error) => error.retry(),
+            Self::Refused(refused) => refused.retry(),
+            Self::TooLarge | Self::Codec(_) | Self::Misuse(_) => Retry::Useless,
+            Self::Io(_) => Retry::IfIdempotent,
         }
     }
 }
@@ -101,7 +117,9 @@ impl From<SendTypedError> for CallError {
             SendTypedError::Refused(SendError::TooLarge(())) => Self::TooLarge,
             // Both are handled where a message is sent.
             SendTypedError::Refused(SendError::Full(()) | SendError::Ended(())) => {
-                Self::Failed(Failure::local(Status::new(Code::Cancelled, "client: the call has ended"), false))
+                let (code, rule) = (Code::Cancelled, "the call has ended");
+                let status = Status::explained(Side::Client, Layer::Application, code, code.retry(), rule);
+                Self::Failed(Failure::local(status, code.retry()))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Interceptors of a client that blocks.
 
-use crate::grpc::{Code, Metadata, Side, Status};
+use crate::grpc::{Code, Layer, Metadata, Side, Status};
 use crate::intercept::{CallHooks, ClientInterceptor, End, OutgoingCall, Refused};
 use crate::time::Instant;
 use core::fmt;
@@ -57,7 +57,13 @@ impl Watch {
 
     /// The call was let go.
     pub(super) fn drop_call(self, now: Instant) {
-        let mut status = Status::local(Side::Client, Code::Cancelled, "the call was dropped");
+        let mut status = Status::explained(
+            Side::Client,
+            Layer::Application,
+            Code::Cancelled,
+            Code::Cancelled.retry(),
+            "the call was dropped",
+        );
         self.end(&mut status, &mut Metadata::new(), now, true);
     }
 }

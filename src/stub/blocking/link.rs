@@ -4,7 +4,7 @@ use super::threads::Jobs;
 use crate::adapter::mio::{ConnectionId, Failure, Next, Remote, Reply, Responder};
 use crate::call::Payload;
 use crate::event::CallId;
-use crate::grpc::{Code, Message, Metadata, Side, Status};
+use crate::grpc::{Code, Layer, Message, Metadata, Retry, Side, Status};
 use crate::stub::codec::{self, Codec};
 use core::fmt;
 use std::boxed::Box;
@@ -149,7 +149,10 @@ impl Working {
     pub(super) fn begin(&self, job: Job, jobs: &Jobs) -> Result<(), Failure> {
         match jobs.submit(Arc::clone(&self.link), job) {
             true => Ok(()),
-            false => Err(Status::new(Code::Unavailable, "server: its threads have ended").into()),
+            false => {
+                let (code, rule) = (Code::Unavailable, "the threads of the server have ended");
+                Err(Status::explained(Side::Server, Layer::Application, code, Retry::Safe, rule).into())
+            }
         }
     }
 }
@@ -193,7 +196,8 @@ impl Responder for Working {
             Ok(Said::End(result)) => result.map(Next::Finish),
             Err(TryRecvError::Empty) => Ok(Next::Wait),
             Err(TryRecvError::Disconnected) => {
-                Err(Status::local(Side::Server, Code::Unknown, "the handler panicked").into())
+                let (code, rule) = (Code::Unknown, "the handler panicked");
+                Err(Status::explained(Side::Server, Layer::Application, code, code.retry(), rule).into())
             }
         }
     }
@@ -264,7 +268,7 @@ impl Replies {
 
     /// A message, waiting until there is room for it.
     pub(super) fn message<T, C: Codec<T>>(&self, codec: &C, message: &T) -> Result<(), Failure> {
-        let message = codec::to_message(codec, message).map_err(|error| error.into_status(Side::Server))?;
+        let message = codec::to_message(codec, message).map_err(|error| error.unwritten(Side::Server))?;
         self.say(Said::Message(message))
     }
 
@@ -291,5 +295,6 @@ impl Drop for Replies {
 
 /// The call went before its thread was done.
 fn stopped() -> Failure {
-    Status::local(Side::Server, Code::Cancelled, "the call has stopped").into()
+    let (code, rule) = (Code::Cancelled, "the call has stopped");
+    Status::explained(Side::Server, Layer::Application, code, code.retry(), rule).into()
 }

@@ -3,7 +3,7 @@
 use super::link::{Job, Replies, Requests, Working, ends};
 use super::threads::{Jobs, Threads};
 use crate::adapter::mio::{self as adapter, Failure, Reply, Routes};
-use crate::grpc::{CARDINALITY_VIOLATION, Kind, Metadata, Method, Status};
+use crate::grpc::{CARDINALITY_VIOLATION, Kind, Metadata, Method, Side, Status};
 use crate::stub::codec::Codec;
 use crate::stub::mio::{Incoming, head};
 use core::fmt;
@@ -117,7 +117,7 @@ fn begin(kind: Kind, working: Working, job: Job, jobs: &Arc<Jobs>) -> Result<Wor
 /// The one message of a method whose client does not stream.
 fn only<Req>(head: Incoming<()>, requests: &mut Requests<Req>) -> Result<Incoming<Req>, Failure> {
     // The connection refuses a call without one before it is readable.
-    let none = || Err(Status::new(CARDINALITY_VIOLATION, "server: the client sent no message").into());
+    let none = || Err(Status::local(Side::Server, CARDINALITY_VIOLATION, "the client sent no message (G-080)").into());
     Ok(head.with(requests.next().unwrap_or_else(none)?))
 }
 

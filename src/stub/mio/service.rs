@@ -198,7 +198,7 @@ pub(in crate::stub) fn head(incoming: &adapter::Incoming<'_>) -> Incoming<()> {
 }
 
 fn encode<T, C: Codec<T>>(codec: &C, message: &T) -> Result<Message, Failure> {
-    codec::to_message(codec, message).map_err(|error| error.into_status(Side::Server).into())
+    codec::to_message(codec, message).map_err(|error| error.unwritten(Side::Server).into())
 }
 
 /// One call of a method that answers with a stream.
@@ -233,7 +233,9 @@ where
     fn half_close(&mut self) -> Result<(), Failure> {
         match &self.start {
             // The connection refuses such a call before it is readable.
-            Some(_) => Err(Status::new(CARDINALITY_VIOLATION, "server: the client sent no message").into()),
+            Some(_) => {
+                Err(Status::local(Side::Server, CARDINALITY_VIOLATION, "the client sent no message (G-080)").into())
+            }
             None => Ok(()),
         }
     }

@@ -103,8 +103,8 @@ impl<C> Stub<C> {
             poll_fn(|context| {
                 if !sent && let Poll::Ready(result) = sending.as_mut().poll(context) {
                     sent = true;
-                    if let Err(error) = result {
-                        return Poll::Ready(Err(failed(error.into_status(Side::Client)).into()));
+                    if let Err(status) = result {
+                        return Poll::Ready(Err(failed(status).into()));
                     }
                 }
                 receiving.as_mut().poll(context)
@@ -166,7 +166,7 @@ impl<C> Stub<C> {
     {
         let (message, head) = self.head::<Req, _>(request);
         let message = codec::to_message(&self.codec, &message);
-        Ok(head.with_message(message.map_err(|error| failed(error.into_status(Side::Client)))?))
+        Ok(head.with_message(message.map_err(|error| failed(error.unwritten(Side::Client)))?))
     }
 
     fn decode<Res>(&self, response: Response) -> Result<Response<Res>, CallError>
@@ -188,7 +188,7 @@ async fn single(mut receiver: CallReceiver) -> Result<Response<Message>, CallErr
         return Err(outcome.into());
     }
     let Some(message) = message else {
-        let status = Status::new(CARDINALITY_VIOLATION, "client: the server sent no message");
+        let status = Status::local(Side::Client, CARDINALITY_VIOLATION, "the server sent no message (G-081)");
         return Err(failed(status).into());
     };
     let mut response = Response::of(message).with_metadata(head.metadata).with_trailers(outcome.trailers);

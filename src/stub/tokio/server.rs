@@ -170,7 +170,7 @@ fn decode<Req, C: Codec<Req>>(codec: &C, request: Incoming) -> Result<Incoming<R
 
 fn encode<Res, C: Codec<Res>>(codec: &C, response: Response<Res>) -> Result<Response, Refusal> {
     let (message, response) = response.replace(());
-    let message = codec::to_message(codec, &message).map_err(|error| error.into_status(Side::Server))?;
+    let message = codec::to_message(codec, &message).map_err(|error| error.unwritten(Side::Server))?;
     Ok(response.replace(message).1)
 }
 
@@ -202,7 +202,7 @@ where
         match next.await {
             Some(Some(item)) => {
                 let message = codec::to_message(codec, &item?);
-                responses.send(message.map_err(|error| error.into_status(Side::Server))?).await?;
+                responses.send(message.map_err(|error| error.unwritten(Side::Server))?).await?;
             }
             // A call that has stopped takes any end.
             Some(None) | None => return Ok(response.trailers),

@@ -2,7 +2,7 @@
 
 use crate::adapter::tokio::{CallReceiver, CallSender, Failure, Outcome, ResponseHead};
 use crate::error::{Misuse, Origin};
-use crate::grpc::{Code, Message, Metadata, Side, Status};
+use crate::grpc::{Code, Message, Metadata, Retry, Side, Status};
 use crate::stub::SendTypedError;
 use crate::stub::codec::{self, Codec, CodecError};
 use futures_core::Stream;
@@ -101,7 +101,7 @@ impl<T> Stream for Streaming<T> {
             },
             Some(Err(failure)) => {
                 let broken = this.requests.as_ref().and_then(|requests| requests.broken.get().cloned());
-                Some(Err(broken.map_or(failure, |error| failed(error.into_status(Side::Client)))))
+                Some(Err(broken.map_or(failure, failed)))
             }
             None => None,
         };
@@ -120,7 +120,7 @@ impl<T> fmt::Debug for Streaming<T> {
 /// The task that sends requests while responses are received.
 struct Pump {
     /// What its codec could not write.
-    broken: Arc<OnceLock<CodecError>>,
+    broken: Arc<OnceLock<Status>>,
     task: AbortHandle,
 }
 
@@ -171,19 +171,19 @@ impl<T> fmt::Debug for Sender<T> {
 }
 
 /// Sends all messages of a stream, and says that these were all. Where the call has ended before that, the rest is left.
-pub(super) async fn send_all<S, C>(requests: S, sender: &mut CallSender, codec: &C) -> Result<(), CodecError>
+pub(super) async fn send_all<S, C>(requests: S, sender: &mut CallSender, codec: &C) -> Result<(), Status>
 where
     S: Stream,
     C: Codec<S::Item>,
 {
     let mut requests = pin!(requests);
     while let Some(message) = poll_fn(|context| requests.as_mut().poll_next(context)).await {
-        let message = codec::to_message(codec, &message)?;
+        let message = codec::to_message(codec, &message).map_err(|error| error.unwritten(Side::Client))?;
         match sender.send(message).await {
             Ok(()) => {}
             // The outcome says why.
             Err(crate::SendError::Ended(_)) => break,
-            Err(error) => return Err(CodecError::new(error)),
+            Err(error) => return Err(Status::of(Side::Client, Code::Internal, error)),
         }
     }
     // Nobody half-closed before.
@@ -193,7 +193,5 @@ where
 
 /// A call that failed here.
 pub(super) fn failed(status: Status) -> Failure {
-    let mut outcome = Outcome::local(Code::Internal, "", Origin::Local, false);
-    outcome.status = status;
-    Failure::new(outcome, Metadata::new())
+    Failure::new(Outcome::local(status, Origin::Local, Retry::Useless), Metadata::new())
 }

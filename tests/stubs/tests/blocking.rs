@@ -282,7 +282,7 @@ fn a_panic_costs_its_call_only() {
     let guide = serving.guide();
     for _ in 0..5 {
         let error = guide.find_hut(point(-1, 0)).unwrap_err();
-        assert_eq!(error.to_string(), "UNKNOWN: server: the handler panicked");
+        assert_eq!(error.to_string(), "UNKNOWN: server: application: the handler panicked; retry: only if idempotent");
     }
     let echo: Vec<_> = guide.talk([note(1, "still here")]).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(echo, [note(1, "still here")], "both threads are there");

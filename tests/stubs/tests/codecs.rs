@@ -95,15 +95,24 @@ async fn a_message_that_cannot_be_written_is_told_and_never_sent() {
     while let Ok(Some(_)) = last {
         last = stream.message().await;
     }
-    assert_eq!(last.unwrap_err().to_string(), "INTERNAL: client: too poor");
+    assert_eq!(
+        last.unwrap_err().to_string(),
+        "INTERNAL: client: message: a message cannot be encoded: too poor; retry: useless"
+    );
     let (mut sender, _stream) = guide.talk_duplex(Default::default()).await.unwrap();
-    assert_eq!(sender.send(&note("poor")).await.unwrap_err().to_string(), "the message cannot be encoded: too poor");
+    assert_eq!(
+        sender.send(&note("poor")).await.unwrap_err().to_string(),
+        "message: a message cannot be encoded: too poor; retry: useless"
+    );
     sender.send(&note("rich")).await.unwrap();
 
     // The server's.
     let guide = json::guide_rpc::tokio::GuideClient::with_codec(channel, stubs::Json);
     let mut stream = guide.talk(tokio_stream::iter([note("poor")])).await.unwrap();
-    assert_eq!(stream.message().await.unwrap_err().to_string(), "INTERNAL: server: too poor");
+    assert_eq!(
+        stream.message().await.unwrap_err().to_string(),
+        "INTERNAL: server: message: a message cannot be encoded: too poor; retry: useless"
+    );
 }
 
 /// Octets in, octets out.
