@@ -1,206 +1,120 @@
-//! The shape of io_uring: buffers are given away with a submission, and come back with its completion.
+//! The shape of io_uring: a buffer is given away with a submission, and comes back with its completion.
 //!
 //! Run it with `cargo run --example completion`.
 //!
-//! Nothing here borrows from the connection while IO is under way: what it has to say is taken out of the [`WriteBuf`] as
-//! owned chunks, large payloads among them without a copy, and what was read is handed over as owned [`Bytes`], of which
-//! large messages keep their part. The ring itself is made of two threads over a TCP socket.
-
-#![allow(clippy::print_stdout, reason = "a program that talks to its user")]
+//! In between the kernel owns the buffer, so nothing may borrow from the connection: what it has to say is taken out of the
+//! `WriteBuf` as owned chunks, large payloads without a copy, and what was read is handed over as owned `Bytes`. The ring
+//! here is made of queues, for to share memory with a kernel takes `unsafe`, and this crate has none. It is as unkind as a
+//! real one: completions come in any order, and writes are short. With the crate `io-uring`, `submit` pushes an
+//! `opcode::Recv` or `opcode::Send`, and `complete` takes from the completion queue.
 
 use bytes::{Buf, Bytes, BytesMut};
-use grpc_sansio::grpc::{Kind, Message, Metadata, Method, Status};
+use grpc_sansio::grpc::{Kind, Metadata, Method, Status};
 use grpc_sansio::{
-    Client, ClientConfig, Clock, Connection, Event, Item, OpenOptions, Role, SendError, Server, ServerConfig, WriteBuf,
+    Client, ClientConfig, Connection, Event, Instant, Item, OpenOptions, Server, ServerConfig, WriteBuf,
 };
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::collections::VecDeque;
 
-static ECHO: Method = Method::from_static("/demo.Files/Echo", Kind::BidiStreaming);
-const MESSAGES: usize = 50;
-const MESSAGE: usize = 100_000;
+static ECHO: Method = Method::from_static("/demo.Files/Echo", Kind::Unary);
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// A submission that has completed: its buffer, and what came of it.
-enum Completion {
-    Written(Bytes, io::Result<usize>),
-    Read(BytesMut, io::Result<usize>),
+/// An operation owns its buffer.
+enum Operation {
+    Read(BytesMut),
+    Write(Bytes),
 }
 
-/// Stands for a ring that the kernel shares: submissions return at once, completions are collected later.
+/// A ring with one socket, and what the network brings and takes.
+#[derive(Default)]
 struct Ring {
-    socket: TcpStream,
-    writes: Sender<Bytes>,
-    reads: Sender<BytesMut>,
-    completions: Receiver<Completion>,
+    submitted: Vec<Operation>,
+    arriving: VecDeque<u8>,
+    sent: Vec<u8>,
+    chance: u32,
 }
 
 impl Ring {
-    fn new(socket: TcpStream) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
-        let (writes, to_write) = channel::<Bytes>();
-        let (reads, to_read) = channel::<BytesMut>();
-        let (written, completions) = channel();
-        let read = written.clone();
-        let (mut writing, mut reading) = (socket.try_clone()?, socket.try_clone()?);
-        std::thread::spawn(move || {
-            for chunk in to_write {
-                let result = writing.write(&chunk);
-                let _ = written.send(Completion::Written(chunk, result));
-            }
-        });
-        std::thread::spawn(move || {
-            for mut buffer in to_read {
-                let result = reading.read(&mut buffer);
-                let _ = read.send(Completion::Read(buffer, result));
-            }
-        });
-        Ok(Self { socket, writes, reads, completions })
+    fn submit(&mut self, operation: Operation) {
+        self.submitted.push(operation);
     }
-}
 
-/// Drives `connection` until it has ended; `handle` is given each event.
-fn drive<R: Role>(
-    socket: TcpStream,
-    clock: &Clock,
-    connection: &mut Connection<R>,
-    mut handle: impl FnMut(&mut Connection<R>, Event) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    let ring = Ring::new(socket)?;
-    let mut output = WriteBuf::new();
-    let (mut writing, mut reading) = (false, false);
-    loop {
-        while let Some(event) = connection.poll_event() {
-            handle(connection, event)?;
-        }
-        // One write at a time: if it is cut short, the rest has to go before anything else.
-        if !writing {
-            connection.transmit(clock.now(), &mut output);
-            if let Some(chunk) = output.next_chunk() {
-                ring.writes.send(chunk)?;
-                writing = true;
-            } else if connection.is_finished() {
-                return Ok(ring.socket.shutdown(Shutdown::Both)?);
+    /// Some operation that has completed, with its buffer and the number of octets it moved.
+    fn complete(&mut self) -> Option<(Operation, usize)> {
+        self.chance = self.chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (count, chance) = (self.submitted.len(), self.chance as usize >> 8);
+        let completes = |at: &usize| matches!(self.submitted[*at], Operation::Write(_)) || !self.arriving.is_empty();
+        let place = (0..count).map(|at| (at + chance) % count).find(completes)?;
+        let mut operation = self.submitted.swap_remove(place);
+        let moved = match &mut operation {
+            Operation::Read(buffer) => {
+                let moved = buffer.len().min(self.arriving.len()).min(1 + chance % 50_000);
+                buffer.iter_mut().zip(self.arriving.drain(..moved)).for_each(|(place, octet)| *place = octet);
+                moved
             }
-        }
-        if !reading {
-            ring.reads.send(BytesMut::zeroed(64 * 1024))?;
-            reading = true;
-        }
-        let wait = connection.poll_timeout().map(|due| due.saturating_since(clock.now()));
-        match ring.completions.recv_timeout(wait.unwrap_or(Duration::MAX)) {
-            Ok(Completion::Written(mut chunk, written)) => {
-                chunk.advance(written?);
-                writing = !chunk.is_empty();
-                if writing {
-                    ring.writes.send(chunk)?;
-                }
+            Operation::Write(chunk) => {
+                let moved = chunk.len().min(1 + chance % 30_000);
+                self.sent.extend_from_slice(&chunk[..moved]);
+                moved
             }
-            Ok(Completion::Read(_, Ok(0))) => connection.receive_eof(clock.now()),
-            Ok(Completion::Read(mut buffer, read)) => {
-                buffer.truncate(read?);
-                connection.receive_bytes(clock.now(), buffer.freeze());
-                reading = false;
-            }
-            Err(RecvTimeoutError::Timeout) => connection.handle_timeout(clock.now()),
-            Err(RecvTimeoutError::Disconnected) => return Err("the ring is gone".into()),
-        }
-    }
-}
-
-fn main() -> Result<(), Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    println!("server: listening on {address}");
-    let server = std::thread::spawn(move || serve(listener.accept()?.0));
-    send_and_count(TcpStream::connect(address)?)?;
-    server.join().map_err(|_| "the server panicked")?
-}
-
-/// Sends back every message of every call.
-fn serve(socket: TcpStream) -> Result<(), Failure> {
-    let clock = Clock::new();
-    let mut connection = Connection::<Server>::new(&ServerConfig::default(), clock.now());
-    // Of each call, the message that there was no room for.
-    let mut refused: HashMap<_, Message> = HashMap::new();
-    drive(socket, &clock, &mut connection, |connection, event| {
-        let (Event::Opened(id) | Event::Readable(id) | Event::Writable(id) | Event::Stopped(id)) = event else {
-            return Ok(());
         };
-        let Some(mut call) = connection.call(id) else { return Ok(()) };
-        if call.stopped().is_some() {
-            refused.remove(&id);
-            call.release();
-            return Ok(());
-        }
-        loop {
-            let message = match refused.remove(&id) {
-                Some(message) => message,
-                None => match call.read() {
-                    None => return Ok(()),
-                    Some(Item::Head(_)) => continue,
-                    // Large payloads are shared on their whole way: from the buffer they were read into to the chunk that is
-                    // written.
-                    Some(Item::Message(payload)) => Message::new(payload.into_bytes()),
-                    Some(Item::End(_)) => {
-                        call.finish(&Status::ok(), &Metadata::new());
-                        return Ok(());
-                    }
-                },
-            };
-            match call.send(message) {
-                Ok(()) => {}
-                Err(SendError::Full(message)) => {
-                    refused.insert(id, message);
-                    return Ok(());
-                }
-                Err(error) => return Err(error.to_string().into()),
-            }
-        }
-    })
+        Some((operation, moved))
+    }
 }
 
-fn send_and_count(socket: TcpStream) -> Result<(), Failure> {
-    let clock = Clock::new();
-    let mut connection = Connection::<Client>::new(&ClientConfig::builder("localhost").build()?, clock.now());
-    let echo = connection.open(clock.now(), &OpenOptions::new(&ECHO))?;
-    let mut unsent: VecDeque<Bytes> = (0..MESSAGES).map(|index| vec![index as u8; MESSAGE].into()).collect();
-    println!("client: sending {MESSAGES} messages of {MESSAGE} octets");
-    let mut received = 0;
-    drive(socket, &clock, &mut connection, |connection, event| {
-        let Some(mut call) = connection.call(echo) else { return Ok(()) };
-        if matches!(event, Event::Ready | Event::Writable(_)) {
-            while let Some(message) = unsent.pop_front() {
-                match call.send(message) {
-                    Ok(()) if unsent.is_empty() => call.half_close()?,
-                    Ok(()) => {}
-                    Err(SendError::Full(message)) => {
-                        unsent.push_front(message.data);
-                        break;
-                    }
-                    Err(error) => return Err(error.to_string().into()),
-                }
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (now, mut ring) = (Instant::from_nanos(0), Ring::default());
+    let mut server = Connection::<Server>::new(&ServerConfig::default(), now);
+    let (mut output, mut writing) = (WriteBuf::new(), false);
+    ring.submit(Operation::Read(BytesMut::zeroed(64 * 1024)));
+
+    // Who calls it is no part of the loop: an ordinary client at the far end of the socket.
+    let mut client = Connection::<Client>::new(&ClientConfig::builder("localhost").build()?, now);
+    let file: Vec<u8> = (0..1_000_000_u32).map(|place| (place % 251) as u8).collect();
+    let id = client.open(now, &OpenOptions::new(&ECHO))?;
+    client.call(id).ok_or("it was just opened")?.send(file.clone())?;
+    let mut wire = WriteBuf::new();
+    loop {
+        client.transmit(now, &mut wire);
+        ring.arriving.extend(wire.copy_to_bytes(wire.len()));
+
+        server.transmit(now, &mut output);
+        if !writing && let Some(chunk) = output.next_chunk() {
+            writing = true;
+            ring.submit(Operation::Write(chunk));
+        }
+        // A real ring is waited for, until `poll_timeout` at the latest. Here nothing else could happen.
+        match ring.complete().ok_or("nothing moves any more")? {
+            (Operation::Read(mut buffer), moved) => {
+                buffer.truncate(moved);
+                server.receive_bytes(now, buffer.freeze());
+                ring.submit(Operation::Read(BytesMut::zeroed(64 * 1024)));
+            }
+            (Operation::Write(mut chunk), moved) => {
+                chunk.advance(moved);
+                writing = !chunk.is_empty(); // the rest of a short write goes before anything else
+                chunk.has_remaining().then(|| ring.submit(Operation::Write(chunk)));
             }
         }
-        while let Some(item) = call.read() {
+        while let Some(event) = server.poll_event() {
+            let (Event::Opened(id) | Event::Readable(id)) = event else { continue };
+            let Some(mut call) = server.call(id) else { continue };
+            while let Some(item) = call.read() {
+                let Item::Message(message) = item else { continue };
+                let echo = message.into_bytes();
+                call.send(echo)?;
+                call.finish(&Status::ok(), &Metadata::new());
+                break;
+            }
+        }
+
+        client.receive(now, &std::mem::take(&mut ring.sent));
+        while client.poll_event().is_some() {}
+        while let Some(item) = client.call(id).as_mut().and_then(|call| call.read()) {
             match item {
                 Item::Head(_) => {}
-                Item::Message(message) if message.len() == MESSAGE && message.iter().all(|o| *o == received) => {
-                    received += 1
-                }
-                Item::Message(message) => return Err(format!("a wrong message of {} octets", message.len()).into()),
-                Item::End(end) => {
-                    println!("client: {received} came back, {}", end.status());
-                    let all = end.status().is_ok() && usize::from(received) == MESSAGES;
-                    connection.shutdown(clock.now(), None);
-                    return if all { Ok(()) } else { Err("that is not all".into()) };
-                }
+                Item::Message(message) => assert_eq!(*message, file, "every octet, in order"),
+                Item::End(outcome) if outcome.status().is_ok() => return Ok(()),
+                Item::End(outcome) => return Err(outcome.status().to_string().into()),
             }
         }
-        Ok(())
-    })
+    }
 }

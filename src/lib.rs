@@ -1,15 +1,82 @@
 //! gRPC as a pure state machine: octets and time go in, octets and events come out. You bring the socket, the clock and
 //! the executor.
 //!
-//! [`Connection`] is the whole of gRPC on one transport, for either role. Whatever the runtime, the loop is this:
+//! [`Connection`] is the whole of gRPC on one transport, for either role:
 //!
 //! ```text
-//!   octets read ───▶ receive ──┐                     ┌──▶ poll_event ───▶ what happened, to which call
-//!                              │                     │
-//!   a timer ───▶ handle_timeout├───▶ Connection ─────┼──▶ call(id): read, send, finish, cancel
-//!                              │                     │
-//!   octets to write ◀─ transmit┘                     └──▶ poll_timeout ───▶ when to come back
+//!   your loop             │       Connection<Client> or <Server>       │   your application
+//!                         │                                            │
+//!   octets ── receive ────┼─▶ frames ─▶ headers ─▶ streams ─▶ calls ───┼─▶ poll_event
+//!                         │                windows · guards            │   call(id).read
+//!   timer ── handle_      │                                            │
+//!            timeout ─────┼─▶ deadlines · timeouts                     │
+//!   sleep ◀── poll_       │             │                              │
+//!             timeout ────┼─────────────┘                              │   call(id).send
+//!                         │                                            │           .finish
+//!   octets ◀── transmit ──┼── frames ◀─ headers ◀─ scheduler ◀ calls ◀─┼──         .cancel
 //! ```
+//!
+//! Whatever the runtime, the loop is this one:
+//!
+//! ```
+//! use bytes::Buf;
+//! use grpc_sansio::{Clock, Connection, Event, Role, WriteBuf};
+//! use std::io::{ErrorKind, Read, Result, Write};
+//! use std::net::TcpStream;
+//! use std::time::Duration;
+//!
+//! /// One turn: says all there is to say, waits for octets or for the timer, and takes in what came of that.
+//! fn turn<R: Role>(
+//!     connection: &mut Connection<R>,
+//!     socket: &mut TcpStream,
+//!     clock: &Clock,
+//!     output: &mut WriteBuf,
+//!     mut handle: impl FnMut(&mut Connection<R>, Event),
+//! ) -> Result<()> {
+//!     loop {
+//!         connection.transmit(clock.now(), output);
+//!         if output.is_empty() {
+//!             break;
+//!         }
+//!         while output.has_remaining() {
+//!             let written = socket.write(output.chunk())?;
+//!             output.advance(written);
+//!         }
+//!     }
+//!     let sleep = connection.poll_timeout().map(|due| due.saturating_since(clock.now()));
+//!     socket.set_read_timeout(sleep.map(|sleep| sleep.max(Duration::from_millis(1))))?; // zero would mean for ever
+//!     let mut buffer = [0; 16 * 1024];
+//!     match socket.read(&mut buffer) {
+//!         Ok(0) => connection.receive_eof(clock.now()),
+//!         Ok(count) => connection.receive(clock.now(), &buffer[..count]),
+//!         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+//!         Err(error) => return Err(error),
+//!     }
+//!     connection.handle_timeout(clock.now());
+//!     while let Some(event) = connection.poll_event() {
+//!         handle(connection, event); // connection.call(id): read, send, finish
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The [guide] makes it fit for production, and says what changes for event loops, completion queues, async runtimes and
+//! devices; then it has pages on flow control, deadlines, errors, metadata, TLS, testing, limits and tuning. On tokio and
+//! mio the loop is there already: the module `adapter`, each a feature. The [README] goes from a `.proto` file to a server
+//! and a client in five minutes.
+//!
+//! A call is a head, messages and an end, in each direction, and it ends exactly once:
+//!
+//! ```text
+//!   client   open ── send, send ── half_close       read:  Head ──── Message, Message ──── End(Outcome)
+//!              │        │             │                      ▲            ▲                    ▲
+//!              ▼        ▼             ▼                      │            │                    │
+//!   server   Opened   Message ── End(HalfClose)          send_head ── send, send ── finish(status, trailers)
+//!            read: Head
+//! ```
+//!
+//! [guide]: https://docs.rs/crate/grpc-sansio/latest/source/docs/guide/README.md
+//! [README]: https://docs.rs/crate/grpc-sansio/latest
 //!
 //! | layer | what it is | worth using alone |
 //! |---|---|---|
@@ -120,38 +187,32 @@ pub use time::Instant;
 #[cfg_attr(docsrs, doc(cfg(feature = "prost")))]
 pub use {prost, prost_types};
 
-#[cfg(all(doctest, feature = "proptest"))]
-#[doc = include_str!("../docs/testing.md")]
-struct Testing;
+// The pages, whose code is compiled and run: here, since the files cannot say it themselves.
+macro_rules! pages {
+    ($($feature:literal $(, $more:literal)*: $page:literal $name:ident;)*) => {$(
+        #[cfg(all(doctest, feature = $feature $(, feature = $more)*))]
+        #[doc = include_str!(concat!("../", $page))]
+        struct $name;
+    )*};
+}
 
-#[cfg(all(doctest, feature = "tokio", feature = "gzip"))]
-#[doc = include_str!("../docs/compression.md")]
-struct Compression;
-
-#[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../docs/interceptors.md")]
-struct Interceptors;
-
-#[cfg(all(doctest, feature = "tokio", feature = "health", feature = "reflection", feature = "details"))]
-#[doc = include_str!("../docs/services.md")]
-struct Services;
-
-#[cfg(all(doctest, feature = "event-log"))]
-#[doc = include_str!("../docs/debugging.md")]
-struct Debugging;
-
-#[cfg(all(doctest, feature = "event-log", feature = "metrics", feature = "tracing"))]
-#[doc = include_str!("../docs/observability.md")]
-struct Observability;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/connection-management.md")]
-struct ConnectionManagement;
-
-#[cfg(all(doctest, feature = "tokio", feature = "web"))]
-#[doc = include_str!("../docs/grpc-web.md")]
-struct GrpcWeb;
-
-#[cfg(all(doctest, feature = "std"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+pages! {
+    "std": "README.md" Readme;
+    "proptest": "docs/testing.md" Testing;
+    "std": "docs/connection-management.md" ConnectionManagement;
+    "tokio", "gzip": "docs/compression.md" Compression;
+    "tokio": "docs/interceptors.md" Interceptors;
+    "tokio", "health", "reflection", "details": "docs/services.md" Services;
+    "event-log": "docs/debugging.md" Debugging;
+    "event-log", "metrics", "tracing": "docs/observability.md" Observability;
+    "tokio", "web": "docs/grpc-web.md" GrpcWeb;
+    "testing": "docs/guide/flow-control.md" FlowControl;
+    "testing": "docs/guide/deadlines.md" Deadlines;
+    "testing": "docs/guide/errors.md" Errors;
+    "std": "docs/guide/metadata.md" Metadata;
+    "std": "docs/guide/limits.md" LimitsAndDefaults;
+    "tokio", "tls": "docs/guide/tls.md" Tls;
+    "tokio": "docs/guide/tokio.md" Tokio;
+    "mio": "docs/guide/mio.md" Mio;
+    "http": "docs/guide/http.md" Http;
+}

@@ -50,11 +50,7 @@ static RECORDS: [[u8; RECORD_LEN]; LEN] = {
 };
 
 /// How long each record is.
-#[expect(
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    reason = "made by the compiler, where a panic is an error of the build"
-)]
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
 static RECORD_LENS: [u8; LEN] = {
     let mut lens = [0; LEN];
     let mut index = 0;

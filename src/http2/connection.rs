@@ -206,6 +206,10 @@ impl<T: Default> Connection<T> {
     /// Opens a client's stream, which gets its id and its HEADERS when the peer's limit allows: answer
     /// [`Transmit::Head`](super::Transmit::Head) then. Queue octets with [`send`](Self::send) and
     /// [`send_shared`](Self::send_shared) at any time, and end with [`end`](Self::end).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: as many as `max_waiting_streams` wait, this connection takes no more, or it is a server's.
     pub fn open(&mut self, upper: T) -> Result<StreamKey, OpenError> {
         let (stream, _) = self.open_in_place()?;
         stream.upper = upper;

@@ -53,7 +53,7 @@ impl<'a, Req, Res, C: Codec<Req> + Codec<Res>> Opening<'a, Req, Res, C> {
     /// # Errors
     ///
     /// As there.
-    #[expect(clippy::type_complexity, reason = "a call, and what is told of it")]
+    #[expect(clippy::type_complexity, reason = "a call, and what its interceptor keeps of it")]
     pub fn open_with<I: ClientInterceptor>(
         self,
         interceptor: &I,

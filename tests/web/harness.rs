@@ -138,7 +138,7 @@ impl Host {
         }
         let mut initial = Metadata::new();
         if let Some(value) = request.metadata().get("x-in") {
-            initial.append("x-out", &value.to_string()).unwrap();
+            initial.append("x-out", value).unwrap();
         }
         self.seen.push(words);
         let mut call = self.server.call(id).unwrap();

@@ -277,7 +277,8 @@ fn size_updates_say_what_changed() {
 /// long, shows in nothing else: whoever changes it on purpose writes the new sums down.
 #[test]
 fn the_octets_of_four_kinds_of_traffic() {
-    let sum = |traffic: fn(u32) -> Vec<(Vec<u8>, Vec<u8>)>| {
+    type List = Vec<(Vec<u8>, Vec<u8>)>;
+    let sum = |traffic: fn(u32) -> List| {
         let mut encoder = Encoder::new(4096, 1);
         let blocks = (0..600).map(|number| {
             let list = traffic(number);

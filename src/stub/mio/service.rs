@@ -91,7 +91,7 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     ///
     /// # Panics
     ///
-    /// Where the method is of another kind; likewise below.
+    /// Where the method is of another kind.
     pub fn unary<Req, Res, F>(self, method: &Method, answer: F) -> Self
     where
         C: Codec<Req> + Codec<Res>,
@@ -111,6 +111,10 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     }
 
     /// Adds a method that answers with a stream: an iterator, moved on when there is room for a message.
+    ///
+    /// # Panics
+    ///
+    /// Where the method is of another kind.
     pub fn server_streaming<Req, Res, F, I>(self, method: &Method, answer: F) -> Self
     where
         C: Codec<Req> + Codec<Res>,
@@ -131,6 +135,10 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     }
 
     /// Adds a method that takes a stream.
+    ///
+    /// # Panics
+    ///
+    /// Where the method is of another kind.
     pub fn client_streaming<Req, Res, F, T>(self, method: &Method, answer: F) -> Self
     where
         C: Codec<Req> + Codec<Res>,
@@ -149,6 +157,10 @@ impl<'a, S: 'static, C> Service<'a, S, C> {
     }
 
     /// Adds a method with streams both ways.
+    ///
+    /// # Panics
+    ///
+    /// Where the method is of another kind.
     pub fn bidi_streaming<Req, Res, F, T>(self, method: &Method, answer: F) -> Self
     where
         C: Codec<Req> + Codec<Res>,

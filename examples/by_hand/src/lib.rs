@@ -1,0 +1,5 @@
+mod drive;
+
+pub use drive::drive;
+
+grpc_sansio::include_protos!();
