@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let outcome = numbers.outcome().await;
     println!("client: {}", outcome.status);
     assert_eq!(outcome.status.code(), Code::Cancelled);
-    assert_eq!(logged.recv().await.as_deref(), Some("count: the call has ended"));
+    assert!(logged.recv().await.is_some_and(|line| line.contains("the call has ended")));
 
     // By dropping: whoever lets go of a call, or of the future that makes it, cancels it.
     assert!(timeout(Duration::from_millis(50), channel.unary(&THINK, "")).await.is_err());

@@ -321,7 +321,10 @@ async fn cancelled(mut call: Call) -> Result {
 async fn run(flags: &Flags, port: u16, case: Case) -> Result {
     let host = flags.get("server_host").unwrap_or("127.0.0.1");
     let codecs = Codecs::new().with(Gzip::default());
-    let config = ClientConfig::builder(&format!("{host}:{port}")).codings(codecs.codings()).build()?;
+    let config = ClientConfig::builder(&format!("{host}:{port}")).codings(codecs.codings());
+    #[cfg(feature = "event-log")]
+    let config = config.event_log(testservice::record::start("client"));
+    let config = config.build()?;
     let channel = if flags.use_tls()? {
         Channel::connect_tls((host, port), &config, &tls(flags)?).await?
     } else {

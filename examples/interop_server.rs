@@ -310,6 +310,8 @@ async fn serve(port: u16, tls: Option<ServerTls>, web: Option<WebConfig>) -> std
     // A client whose own timer is a little late gets the same status from here, and not just RST_STREAM.
     let codecs = Codecs::new().with(Gzip::default());
     let config = ServerConfig::builder().answer_expired(true).codings(codecs.codings());
+    #[cfg(feature = "event-log")]
+    let config = config.event_log(testservice::record::start("server"));
     let config = config.build().map_err(std::io::Error::other)?;
     let mut server = Server::new(config).with_codecs(codecs).with_grace(Duration::from_secs(10));
     if let Some(tls) = tls {

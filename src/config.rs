@@ -2,6 +2,7 @@
 
 mod management;
 mod request;
+mod watch;
 
 use crate::error::ConfigError;
 use crate::frame::{DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, MAX_MAX_FRAME_SIZE, MAX_PADDING, MAX_WINDOW};
@@ -17,6 +18,9 @@ use core::time::Duration;
 pub(crate) use management::Rules;
 pub use management::{ClientManagement, ServerManagement};
 pub(crate) use request::{RequestTemplate, TIMEOUT, wire_field};
+#[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
+pub(crate) use watch::Watch;
+pub(crate) use watch::Watchers;
 
 /// Every limit of a connection, with its default. Sizes are in octets.
 ///
@@ -30,6 +34,8 @@ pub(crate) use request::{RequestTemplate, TIMEOUT, wire_field};
 /// # Ok::<(), grpc_sansio::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "event-log", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "event-log", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Limits {
     /// The longest message accepted, before decompression; `None` is no limit but the format's 2^32 - 1. 4 MiB. A longer
@@ -323,6 +329,7 @@ pub(crate) struct Settings {
     pub(crate) timeout_precision: Precision,
     pub(crate) require_te: bool,
     pub(crate) answer_expired: bool,
+    pub(crate) watchers: Watchers,
 }
 
 impl Settings {
@@ -342,6 +349,7 @@ impl Settings {
             timeout_precision: Precision::ThreeDigits,
             require_te: false,
             answer_expired: false,
+            watchers: Watchers::default(),
         };
         settings.derive(side, 0);
         settings
@@ -495,6 +503,14 @@ impl ClientConfigBuilder {
     /// The application's own part of `user-agent`, put before the library's (G-010).
     pub fn user_agent(mut self, prefix: &str) -> Self {
         self.settings.user_agent = user_agent::with_prefix(prefix).unwrap_or_default();
+        self
+    }
+
+    /// The whole of `user-agent`, as a log has it.
+    #[cfg(feature = "event-log")]
+    pub(crate) fn user_agent_as_it_is(mut self, user_agent: String) -> Self {
+        let sendable = crate::grpc::reserved::is_ascii_value(user_agent.as_bytes());
+        self.settings.user_agent = if sendable { user_agent } else { String::new() };
         self
     }
 

@@ -11,6 +11,11 @@ impl CallId {
     pub const fn index(self) -> usize {
         self.0.index()
     }
+
+    /// How many calls this connection had before it: the name of the call in an event log and in spans.
+    pub const fn number(self) -> u32 {
+        self.0.number()
+    }
 }
 
 /// News, by [`Connection::poll_event`](crate::Connection::poll_event). Data is pulled, never pushed: at most one event of

@@ -130,16 +130,26 @@ mod config;
 mod connection;
 mod error;
 mod event;
+#[cfg(feature = "event-log")]
+#[cfg_attr(docsrs, doc(cfg(feature = "event-log")))]
+pub mod event_log;
 pub mod frame;
 pub mod grpc;
 pub mod hpack;
 pub mod http2;
 pub mod intercept;
 mod jitter;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
+mod observe;
 mod octets;
 mod options;
 #[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
 pub mod services;
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub mod spans;
 pub mod stub;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
@@ -159,13 +169,13 @@ pub mod web;
 pub use backoff::{Backoff, BackoffConfig};
 pub use buffer::WriteBuf;
 pub use call::{
-    Call, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request, Response,
-    Role, Server, Stop,
+    Call, CallSnapshot, Client, HalfClose, Item, ItemInto, Outcome, Payload, ReceivedFields, ReceivedMetadata, Request,
+    Response, Role, Server, Stop,
 };
 pub use config::{
     ClientConfig, ClientConfigBuilder, ClientManagement, Limits, ServerConfig, ServerConfigBuilder, ServerManagement,
 };
-pub use connection::Connection;
+pub use connection::{Connection, Snapshot};
 pub use error::{ConfigError, ConnectionError, Misuse, OpenError, Origin, SendError};
 pub use event::{CallId, Event};
 pub use grpc::Retry;
@@ -193,6 +203,8 @@ pages! {
     "tokio", "gzip": "docs/compression.md" Compression;
     "tokio": "docs/interceptors.md" Interceptors;
     "tokio", "health", "reflection", "details": "docs/services.md" Services;
+    "event-log": "docs/debugging.md" Debugging;
+    "event-log", "metrics", "tracing": "docs/observability.md" Observability;
     "tokio", "web": "docs/grpc-web.md" GrpcWeb;
     "testing": "docs/guide/flow-control.md" FlowControl;
     "testing": "docs/guide/deadlines.md" Deadlines;

@@ -24,12 +24,29 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("error", &["grpc", "http2", "frame"]),
     ("event", &["http2"]),
     ("options", &["time", "grpc"]),
-    ("config", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error"]),
-    ("call", &["time", "jitter", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options"]),
+    // what passes the door, for those who watch
+    ("observe", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "event", "options"]),
+    // a config knows who is to watch
+    ("config", &["time", "buffer", "hpack", "frame", "http2", "grpc", "error", "observe"]),
+    (
+        "call",
+        &[
+            "time", "jitter", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options",
+            "observe",
+        ],
+    ),
     (
         "connection",
-        &["time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "call"],
+        &[
+            "time", "buffer", "hpack", "frame", "http2", "grpc", "config", "error", "event", "options", "observe",
+            "call",
+        ],
     ),
+    ("event_log", EVERYTHING),
+    ("spans", EVERYTHING),
+    ("metrics", EVERYTHING),
+    // programs
+    ("bin", EVERYTHING),
     // what stands between calls and their application, on any driver
     ("intercept", &["time", "grpc", "error", "event", "options", "call", "connection"]),
     // a peer of its own towards the transport, and a client towards the engine
@@ -52,7 +69,9 @@ const MAY_ASK_THE_SYSTEM: &[&str] = &[
     "time.rs",
     "adapter/",
     "adapter.rs",
+    "bin/",
     "codec/pool.rs",
+    "event_log/replay.rs",
     "intercept/log.rs",
     "stub/tokio/",
     "stub/blocking/",
@@ -254,6 +273,40 @@ fn layers_use_only_what_is_below_them() {
     nothing(upward_edges(&sources, &exports(root)));
 }
 
+/// Every verb that may change something passes the door by its name, and so is in the event log: what can be called on
+/// `&mut` or a whole [`Connection`] or [`Call`] names a `Verb`, or is one of these.
+///
+/// The compiler holds the rest: the engine is private to the door, and whoever watches matches on all verbs.
+#[test]
+fn every_verb_passes_the_door() {
+    // `call` changes nothing, and `read_into` is a `read`.
+    let pass_on = ["call", "read_into"];
+    let mut found = Vec::new();
+    for source in sources().iter().filter(|source| ["connection.rs", "call/handle.rs"].contains(&source.path.as_str()))
+    {
+        found.extend(past_the_door(source).into_iter().filter(|name| !pass_on.contains(&name.as_str())));
+    }
+    nothing(found);
+    let door = sources().into_iter().find(|source| source.path == "call/door.rs").expect("a door");
+    nothing(holding([&door], &["pub engine", "pub(crate) engine", "pub(super) engine"]));
+}
+
+/// The public functions of a file that take `&mut self` or `self` and name no `Verb`.
+fn past_the_door(source: &Source) -> Vec<String> {
+    let code = source.code().join("\n");
+    let mut found = Vec::new();
+    for body in code.split("\n    pub fn ").skip(1) {
+        let (head, body) = body.split_once("{\n").expect("a body");
+        let body = body.split("\n    }").next().unwrap_or_default();
+        let takes = head.contains("&mut self") || head.contains("(mut self") || head.contains("(self");
+        let copies = body.trim() == "self.id";
+        if takes && !copies && !body.contains("Verb::") && !body.contains("self.door.send(") {
+            found.extend(words(head).next().map(str::to_owned));
+        }
+    }
+    found
+}
+
 #[test]
 fn there_is_no_unsafe() {
     nothing(holding(&sources(), &["unsafe"]));
@@ -335,6 +388,13 @@ mod finders {
         let text = "fn f() { std::time::Instant::now(); }";
         assert_eq!(asks_the_system(&[Source::new("http2/guard.rs", text)]).len(), 1);
         assert_eq!(asks_the_system(&[Source::new("adapter/tokio.rs", text), Source::new("time.rs", text)]).len(), 0);
+    }
+
+    #[test]
+    fn a_verb_that_goes_past_the_door_is_found() {
+        let text = "impl C {\n    pub fn tell(&mut self) {\n        self.x();\n    }\n\n    pub fn ask(&self) {\n    }\n\n    \
+                    pub fn cancel(mut self) {\n        self.enter(|call| Verb::Cancel { call });\n    }\n}\n";
+        assert_eq!(past_the_door(&Source::new("connection.rs", text)), ["tell"]);
     }
 
     #[test]

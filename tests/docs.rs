@@ -1,4 +1,5 @@
-//! Keeps the documentation true: tables against the code, listings against the files they show, links against what is there.
+//! Keeps the documentation true: tables against the code, listings against the files they show. That links
+//! lead somewhere is held by `tests/links.rs`.
 //! (The examples in the guide are compiled as doctests, see the end of `src/lib.rs`.)
 
 use grpc_sansio::Limits;
@@ -211,45 +212,6 @@ fn links(text: &str) -> Vec<String> {
         );
     }
     found
-}
-
-/// What GitHub calls a heading: letters and digits in lower case, a dash for each blank.
-fn anchor(heading: &str) -> String {
-    let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-    kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
-}
-
-/// The targets that lead nowhere.
-fn broken(page: &str, text: &str) -> Vec<String> {
-    let folder = Path::new(page).parent().unwrap_or(Path::new(""));
-    links(text)
-        .into_iter()
-        .filter(|link| !link.starts_with("https://") && !link.starts_with("http://"))
-        .filter(|link| {
-            let (file, fragment) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() { root().join(page) } else { root().join(folder).join(file) };
-            if fragment.is_empty() {
-                return !target.exists();
-            }
-            let there = fs::read_to_string(target).unwrap_or_default();
-            let mut headings = there.split("```").step_by(2).flat_map(str::lines).filter(|line| line.starts_with('#'));
-            !headings.any(|heading| anchor(heading.trim_start_matches('#')) == fragment)
-        })
-        .map(|link| format!("{page}: {link}"))
-        .collect()
-}
-
-#[test]
-fn links_lead_somewhere() {
-    let found: Vec<String> = pages().iter().flat_map(|page| broken(page, &read(page))).collect();
-    assert!(found.is_empty(), "{found:#?}");
-}
-
-#[test]
-fn a_broken_link_is_found() {
-    let text =
-        "[a](docs/design.md#decisions) [b](docs/none.md) [c](#features) [d](#nowhere) `[e](none)`\n[f]: none.md\n";
-    assert_eq!(broken("README.md", text), ["README.md: docs/none.md", "README.md: #nowhere", "README.md: none.md"]);
 }
 
 #[test]

@@ -100,7 +100,8 @@ fn resolve(path: &Path) -> Option<PathBuf> {
     for part in path.components() {
         match part {
             Component::Normal(part) => resolved.push(part),
-            Component::ParentDir => _ = resolved.pop().then_some(())?,
+            Component::ParentDir if !resolved.pop() => return None,
+            Component::ParentDir => {}
             Component::CurDir => {}
             Component::RootDir | Component::Prefix(_) => return None,
         }

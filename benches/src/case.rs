@@ -58,6 +58,11 @@ const MANY: [u64; 3] = [30_000, 10_000, 20_000];
 
 pub fn all() -> Vec<Case> {
     let cases = ours().into_iter();
+    #[cfg(feature = "watched")]
+    let cases = cases.chain(["event-log", "masked", "metrics", "spans"].into_iter().flat_map(|by| {
+        [(1, ONE), (100, HUNDRED)]
+            .map(|(open, scale)| case(format!("unary-{open}/{by}"), scale, move || unary::Unary::watched(open, by)))
+    }));
     #[cfg(feature = "peers")]
     let cases = cases.chain(of_peers());
     cases.collect()

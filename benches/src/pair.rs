@@ -2,7 +2,10 @@
 
 use bytes::Buf;
 use core::time::Duration;
-use grpc_sansio::{Client, ClientConfig, Connection, Instant, Limits, Role, Server, ServerConfig, WriteBuf};
+use grpc_sansio::{
+    Client, ClientConfig, ClientConfigBuilder, Connection, Instant, Limits, Role, Server, ServerConfig, ServerConfigBuilder,
+    WriteBuf,
+};
 
 /// Virtual nanoseconds between two waves, so that deadlines of calls long gone come due as they do in life.
 const STEP: u64 = 10_000;
@@ -19,9 +22,19 @@ pub struct Pair {
 impl Pair {
     /// Both ends, past their handshake.
     pub fn new(limits: &Limits) -> Self {
+        Self::with(limits, |client| client, |server| server)
+    }
+
+    /// The same, with more in the configs.
+    pub fn with(
+        limits: &Limits,
+        client: impl FnOnce(ClientConfigBuilder) -> ClientConfigBuilder,
+        server: impl FnOnce(ServerConfigBuilder) -> ServerConfigBuilder,
+    ) -> Self {
         let now = Instant::from_nanos(0);
-        let ours = ClientConfig::builder("localhost:50051").limits(limits.clone()).build().expect("client's limits");
-        let theirs = ServerConfig::builder().limits(limits.clone()).build().expect("server's limits");
+        let ours = client(ClientConfig::builder("localhost:50051").limits(limits.clone()));
+        let theirs = server(ServerConfig::builder().limits(limits.clone()));
+        let (ours, theirs) = (ours.build().expect("client's limits"), theirs.build().expect("server's limits"));
         let (client, server) = (Connection::<Client>::new(&ours, now), Connection::<Server>::new(&theirs, now));
         let mut pair = Self { client, server, wire: WriteBuf::new(), nanos: 0, configs: (ours, theirs) };
         for _ in 0..2 {

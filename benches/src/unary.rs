@@ -40,6 +40,31 @@ impl Unary {
         Self::on(Pair::new(&limits_for(open)), open)
     }
 
+    /// While both ends are watched: by an event log that goes nowhere, masked or not, by metrics, or for spans that no
+    /// subscriber wants.
+    #[cfg(feature = "watched")]
+    pub fn watched(open: u32, by: &'static str) -> Self {
+        use grpc_sansio::event_log::{EventLog, Mask};
+        let log = move || {
+            let log = EventLog::new(std::io::sink()).limit(u64::MAX);
+            Some(if by == "masked" { log.masked(Mask::new()) } else { log })
+        };
+        let pair = Pair::with(
+            &limits_for(open),
+            |client| match by {
+                "metrics" => client.metrics(|_| {}),
+                "spans" => client.spans(),
+                _ => client.event_log(log),
+            },
+            |server| match by {
+                "metrics" => server.metrics(|_| {}),
+                "spans" => server.spans(),
+                _ => server.event_log(log),
+            },
+        );
+        Self::on(pair, open)
+    }
+
     /// On a connection that is there.
     pub fn on(pair: Pair, open: u32) -> Self {
         let open = u64::from(open);

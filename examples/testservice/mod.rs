@@ -9,6 +9,8 @@
 use std::collections::HashMap;
 
 pub(crate) mod flags;
+#[cfg(feature = "event-log")]
+pub(crate) mod record;
 
 /// `EmptyCall`: [`Empty`] to [`Empty`].
 pub(crate) const EMPTY_CALL: &str = "/grpc.testing.TestService/EmptyCall";

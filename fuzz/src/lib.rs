@@ -18,6 +18,7 @@ mod session;
 
 pub mod client;
 pub mod client_frames;
+pub mod event_log;
 pub mod frames;
 pub mod grpc_fields;
 pub mod grpc_messages;
@@ -40,6 +41,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: [Target; 16] = [
     ("client", client::run),
     ("client_frames", client_frames::run),
+    ("event_log", event_log::run),
     ("frames", frames::run),
     ("grpc_fields", grpc_fields::run),
     ("grpc_messages", grpc_messages::run),

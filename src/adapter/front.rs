@@ -5,6 +5,7 @@ use crate::buffer::WriteBuf;
 use crate::call::Role;
 use crate::connection::Connection;
 use crate::time::Instant;
+#[cfg(feature = "tokio")]
 use bytes::Bytes;
 use core::fmt::Debug;
 use std::boxed::Box;
@@ -12,6 +13,7 @@ use std::io;
 
 /// The verbs of a connection that have to do with its transport, given to something in front of it.
 pub(crate) trait Front<R: Role>: Debug + Send {
+    #[cfg(feature = "tokio")]
     fn receive(&mut self, now: Instant, octets: Bytes, connection: &mut Connection<R>);
     fn receive_slice(&mut self, now: Instant, octets: &[u8], connection: &mut Connection<R>);
     fn receive_eof(&mut self, now: Instant, connection: &mut Connection<R>);
@@ -126,6 +128,7 @@ impl<R: Role> Gate<R> {
 
 #[cfg(feature = "web")]
 impl Front<crate::call::Server> for crate::web::Session {
+    #[cfg(feature = "tokio")]
     fn receive(&mut self, now: Instant, octets: Bytes, connection: &mut Connection<crate::call::Server>) {
         self.receive_bytes(now, octets, connection);
     }

@@ -131,6 +131,16 @@ impl WriteBuf {
         }
     }
 
+    /// A copy of what waits behind the first `from` octets.
+    #[cfg(feature = "event-log")]
+    pub(crate) fn copy_from(&self, from: usize) -> Vec<u8> {
+        let mut rest = self.clone();
+        let mut copy = alloc::vec![0; self.len.saturating_sub(from)];
+        rest.advance(from.min(self.len));
+        rest.copy_to_slice(&mut copy);
+        copy
+    }
+
     /// Marks the next `count` octets of `copied` as gone. With the last of them the memory starts again at the front.
     fn skip_copied(&mut self, count: usize) {
         self.read += count;

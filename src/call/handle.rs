@@ -1,5 +1,6 @@
 //! A view of one call, and its verbs.
 
+use super::door::{Door, done, refusal};
 use super::engine::Engine;
 use super::inbox::Payload;
 use super::read::Next;
@@ -10,6 +11,7 @@ use crate::event::CallId;
 use crate::frame::ErrorCode;
 use crate::grpc::{Kind, Message, Metadata, Status};
 use crate::http2::StreamKey;
+use crate::observe::{Answer, Tap, Verb};
 use crate::time::Instant;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -23,6 +25,16 @@ pub enum Item<'a, R: Role> {
     Message(Payload<'a>),
     /// The last item: a server's [`HalfClose`](crate::HalfClose), a client's [`Outcome`](crate::Outcome).
     End(R::End<'a>),
+}
+
+impl<R: Role> Item<'_, R> {
+    fn answer(&self) -> Answer<'_> {
+        match self {
+            Self::Head(head) => R::head_answer(head),
+            Self::Message(message) => Answer::Message { data: message, compressed: message.compressed() },
+            Self::End(end) => R::end_answer(end),
+        }
+    }
 }
 
 impl<R: Role> core::fmt::Debug for Item<'_, R> {
@@ -53,20 +65,14 @@ pub enum ItemInto<'a, R: Role> {
 #[must_use]
 #[derive(Debug)]
 pub struct Call<'a, R: Role> {
-    engine: &'a mut Engine,
+    door: &'a mut Door,
     id: CallId,
     role: PhantomData<R>,
 }
 
 impl<'a, R: Role> Call<'a, R> {
-    pub(crate) fn new(engine: &'a mut Engine, id: CallId) -> Self {
-        Self { engine, id, role: PhantomData }
-    }
-
-    /// Through the door of all verbs, to the engine and this call in it.
-    fn enter(&mut self) -> (&mut Engine, StreamKey) {
-        self.engine.enter(None);
-        (self.engine, self.id.0)
+    pub(crate) fn new(door: &'a mut Door, id: CallId) -> Self {
+        Self { door, id, role: PhantomData }
     }
 
     /// Its name.
@@ -78,16 +84,12 @@ impl<'a, R: Role> Call<'a, R> {
     /// is none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End`
     /// the call is gone.
     pub fn read(&mut self) -> Option<Item<'_, R>> {
-        let (engine, key) = self.enter();
-        match engine.next(key) {
-            Next::Nothing => {
-                engine.arm_read(key);
-                None
-            }
-            Next::Head => Some(Item::Head(R::head(engine, key))),
-            Next::Message => engine.take_message(key).map(Item::Message),
-            Next::End => Some(Item::End(R::end(engine, key))),
-        }
+        let call = self.id;
+        self.door.lend(
+            Verb::Read { call },
+            |engine| take(engine, call.0),
+            |item| item.as_ref().map_or(Answer::Nothing, Item::answer),
+        )
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -105,29 +107,40 @@ impl<'a, R: Role> Call<'a, R> {
 
     /// Whether [`Call::read`] has something now. A level, unlike the event.
     pub fn is_readable(&self) -> bool {
-        self.engine.is_readable(self.id.0)
+        self.door.engine().is_readable(self.id.0)
     }
 
     /// Whether a message may be sent and the queue has room; one larger than the room is refused all the same. A level,
     /// unlike the event, and it arms nothing: only a refused `send` is followed by
     /// [`Event::Writable`](crate::Event::Writable).
     pub fn is_writable(&self) -> bool {
-        self.engine.is_writable(self.id.0)
+        self.door.engine().is_writable(self.id.0)
     }
 
     /// Whether all items of the peer have arrived, its end included, read or not: no more will come.
     pub fn has_ended(&self) -> bool {
-        self.engine.has_ended(self.id.0)
+        self.door.engine().has_ended(self.id.0)
     }
 
     /// Octets queued to send.
     pub fn queued(&self) -> usize {
-        self.engine.http2().queued(self.id.0)
+        self.door.engine().http2().queued(self.id.0)
+    }
+
+    /// How it stands now: all that can be read of it at once.
+    pub fn snapshot(&self) -> CallSnapshot {
+        CallSnapshot {
+            is_readable: self.is_readable(),
+            is_writable: self.is_writable(),
+            has_ended: self.has_ended(),
+            queued: self.queued(),
+            stopped: self.stopped(),
+        }
     }
 
     /// Why the call stopped before its time; `None` while it goes on, and after a regular end.
     pub fn stopped(&self) -> Option<Stop> {
-        self.engine.stopped(self.id.0)
+        self.door.engine().stopped(self.id.0)
     }
 
     /// Queues a message. Payloads of at least `copy_below` octets are sent by reference, without a copy.
@@ -140,8 +153,7 @@ impl<'a, R: Role> Call<'a, R> {
     /// [`SendError::Full`] hands the message back, and [`Event::Writable`](crate::Event::Writable) says, once, when to
     /// try again; an empty queue always accepts. [`SendError::Ended`] when the call has ended or stopped.
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError<Message>> {
-        let (engine, key) = self.enter();
-        engine.send(key, message.into())
+        self.door.send(self.id, message.into())
     }
 
     /// Queues the message that `encode` appends to an empty, pooled buffer. `Full` is decided before `encode` runs, by
@@ -151,8 +163,12 @@ impl<'a, R: Role> Call<'a, R> {
     ///
     /// As [`Call::send`].
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
-        let (engine, key) = self.enter();
-        engine.send_with(key, size_hint, false, encode)
+        let call = self.id;
+        self.door.act(
+            Verb::SendWith { call, size_hint },
+            |engine, tap| engine.send_with(call.0, size_hint, false, heard(tap, encode)),
+            refusal,
+        )
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -165,9 +181,29 @@ impl<'a, R: Role> Call<'a, R> {
         size_hint: usize,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        let (engine, key) = self.enter();
-        engine.send_with(key, size_hint, true, encode)
+        let call = self.id;
+        self.door.act(
+            Verb::SendCompressedWith { call, size_hint },
+            |engine, tap| engine.send_with(call.0, size_hint, true, heard(tap, encode)),
+            refusal,
+        )
     }
+}
+
+/// How a call stands at one moment; [`Call::snapshot`] takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallSnapshot {
+    /// [`Call::is_readable`].
+    pub is_readable: bool,
+    /// [`Call::is_writable`].
+    pub is_writable: bool,
+    /// [`Call::has_ended`].
+    pub has_ended: bool,
+    /// [`Call::queued`], in octets.
+    pub queued: usize,
+    /// [`Call::stopped`].
+    pub stopped: Option<Stop>,
 }
 
 impl Call<'_, Client> {
@@ -177,14 +213,14 @@ impl Call<'_, Client> {
     ///
     /// [`Misuse::MessageMissing`] where the method takes exactly one message and none was sent.
     pub fn half_close(&mut self) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.half_close(key)
+        let call = self.id;
+        self.door.act(Verb::HalfClose { call }, |engine, _| engine.half_close(call.0), refusal)
     }
 
     /// Ends the call: RST_STREAM CANCEL, or nothing at all where its HEADERS had not left (G-133). The call is gone.
-    pub fn cancel(mut self) {
-        let (engine, key) = self.enter();
-        engine.drop_call(key);
+    pub fn cancel(self) {
+        let call = self.id;
+        self.door.act(Verb::Cancel { call }, |engine, _| engine.drop_call(call.0), done);
     }
 }
 
@@ -196,14 +232,18 @@ impl Call<'_, Server> {
     ///
     /// [`Misuse::KindKnown`] when another kind was told before.
     pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.expect(key, kind)
+        let call = self.id;
+        self.door.act(Verb::Expect { call, kind }, |engine, _| engine.expect(call.0, kind), refusal)
     }
 
     /// Makes the deadline earlier than the client's, or gives the call one; a later one changes nothing.
     pub fn limit_deadline(&mut self, deadline: Instant) {
-        let (engine, key) = self.enter();
-        engine.limit_deadline(key, deadline);
+        let call = self.id;
+        self.door.act(
+            Verb::LimitDeadline { call, deadline },
+            |engine, _| engine.limit_deadline(call.0, deadline),
+            done,
+        );
     }
 
     /// Names the coding of compressed messages (`grpc-encoding`), before the head is sent.
@@ -213,8 +253,8 @@ impl Call<'_, Server> {
     /// [`Misuse::HeadSent`]; [`Misuse::EncodingNotAccepted`] for a coding that the config does not list, or that the
     /// client does not accept (G-092).
     pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.set_encoding(key, coding)
+        let call = self.id;
+        self.door.act(Verb::SetEncoding { call, coding }, |engine, _| engine.set_encoding(call.0, coding), refusal)
     }
 
     /// Sends the response head with initial metadata. Needed only for metadata, or to be early: the first message
@@ -224,16 +264,20 @@ impl Call<'_, Server> {
     ///
     /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
     pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.send_head(key, metadata)
+        let call = self.id;
+        self.door.act(Verb::SendHead { call, metadata }, |engine, _| engine.send_head(call.0, metadata), refusal)
     }
 
     /// Ends the call with a status, once all queued messages have left. Cannot fail; on a call that has stopped it only
     /// lets go. OK without the message that a unary method owes becomes INTERNAL (G-040). Names of `trailers` that are
     /// reserved are left out.
-    pub fn finish(mut self, status: &Status, trailers: &Metadata) {
-        let (engine, key) = self.enter();
-        engine.finish(key, status, trailers);
+    pub fn finish(self, status: &Status, trailers: &Metadata) {
+        let call = self.id;
+        self.door.act(
+            Verb::Finish { call, status, trailers },
+            |engine, _| engine.finish(call.0, status, trailers),
+            done,
+        );
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.
@@ -241,14 +285,38 @@ impl Call<'_, Server> {
     /// # Errors
     ///
     /// [`Misuse::RefusedTooLate`] for REFUSED_STREAM, which would say that nothing was processed.
-    pub fn reset(mut self, code: ErrorCode) -> Result<(), Misuse> {
-        let (engine, key) = self.enter();
-        engine.reset(key, code)
+    pub fn reset(self, code: ErrorCode) -> Result<(), Misuse> {
+        let call = self.id;
+        self.door.act(Verb::Reset { call, code }, |engine, _| engine.reset(call.0, code), refusal)
     }
 
     /// Lets go of a call after `Stopped`, with nothing more to say. On a call that goes on it resets it with CANCEL.
-    pub fn release(mut self) {
-        let (engine, key) = self.enter();
-        engine.let_go(key);
+    pub fn release(self) {
+        let call = self.id;
+        self.door.act(Verb::Release { call }, |engine, _| engine.let_go(call.0), done);
+    }
+}
+
+/// The next item of a call.
+#[inline]
+fn take<R: Role>(engine: &mut Engine, key: StreamKey) -> Option<Item<'_, R>> {
+    match engine.next(key) {
+        Next::Nothing => {
+            engine.arm_read(key);
+            None
+        }
+        Next::Head => Some(Item::Head(R::head(engine, key))),
+        Next::Message => engine.take_message(key).map(Item::Message),
+        Next::End => Some(Item::End(R::end(engine, key))),
+    }
+}
+
+/// `encode`, overheard.
+#[inline]
+fn heard(tap: &mut Tap<'_>, encode: impl FnOnce(&mut Vec<u8>)) -> impl FnOnce(&mut Vec<u8>) {
+    move |buffer| {
+        let start = buffer.len();
+        encode(buffer);
+        tap.wrote(|| buffer.get(start..).unwrap_or_default());
     }
 }

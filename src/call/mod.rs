@@ -5,6 +5,7 @@
 mod audit;
 mod client;
 mod data;
+mod door;
 mod engine;
 mod handle;
 mod inbox;
@@ -19,8 +20,9 @@ mod state;
 mod timers;
 mod transmit;
 
+pub(crate) use door::{Door, done};
 pub(crate) use engine::Engine;
-pub use handle::{Call, Item, ItemInto};
+pub use handle::{Call, CallSnapshot, Item, ItemInto};
 pub use inbox::Payload;
 pub use role::{Client, HalfClose, Outcome, ReceivedFields, ReceivedMetadata, Request, Response, Role, Server};
 pub use state::Stop;

@@ -4,17 +4,20 @@ use super::engine::Engine;
 use crate::grpc::{Field, Metadata, MetadataView, Path, Retry, Status, encoding};
 use crate::hpack::{FieldBlock, Fields};
 use crate::http2::{Origin, StreamKey};
+use crate::observe::Answer;
 use crate::time::Instant;
 use core::fmt::Debug;
 
 mod sealed {
-    use super::{Engine, StreamKey};
+    use super::{Answer, Engine, StreamKey};
 
     pub trait Sealed: Sized {
         type Head<'a>: core::fmt::Debug;
         type End<'a>: core::fmt::Debug;
         fn head(engine: &mut Engine, key: StreamKey) -> Self::Head<'_>;
         fn end(engine: &mut Engine, key: StreamKey) -> Self::End<'_>;
+        fn head_answer<'a>(head: &'a Self::Head<'_>) -> Answer<'a>;
+        fn end_answer<'a>(end: &'a Self::End<'_>) -> Answer<'a>;
     }
 }
 
@@ -53,6 +56,15 @@ impl Sealed for Client {
             trailers: ended.trailers.fields(),
         }
     }
+
+    fn head_answer<'a>(head: &'a Response<'_>) -> Answer<'a> {
+        Answer::Head { fields: head.fields(), deadline: None }
+    }
+
+    fn end_answer<'a>(end: &'a Outcome<'_>) -> Answer<'a> {
+        let Outcome { status, origin, unprocessed, trailers, retry: _ } = end;
+        Answer::Ended { status, origin: *origin, unprocessed: *unprocessed, trailers: *trailers }
+    }
 }
 
 impl Sealed for Server {
@@ -67,6 +79,14 @@ impl Sealed for Server {
     fn end(engine: &mut Engine, key: StreamKey) -> HalfClose {
         engine.take_half_close(key);
         HalfClose
+    }
+
+    fn head_answer<'a>(head: &'a Request<'_>) -> Answer<'a> {
+        Answer::Head { fields: head.fields(), deadline: head.deadline }
+    }
+
+    fn end_answer<'a>(_: &'a HalfClose) -> Answer<'a> {
+        Answer::HalfClosed
     }
 }
 

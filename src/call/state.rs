@@ -25,6 +25,18 @@ pub enum Stop {
     PeerFault,
 }
 
+impl Stop {
+    /// Its name, as the event log and spans have it: `cancelled`, `deadline_exceeded`, `connection_lost`, `peer_fault`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::ConnectionLost => "connection_lost",
+            Self::PeerFault => "peer_fault",
+        }
+    }
+}
+
 /// The name of the field that a response's own head begins with, if it begins with any but metadata.
 pub(super) const CONTENT_TYPE: &[u8] = b"content-type";
 

@@ -25,6 +25,8 @@ const LEAST_SERVER_TIME: Duration = Duration::from_secs(1);
 /// # Ok::<(), grpc_sansio::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "event-log", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "event-log", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ClientManagement {
     /// How long nothing may have been received, while a call is open, before a PING asks whether the server is still there.
@@ -66,6 +68,8 @@ impl Default for ClientManagement {
 /// # Ok::<(), grpc_sansio::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "event-log", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "event-log", serde(default, deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ServerManagement {
     /// How long nothing may have been received, with calls or without, before a PING asks whether the client is still there.

@@ -62,6 +62,7 @@ pub mod percent;
 pub mod reserved;
 pub mod status;
 pub mod timeout;
+mod trace_context;
 pub mod user_agent;
 
 pub use advice::Retry;
@@ -80,4 +81,5 @@ pub use status::{Side, Status};
 
 pub(crate) use advice::Layer;
 pub use timeout::Timeout;
+pub use trace_context::{TRACEPARENT, TRACESTATE, TraceContext};
 pub use trailers::{GrpcStatus, Trailers, TrailersParts};

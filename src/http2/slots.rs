@@ -24,6 +24,11 @@ impl StreamKey {
         self.index as usize
     }
 
+    /// The place of this stream among all of its connection, from 1.
+    pub const fn number(self) -> u32 {
+        self.generation
+    }
+
     /// Of a slot that no stream is in; `next` is the free slot after it.
     const fn free(next: u32) -> Self {
         Self { index: next, generation: 0 }

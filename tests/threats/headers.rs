@@ -127,7 +127,7 @@ fn t_34_huge_strings() {
     for name in ["t_34_string_of_2_gib", "t_34_value_of_2_gib"] {
         let outcome = check(name);
         outcome.ends(ErrorCode::COMPRESSION_ERROR, "string reaches past the end of the header block");
-        assert!(outcome.peak <= 4 * 1024, "{name}: {}", outcome.peak);
+        assert!(outcome.peak <= 5 * 1024, "{name}: {}", outcome.peak);
     }
 }
 

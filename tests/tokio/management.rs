@@ -141,18 +141,24 @@ async fn g_212_connections_grow_old_one_by_one() {
     let config = server(|management| management.max_connection_age = Some(seconds(1_000)));
     tokio::spawn(Server::new(config).serve(listener, router()));
     let began = Instant::now();
-    let mut ages = Vec::new();
+    let mut ages = [None; 5];
     let mut channels = Vec::new();
     for _ in 0..5 {
         let channel = Channel::connect(address, &client_config()).await.unwrap();
         let call = open(&channel).await;
         channels.push((channel, call));
     }
-    for (channel, mut call) in channels {
-        while !channel.is_draining() {
-            tokio::time::sleep(seconds(1)).await;
+    // All are watched at once: which of them goes last is a matter of their seeds.
+    while ages.iter().any(Option::is_none) {
+        tokio::time::sleep(seconds(1)).await;
+        for (age, (channel, _)) in ages.iter_mut().zip(&channels) {
+            if age.is_none() && channel.is_draining() {
+                *age = Some(began.elapsed());
+            }
         }
-        ages.push(began.elapsed());
+    }
+    let ages: Vec<_> = ages.into_iter().flatten().collect();
+    for (channel, mut call) in channels {
         call.send("after").await.unwrap();
         assert_eq!(call.message().await.unwrap().unwrap().data, "after");
         call.half_close().unwrap();

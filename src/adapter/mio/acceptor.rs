@@ -145,7 +145,7 @@ mod tests {
         let mut acceptor = Acceptor::new(Script(RefCell::new(script.into())));
         assert_eq!(accept(&mut acceptor, 0, 9), [1]);
         assert_eq!(acceptor.timeout(Instant::from_nanos(0), true), Some(BACK_OFF));
-        assert_eq!(accept(&mut acceptor, 99, 9), []);
+        assert_eq!(accept(&mut acceptor, 99, 9), [0_u32; 0]);
         // No new readiness comes for what waits already.
         assert_eq!(accept(&mut acceptor, 100, 9), [2]);
     }

@@ -373,14 +373,15 @@ impl Server {
             move |id: CallId| {
                 let Some(call) = ServerCall::accept(&shared, id, &peer) else { return };
                 let handler = Arc::clone(&handler);
+                let span = SpanOf::call(&shared, id);
                 match interceptors.clone() {
-                    None => begin(async move { handler.handle(call).await }, at_once),
+                    None => begin(span.around(async move { handler.handle(call).await }), at_once),
                     Some(interceptors) => begin(
-                        async move {
+                        span.around(async move {
                             if let Some(call) = call.intercept(&interceptors) {
                                 handler.handle(call).await;
                             }
-                        },
+                        }),
                         at_once,
                     ),
                 }
@@ -404,6 +405,29 @@ impl Server {
         let now = shared.now();
         shared.with(|state| state.connection.shutdown(now, self.grace.map(|grace| now.saturating_add(grace))));
         driver.await
+    }
+}
+
+/// The span of a call, if there are spans.
+struct SpanOf(#[cfg(feature = "tracing")] tracing::Span);
+
+impl SpanOf {
+    fn call<R: crate::Role>(shared: &Shared<R>, id: CallId) -> Self {
+        #[cfg(feature = "tracing")]
+        return Self(shared.with(|state| state.connection.span(id)));
+        #[cfg(not(feature = "tracing"))]
+        {
+            let _ = (shared, id);
+            Self()
+        }
+    }
+
+    /// Work that is done inside of it.
+    fn around(self, work: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
+        #[cfg(feature = "tracing")]
+        return tracing::Instrument::instrument(work, self.0);
+        #[cfg(not(feature = "tracing"))]
+        work
     }
 }
 

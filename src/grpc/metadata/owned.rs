@@ -125,6 +125,19 @@ impl Metadata {
         Ok(())
     }
 
+    /// Adds an entry as [`Metadata::iter`] gave it: the value is what goes over the wire.
+    #[cfg(feature = "event-log")]
+    pub(crate) fn append_wire(&mut self, name: &str, value: &[u8], sensitive: bool) -> Result<(), MetadataError> {
+        let key = name.into_key()?;
+        if !key.is_lower() {
+            return Err(MetadataError::InvalidKey);
+        }
+        if !is_ascii_value(value) {
+            return Err(MetadataError::InvalidValue);
+        }
+        self.push(name.as_bytes(), value, flags(sensitive, key.is_restricted()))
+    }
+
     /// Marks every entry of `key` as one that header compression must never index (G-119); returns how many.
     pub fn mark_sensitive(&mut self, key: &str) -> usize {
         let mut marked = 0;

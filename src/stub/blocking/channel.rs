@@ -217,7 +217,6 @@ impl Channel {
     }
 
     /// Opens a call, waiting until the connection has room for it.
-    #[expect(clippy::type_complexity, reason = "a call, and who watches it")]
     pub(super) fn open<Req, Res, C: Codec<Req> + Codec<Res>>(
         &self,
         method: &Method,

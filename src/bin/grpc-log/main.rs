@@ -1,0 +1,103 @@
+//! Looks at event logs of `grpc-sansio`: shows, sums up, replays and masks them. docs/debugging.md goes with it.
+
+mod args;
+mod paint;
+mod show;
+mod streams;
+mod summary;
+mod windows;
+
+use args::{Args, Command};
+use grpc_sansio::event_log::Log;
+use paint::{Colour, Paint};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The log is not whole, or a replay was different.
+const BAD: u8 = 1;
+/// The program was not told what to do, or the log cannot be read at all.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = match args::parse(std::env::args().skip(1)) {
+        Ok(Some(args)) => args,
+        Ok(None) => {
+            println!("{}", args::USAGE);
+            return ExitCode::SUCCESS;
+        }
+        Err(wrong) => {
+            eprintln!("grpc-log: {wrong}\n\n{}", args::USAGE);
+            return ExitCode::from(USAGE);
+        }
+    };
+    let octets = match std::fs::read(&args.file) {
+        Ok(octets) => octets,
+        Err(error) => {
+            eprintln!("grpc-log: {}: {error}", args.file);
+            return ExitCode::from(USAGE);
+        }
+    };
+    match run(&args, &Log::parse(&octets), &mut io::stdout().lock()) {
+        Ok(code) => ExitCode::from(code),
+        // Whoever read it, such as `head`, has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("grpc-log: {error}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn run(args: &Args, log: &Log, out: &mut impl Write) -> io::Result<u8> {
+    let paint = Paint::new(args.colour);
+    match &args.command {
+        Command::Show { filter, all } => {
+            show::show(log, filter, *all, &paint, out)?;
+            faults(log, &paint, out)
+        }
+        Command::Summary => {
+            summary::print(log, &paint, out)?;
+            faults(log, &paint, out)
+        }
+        Command::Mask(mask) => {
+            log.write_masked(mask, &mut *out)?;
+            let bad = log.faults.first();
+            if let Some(fault) = bad {
+                eprintln!("grpc-log: {fault}");
+            }
+            Ok(if bad.is_some() { BAD } else { 0 })
+        }
+        Command::Replay => replay(log, &paint, out),
+    }
+}
+
+fn replay(log: &Log, paint: &Paint, out: &mut impl Write) -> io::Result<u8> {
+    match log.replay() {
+        Ok(replayed) => {
+            let well = log.faults.is_empty();
+            let colour = if well { Colour::Good } else { Colour::Warning };
+            let text = format!(
+                "replayed: {} verbs, {} octets transmitted, all as in the log",
+                replayed.verbs, replayed.transmitted
+            );
+            writeln!(out, "{}", paint.text(colour, &text))?;
+            if let Some(fault) = &replayed.stopped_at {
+                writeln!(out, "no further, since what follows is not all there is")?;
+                debug_assert!(log.faults.contains(fault));
+            }
+            faults(log, paint, out)
+        }
+        Err(error) => {
+            writeln!(out, "{}", paint.text(Colour::Bad, &format!("not replayed: {error}")))?;
+            Ok(BAD)
+        }
+    }
+}
+
+/// Says what is wrong with the log.
+fn faults(log: &Log, paint: &Paint, out: &mut impl Write) -> io::Result<u8> {
+    for fault in &log.faults {
+        writeln!(out, "{}", paint.text(Colour::Bad, &fault.to_string()))?;
+    }
+    Ok(if log.faults.is_empty() { 0 } else { BAD })
+}

@@ -1,0 +1,157 @@
+//! The one door of all verbs.
+
+use super::engine::Engine;
+use super::state::Stop;
+use crate::config::Settings;
+use crate::error::SendError;
+use crate::event::{CallId, Event};
+use crate::frame::StreamId;
+use crate::grpc::Message;
+use crate::http2::Side;
+use crate::observe::{Answer, Observers, Tap, Verb};
+use crate::time::Instant;
+use alloc::sync::Arc;
+
+/// An engine behind its door: who wants to change it names the verb and what to answer for it, and whoever watches the
+/// connection is told both.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    engine: Engine,
+    observers: Observers,
+}
+
+impl Door {
+    pub(crate) fn new(side: Side, settings: &Arc<Settings>, seed: u64, now: Instant) -> Self {
+        Self { engine: Engine::new(side, settings, seed, now), observers: settings.observers(side, seed, now) }
+    }
+
+    /// The engine, to ask it something.
+    #[inline]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Those who watch, to ask them something.
+    #[cfg(any(feature = "metrics", feature = "tracing"))]
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.observers
+    }
+
+    /// Lets a verb in: what the last one lent comes back, what is due fires first, then it is done. `answer` is asked only
+    /// where somebody watches.
+    #[inline]
+    pub(crate) fn act<T>(
+        &mut self,
+        verb: Verb<'_>,
+        act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
+        answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
+    ) -> T {
+        if self.observers.is_watching() {
+            return self.act_watched(verb, act, answer);
+        }
+        // What is returned is made where it is to be: a result that was looked at would be moved once more.
+        self.engine.begin(&verb);
+        act(&mut self.engine, &mut Tap::nobody())
+    }
+
+    #[cold]
+    fn act_watched<T>(
+        &mut self,
+        verb: Verb<'_>,
+        act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
+        answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
+    ) -> T {
+        let mut tap = self.observers.tap(&verb);
+        self.engine.begin(&verb);
+        let done = act(&mut self.engine, &mut tap);
+        tap.said(answer(&self.engine, &done), Some(self.engine.poll_timeout()));
+        done
+    }
+
+    /// As [`Door::act`], for a message that is given away.
+    #[inline]
+    pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
+        if self.observers.is_watching() {
+            return self.send_watched(call, message);
+        }
+        self.engine.enter(None);
+        self.engine.send(call.0, message)
+    }
+
+    #[cold]
+    fn send_watched(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
+        let tap = self.observers.tap(&Verb::Send { call, message: &message });
+        self.engine.enter(None);
+        let sent = self.engine.send(call.0, message);
+        tap.said(refusal(&self.engine, &sent), Some(self.engine.poll_timeout()));
+        sent
+    }
+
+    /// As [`Door::act`], for a verb that lends something of the engine.
+    #[inline]
+    pub(crate) fn lend<'d, T>(
+        &'d mut self,
+        verb: Verb<'_>,
+        act: impl FnOnce(&'d mut Engine) -> T,
+        answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
+    ) -> T {
+        if self.observers.is_watching() {
+            return self.lend_watched(verb, act, answer);
+        }
+        self.engine.enter(verb.now());
+        act(&mut self.engine)
+    }
+
+    #[cold]
+    fn lend_watched<'d, T>(
+        &'d mut self,
+        verb: Verb<'_>,
+        act: impl FnOnce(&'d mut Engine) -> T,
+        answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
+    ) -> T {
+        let tap = self.observers.tap(&verb);
+        self.engine.enter(verb.now());
+        let lent = act(&mut self.engine);
+        tap.said(answer(&lent), None);
+        lent
+    }
+}
+
+impl Engine {
+    /// What was lent comes back, and what is due fires. Octets are a sign of life that comes before that.
+    #[inline]
+    fn begin(&mut self, verb: &Verb<'_>) {
+        if let Verb::Receive { now, octets } | Verb::ReceiveBytes { now, octets } = verb {
+            self.hear(*now, octets.len());
+        }
+        self.enter(verb.now());
+    }
+
+    /// An event, with the reasons that go with it.
+    pub(crate) fn explained(&self, event: Event) -> Answer<'_> {
+        let call = match event {
+            Event::Opened(id) | Event::Readable(id) | Event::Writable(id) | Event::Stopped(id) => Some(id),
+            _ => None,
+        };
+        let stream = call.and_then(|id| self.http2().stream_id(id.0)).map(StreamId::get);
+        let stop = match event {
+            Event::Stopped(id) => self.stopped(id.0).map(Stop::name),
+            _ => None,
+        };
+        let error = if event == Event::Closed { self.http2().error() } else { None };
+        Answer::Event { event, stream, stop, error }
+    }
+}
+
+/// What a verb came to that has nothing to say.
+pub(crate) fn done<'a>(_: &'a Engine, (): &'a ()) -> Answer<'a> {
+    Answer::Done
+}
+
+/// What a verb came to that can be refused.
+pub(crate) fn refusal<'a, E: core::fmt::Display>(_: &'a Engine, result: &'a Result<(), E>) -> Answer<'a> {
+    match result {
+        Ok(()) => Answer::Done,
+        Err(error) => Answer::Refused(error),
+    }
+}
