@@ -115,7 +115,8 @@ impl<R: Role> Connection<R> {
     /// let mut connection = Connection::<Client>::new(&ClientConfig::builder("localhost").build()?, now);
     /// let call = connection.open(now, &OpenOptions::new(&HELLO))?;
     /// connection.receive_failure(now, "transport: connection refused");
-    /// let Some(Item::End(outcome)) = connection.call(call).unwrap().read() else { panic!("it has ended") };
+    /// let mut call = connection.call(call).unwrap();
+    /// let Some(Item::End(outcome)) = call.read() else { panic!("it has ended") };
     /// assert_eq!(outcome.status().message(), "client: transport: connection refused; retry: safe");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

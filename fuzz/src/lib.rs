@@ -38,7 +38,7 @@ pub mod web;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, as `Cargo.toml` names them.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("client", client::run),
     ("client_frames", client_frames::run),
     ("event_log", event_log::run),

@@ -7,7 +7,8 @@ use std::path::Path;
 const TRUNCATE_UP_TO: usize = 300;
 
 /// Targets whose input is no wire, so that the start of a seed is just another seed.
-const STRUCTURED: [&str; 6] = ["client_frames", "event_log", "hpack_round_trip", "http2_frames", "pair_operations", "server_frames"];
+const STRUCTURED: [&str; 6] =
+    ["client_frames", "event_log", "hpack_round_trip", "http2_frames", "pair_operations", "server_frames"];
 
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
