@@ -31,6 +31,12 @@ impl Door {
         &self.engine
     }
 
+    /// Whether somebody watches.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.observers.is_watching()
+    }
+
     /// Those who watch, to ask them something.
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     pub(crate) fn observers(&self) -> &Observers {
@@ -85,6 +91,15 @@ impl Door {
         let sent = self.engine.send(call.0, message);
         tap.said(refusal(&self.engine, &sent), Some(self.engine.poll_timeout()));
         sent
+    }
+
+    /// Lets in a verb that most of the work is done by, where nobody watches: a function that can also tell of it
+    /// is too large to become a part of its caller's loop.
+    #[inline]
+    pub(crate) fn unwatched(&mut self, verb: &Verb<'_>) -> &mut Engine {
+        debug_assert!(!self.is_watched(), "nobody is told");
+        self.engine.enter(verb.now());
+        &mut self.engine
     }
 
     /// As [`Door::act`], for a verb that lends something of the engine.

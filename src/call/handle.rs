@@ -84,12 +84,11 @@ impl<'a, R: Role> Call<'a, R> {
     /// is none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End`
     /// the call is gone.
     pub fn read(&mut self) -> Option<Item<'_, R>> {
-        let call = self.id;
-        self.door.lend(
-            Verb::Read { call },
-            |engine| take(engine, call.0),
-            |item| item.as_ref().map_or(Answer::Nothing, Item::answer),
-        )
+        let (call, verb) = (self.id, Verb::Read { call: self.id });
+        if self.door.is_watched() {
+            return read_watched(self.door, call, verb);
+        }
+        take(self.door.unwatched(&verb), call.0)
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -163,12 +162,11 @@ impl<'a, R: Role> Call<'a, R> {
     ///
     /// As [`Call::send`].
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
-        let call = self.id;
-        self.door.act(
-            Verb::SendWith { call, size_hint },
-            |engine, tap| engine.send_with(call.0, size_hint, false, heard(tap, encode)),
-            refusal,
-        )
+        let (call, verb) = (self.id, Verb::SendWith { call: self.id, size_hint });
+        if self.door.is_watched() {
+            return send_watched(self.door, call, verb, size_hint, encode);
+        }
+        self.door.unwatched(&verb).send_with(call.0, size_hint, false, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -297,8 +295,26 @@ impl Call<'_, Server> {
     }
 }
 
+/// As [`Call::read`], where somebody watches.
+#[cold]
+fn read_watched<'a, R: Role>(door: &'a mut Door, call: CallId, verb: Verb<'_>) -> Option<Item<'a, R>> {
+    door.lend(verb, |engine| take(engine, call.0), |item| item.as_ref().map_or(Answer::Nothing, Item::answer))
+}
+
+/// As [`Call::send_with`], where somebody watches.
+#[cold]
+fn send_watched(
+    door: &mut Door,
+    call: CallId,
+    verb: Verb<'_>,
+    size_hint: usize,
+    encode: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), SendError<()>> {
+    door.act(verb, |engine, tap| engine.send_with(call.0, size_hint, false, heard(tap, encode)), refusal)
+}
+
 /// The next item of a call.
-#[inline]
+#[inline(always)]
 fn take<R: Role>(engine: &mut Engine, key: StreamKey) -> Option<Item<'_, R>> {
     match engine.next(key) {
         Next::Nothing => {
