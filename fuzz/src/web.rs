@@ -1,5 +1,5 @@
 //! Octets of a browser, a proxy or an attacker to a server with gRPC-Web in front of it: whatever comes, it says its piece,
-//! keeps within its bounds and comes to an end; and over HTTP/1.1 the same calls are complete however the octets are cut.
+//! keeps within its bounds and comes to an end; and over HTTP/1.1 calls are the same however the octets are cut, up to a refusal.
 
 use crate::control::Control;
 use bytes::Buf;
@@ -20,9 +20,10 @@ pub fn run(data: &[u8]) {
     let pieces = Host::play(control, control.pieces(wire, 40));
     assert_eq!(whole.protocol, pieces.protocol);
     if whole.protocol == Protocol::Http1 {
-        assert_eq!(whole.complete, pieces.complete);
-        // Which of several faults is told may differ: a request that is refused by its head is answered before its body
-        // has come, and a head that is too long may be too long before it is malformed.
+        // A request that is refused by its head is answered at once, and if its body has not come yet, its connection
+        // closes: then there is no other request. Which of several faults is told may differ for the same reason.
+        let common = whole.complete.len().min(pieces.complete.len());
+        assert_eq!(whole.complete[..common], pieces.complete[..common]);
     }
     pure(wire, control);
 }
