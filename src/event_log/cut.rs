@@ -145,8 +145,12 @@ impl Cutter {
         let wrong = |frame: &Frame, why: &str| Frame { wrong: Some(why.to_string()), ..frame.clone() };
         let parsed = match frame::Frame::parse(head, &self.part) {
             Ok(parsed) => parsed,
-            // The engine decides what that means; the next frame begins where this one ends.
-            Err(error) => return (wrong(&frame, error.reason), true),
+            // The engine decides what that means; the next frame begins where this one ends. What a header block would
+            // have put into the table is not known, so no later one can be read.
+            Err(error) => {
+                let has_fields = matches!(head.kind, Kind::HEADERS | Kind::PUSH_PROMISE | Kind::CONTINUATION);
+                return (wrong(&frame, error.reason), !has_fields);
+            }
         };
         let fragment = match &parsed {
             frame::Frame::Headers(headers) => headers.fragment,

@@ -22,7 +22,7 @@ const HIDDEN: &str = "(masked)";
 /// use grpc_sansio::event_log::Mask;
 ///
 /// let mask = Mask::new().name("x-session").binary();
-/// assert!(mask.hides("Authorization") && mask.hides("x-session") && mask.hides("trace-bin"));
+/// assert!(mask.hides("Authorization") && mask.hides("x-session ") && mask.hides("Trace-Bin"));
 /// assert!(!mask.hides("user-agent"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,9 @@ impl Mask {
 
     /// Whether the values of this name are hidden.
     pub fn hides(&self, name: &str) -> bool {
-        let is_binary = || name.len() >= 4 && name.as_bytes().ends_with(b"-bin");
+        // A peer may have written it in another way than names are.
+        let name = name.trim_ascii();
+        let is_binary = || name.as_bytes().last_chunk().is_some_and(|end: &[u8; 4]| end.eq_ignore_ascii_case(b"-bin"));
         (self.0.binary && is_binary()) || self.0.names.iter().any(|hidden| hidden.eq_ignore_ascii_case(name))
     }
 
@@ -71,8 +73,10 @@ impl Mask {
         if let serde_json::Value::Object(config) = &mut header.config {
             // It would help whoever wants to find collisions in the tables of a process that still runs.
             config.remove("seed");
-            if self.hides(":authority") {
-                config.insert(String::from("authority"), HIDDEN.into());
+            for (name, key) in [(":authority", "authority"), ("user-agent", "user_agent")] {
+                if self.hides(name) {
+                    config.insert(String::from(key), HIDDEN.into());
+                }
             }
         }
     }

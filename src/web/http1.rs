@@ -275,9 +275,10 @@ impl Http1 {
                 self.responses.paused = false;
             }
         }
-        let end = scan.scan(&self.buffer)?;
-        if end.unwrap_or(self.buffer.len()) > self.settings.max_head {
-            return Err(Error::HeadTooLong(self.settings.max_head));
+        let (end, most) = (scan.scan(&self.buffer)?, self.settings.max_head);
+        // Where so many octets are not the whole of it, no more are asked for.
+        if end.map_or(self.buffer.len() >= most, |end| end > most) {
+            return Err(Error::HeadTooLong(most));
         }
         let Some(end) = end else { return Ok(false) };
         let head = self.buffer.split_to(end);
@@ -326,6 +327,8 @@ impl Http1 {
         }
         let piece = body.read(&mut self.buffer, PIECE)?;
         if let Some(octets) = &piece {
+            // While the engine did not keep up nothing was asked of the peer.
+            self.until = now.saturating_add(self.settings.body_timeout);
             link.request(key, octets, &mut self.responses);
         }
         let done = body.is_done();

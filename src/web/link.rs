@@ -143,7 +143,8 @@ impl Link {
     fn fail_with(&mut self, key: StreamKey, code: Code, message: &str, reset: ErrorCode, outer: &mut impl Outer) {
         let Some(exchange) = self.client.get_mut(key) else { return };
         let stream = exchange.outer;
-        if !exchange.is_web() {
+        // Inside a message a status would be taken for more of it.
+        if !exchange.is_web() || (exchange.answered && !exchange.is_between_messages()) {
             outer.reset(stream, reset);
         } else if exchange.answered {
             let frame = exchange.trailers_frame(&Exchange::failure(code, message));
@@ -264,7 +265,7 @@ impl Link {
     fn data(&mut self, key: StreamKey, octets: Bytes, outer: &mut impl Outer) {
         let length = octets.len() as u32;
         let Some(exchange) = self.client.get_mut(key) else { return self.client.consumed_late(length) };
-        let encoded = exchange.encode(&octets).map_or(octets, Bytes::from);
+        let encoded = exchange.response_body(octets);
         exchange.owed = exchange.owed.saturating_add(length);
         if !encoded.is_empty() {
             outer.data(exchange.outer, encoded);

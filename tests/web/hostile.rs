@@ -126,7 +126,8 @@ fn limits_on_the_head_hold_on_both_sides() {
     let limited = || Host::with(Config::default().max_head(1_000), ServerConfig::default());
     assert_eq!(Response::of(&limited().hear(head(1_000))).status, 404);
     assert_eq!(refused(&mut limited(), head(1_001).as_bytes()).status, 431);
-    // Not even the end of the head has to come.
+    // Not even the end of the head has to come, nor one octet more than fit.
+    assert_eq!(refused(&mut limited(), &head(1_001).as_bytes()[..1_000]).status, 431);
     assert_eq!(refused(&mut limited(), "GET / HTTP/1.1\r\nx: ".repeat(100).as_bytes()).status, 431);
 
     let fields = |count: usize| format!("GET / HTTP/1.1\r\nhost: d\r\n{}\r\n", "x: y\r\n".repeat(count - 1));

@@ -3,6 +3,7 @@
 use crate::harness::{BINARY, Host, Response, TEXT, frame, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::time::Duration;
 
 /// A message of a mebibyte, many windows long, comes and goes in both forms.
 #[test]
@@ -65,6 +66,25 @@ fn a_client_that_does_not_read_stops_its_server() {
         let mut said = first;
         said.extend_from_slice(&host.say());
         assert_eq!(Response::of(&said).outcome().messages.len(), 10_000);
+    }
+}
+
+/// A status behind the start of a message would be taken for more of it: such a response breaks off instead.
+#[test]
+fn a_response_that_ends_inside_a_message_breaks_off() {
+    for (form, body) in [(BINARY, frame(b"1 300000")), (TEXT, STANDARD.encode(frame(b"1 300000")).into_bytes())] {
+        let mut host = Host::new();
+        host.feed(&post("/d.D/Many", form, "", &body));
+        // Its handler is content, and the engine has not said all of it yet.
+        let mut said = host.say_some();
+        let soon = host.now.saturating_add(Duration::from_millis(1));
+        host.server.shutdown(host.now, Some(soon));
+        host.sleep(Duration::from_millis(2));
+        said.extend_from_slice(&host.say());
+        let text = String::from_utf8_lossy(&said);
+        assert!(text.starts_with("HTTP/1.1 200") && !text.contains("grpc-status"), "{} octets", said.len());
+        assert!(!text.ends_with("0\r\n\r\n"), "it does not look complete");
+        assert!(host.is_finished());
     }
 }
 
