@@ -370,7 +370,13 @@ impl<S: Transport, R: Role> Driver<S, R> {
             let filled = output.chunks_vectored(&mut slices);
             match self.socket.write_vectored(&slices[..filled]) {
                 Ok(0) => self.stop_writing(io::ErrorKind::WriteZero.into()),
-                Ok(count) => output.advance(count),
+                Ok(count) => {
+                    output.advance(count);
+                    // Who takes what there is left to say is not given up, however slow the line is.
+                    if let Phase::Ending(by) = &mut self.phase {
+                        *by = now.saturating_add(LINGER);
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.blocked = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => self.stop_writing(error),
