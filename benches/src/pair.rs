@@ -3,8 +3,8 @@
 use bytes::Buf;
 use core::time::Duration;
 use grpc_sansio::{
-    Client, ClientConfig, ClientConfigBuilder, Connection, Instant, Limits, Role, Server, ServerConfig, ServerConfigBuilder,
-    WriteBuf,
+    Client, ClientConfig, ClientConfigBuilder, Connection, Instant, Limits, Role, Server, ServerConfig,
+    ServerConfigBuilder, WriteBuf,
 };
 
 /// Virtual nanoseconds between two waves, so that deadlines of calls long gone come due as they do in life.
