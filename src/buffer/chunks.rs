@@ -241,10 +241,10 @@ impl Pool {
     }
 }
 
-/// Whether `buffer` has room for `size` octets more, maybe in the place of those that were `taken`, where these are no
-/// fewer than what has to be moved.
+/// Gives the place of octets that were `taken` back to `buffer` where it lacks room for `size` more, and where they are no
+/// fewer than what has to be moved for it; says whether there is room then.
 #[inline]
-fn has_room(buffer: &mut Vec<u8>, taken: &mut usize, size: usize) -> bool {
+fn make_room(buffer: &mut Vec<u8>, taken: &mut usize, size: usize) -> bool {
     if buffer.capacity() - buffer.len() < size && *taken >= buffer.len() - *taken {
         buffer.drain(..*taken);
         *taken = 0;
@@ -324,7 +324,7 @@ impl Queue {
         let may_grow = pool.spare_wide.is_empty();
         if let Some(Chunk { octets: Octets::Copied(buffer), taken }) = self.last(pool)
             && buffer.len() < limit
-            && (has_room(buffer, taken, size) || may_grow)
+            && (make_room(buffer, taken, size) || may_grow)
         {
             // A `write` that shortens the buffer damages what it holds, but not the count.
             let before = buffer.len() - *taken;
