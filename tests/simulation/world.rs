@@ -75,6 +75,8 @@ pub(crate) struct Attempt {
     pub(crate) call: usize,
     pub(crate) wire: WireId,
     pub(crate) retry: usize,
+    /// What goes with it, on the way there; and on the way back, where the plan has any.
+    pub(crate) metadata: Metadata,
     pub(crate) model: Call,
     pub(crate) client: ClientSide,
     pub(crate) server: ServerSide,
@@ -266,7 +268,7 @@ impl<'p> World<'p> {
         let believed = deadline.filter(|_| self.belief != Belief::NobodyHasDeadlines);
         let model = Call::new(plan.kind, believed, id);
         let (client, server) = (ClientSide::default(), ServerSide::default());
-        self.attempts.push(Attempt { call: at, wire, retry, model, client, server });
+        self.attempts.push(Attempt { call: at, wire, retry, metadata, model, client, server });
         if let Some(cancel) = plan.cancel {
             self.later(cancel, Doing::Cancel(number));
         }
@@ -523,7 +525,7 @@ fn set(link: &mut FaultyLink, profile: &Profile) {
 }
 
 /// What goes with an attempt: its number, and octets that only it has.
-pub(crate) fn metadata(number: usize, octets: u16) -> Metadata {
+fn metadata(number: usize, octets: u16) -> Metadata {
     let mut metadata = Metadata::new();
     metadata.append("number", &number.to_string()).unwrap();
     if octets > 0 {
