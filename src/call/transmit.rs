@@ -18,29 +18,32 @@ impl Engine {
         loop {
             self.http2.transmit_replies(self.now, output);
             let before = output.len();
-            // A head or DATA gives nothing to say before the next stream's turn, unless it went wrong.
-            let more = loop {
-                match self.http2.transmit_turn(self.now, output) {
-                    Transmit::Done => break false,
+            let (mut more, mut inside) = (false, None);
+            loop {
+                match self.http2.transmit_turn(self.now, inside.take(), output) {
+                    Transmit::Done => break,
                     Transmit::Head(key) => {
                         let as_usual = match self.side {
                             http2::Side::Client => self.write_request(key, output),
                             http2::Side::Server => self.write_response(key, output),
                         };
                         if !as_usual {
-                            break true;
+                            more = true;
+                            break;
                         }
+                        inside = Some(key);
                     }
+                    // What an end gives to say waits for the turns of the other streams.
                     Transmit::Trailers(key) => {
                         self.write_trailers(key, output);
-                        break true;
+                        more = true;
                     }
                     Transmit::Drained(key) => {
                         self.drained(key);
-                        break true;
+                        more = true;
                     }
                 }
-            };
+            }
             spoke |= output.len() > before;
             if !(more || self.management.knocks && self.knock()) {
                 break;

@@ -124,5 +124,5 @@ pub const fn is_key(name: &[u8]) -> bool {
 
 /// Whether `value` is visible ASCII and spaces (G-106); the empty value is.
 pub fn is_ascii_value(value: &[u8]) -> bool {
-    octets::all(value, |octet| matches!(octet, 0x20..=0x7e))
+    octets::are_printable(value)
 }

@@ -242,7 +242,7 @@ impl<T: Default> Connection<T> {
     /// END_STREAM on DATA.
     fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
         let Some(stream) = self.slots.get(key).filter(|stream| !stream.is_closed()) else { return Ok(Step::Nothing) };
-        if stream.content_left.is_some_and(|left| left.get() > 0) {
+        if !stream.has_all_content() {
             let reason = "less DATA than content-length says (RFC 9113 section 8.1.1)";
             return self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, reason);
         }

@@ -174,6 +174,11 @@ impl<T> Stream<T> {
         self.send == Send::Ended
     }
 
+    /// Whether no DATA is due any more that a `content-length` promised.
+    pub(super) fn has_all_content(&self) -> bool {
+        self.content_left.is_none_or(|left| left.get() == 0)
+    }
+
     /// Whether its own window lets octets go that wait for it.
     pub(super) fn may_send(&self) -> bool {
         self.send_window.available() > 0 && !self.outbox.is_empty()

@@ -42,7 +42,7 @@ impl<T: Default> Connection<T> {
     pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
         self.transmit_replies(now, output);
         let before = output.len();
-        let turn = self.transmit_turn(now, output);
+        let turn = self.transmit_turn(now, None, output);
         self.spoke(output.len() > before);
         turn
     }
@@ -66,19 +66,31 @@ impl<T: Default> Connection<T> {
         self.write_credit(output);
     }
 
-    /// The second half: the turns of the streams.
-    pub(crate) fn transmit_turn(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
+    /// The second half: the turns of the streams. The turn of the one `inside` it goes on: its HEADERS were just added.
+    #[inline]
+    pub(crate) fn transmit_turn(
+        &mut self,
+        now: Instant,
+        mut inside: Option<StreamKey>,
+        output: &mut WriteBuf,
+    ) -> Transmit {
         if self.ended {
             return Transmit::Done;
         }
         loop {
-            self.start_waiting();
-            if output.is_full() {
-                return Transmit::Done;
-            }
-            self.unblock();
-            let Some(key) = self.common.lines.first(Place::Ready, &self.slots) else { return Transmit::Done };
-            let Some(stream) = self.slots.get_mut(key) else { return Transmit::Done };
+            let key = match inside.take() {
+                Some(key) if !output.is_full() => key,
+                _ => {
+                    self.start_waiting();
+                    if output.is_full() {
+                        return Transmit::Done;
+                    }
+                    self.unblock();
+                    let Some(key) = self.common.lines.first(Place::Ready, &self.slots) else { return Transmit::Done };
+                    key
+                }
+            };
+            let Some(stream) = self.slots.get_mut(key) else { continue };
             match (stream.send, stream.ending) {
                 (Send::Head, _) if self.common.side == Side::Client || stream.head_wanted => {
                     return Transmit::Head(key);
@@ -88,6 +100,7 @@ impl<T: Default> Connection<T> {
                     if self.data_turn(now, key, output) {
                         return Transmit::Drained(key);
                     }
+                    inside = self.slots.get(key).filter(|stream| stream.outbox.is_empty()).map(|_| key);
                 }
                 (Send::Body, Ending::Trailers) => return Transmit::Trailers(key),
                 (Send::Body, Ending::Data) => {
