@@ -96,7 +96,12 @@ pub enum Visibility {
 /// assert_eq!(visibility(b"x-id", b"\xff"), Visibility::Dropped);
 /// ```
 pub fn visibility(name: &[u8], value: &[u8]) -> Visibility {
-    match classify(name) {
+    classified_visibility(classify(name), name, value)
+}
+
+/// As [`visibility`], of a name whose class is known.
+pub(super) fn classified_visibility(class: Class, name: &[u8], value: &[u8]) -> Visibility {
+    match class {
         Class::Hidden => Visibility::Hidden,
         _ if !is_key(name) => Visibility::Dropped,
         _ if is_ascii_value(value) => Visibility::Shown,

@@ -194,15 +194,12 @@ fn content_length(value: &[u8]) -> Result<u64, Malformed> {
 
 /// RFC 9113 §8.3.1.
 pub(super) fn check_request(fields: &FieldBlock) -> Result<Summary, Malformed> {
-    if is_usual_request(fields) {
-        return Ok(Summary::default());
-    }
-    check_any_request(fields)
+    usual_request(fields).map_or_else(|| check_any_request(fields), Ok)
 }
 
-/// Whether it is a POST with each pseudo-header once and sound, and behind them nothing but regular fields. Most requests
-/// are, and are spared the collection of what they may not say.
-fn is_usual_request(fields: &FieldBlock) -> bool {
+/// A POST with each pseudo-header once and sound, and behind them nothing but regular fields and one length at most. Most
+/// requests are, and are spared the collection of what they may not say.
+fn usual_request(fields: &FieldBlock) -> Option<Summary> {
     let (mut seen, mut rest) = (0u8, fields.fields());
     for field in rest.by_ref() {
         let (bit, sound) = match field.class {
@@ -210,17 +207,27 @@ fn is_usual_request(fields: &FieldBlock) -> bool {
             class::SCHEME => (2, matches!(field.value, b"http" | b"https")),
             class::PATH => (4, is_path(field.value)),
             class::AUTHORITY => (8, is_authority(field.value)),
-            _ => return false,
+            _ => return None,
         };
         if !sound || seen & bit != 0 {
-            return false;
+            return None;
         }
         seen |= bit;
         if seen == 15 {
             break;
         }
     }
-    seen == 15 && rest.all(|field| matches!(field.class, class::REGULAR | class::TE_TRAILERS))
+    let mut summary = Summary::default();
+    for field in rest {
+        match field.class {
+            class::REGULAR | class::TE_TRAILERS => {}
+            class::CONTENT_LENGTH if summary.content_length.is_none() => {
+                summary.content_length = Some(content_length(field.value).ok()?);
+            }
+            _ => return None,
+        }
+    }
+    (seen == 15).then_some(summary)
 }
 
 /// H-140 as settled for this engine: any non-empty visible-ASCII path; routing is the embedder's.
@@ -318,7 +325,7 @@ fn is_scheme(value: &[u8]) -> bool {
 mod tests {
     use super::{
         CLASSIFIER, STATIC_CLASSES, Summary, check_any_request, check_request, check_response, check_trailers,
-        classify, is_usual_request,
+        classify, usual_request,
     };
     use crate::hpack::{BlockLimits, Decoder, Field, FieldBlock};
     use proptest::prelude::*;
@@ -344,8 +351,8 @@ mod tests {
             let mut fields: Vec<_> = order[..usual.min(4)].iter().map(|at| USUAL[*at]).collect();
             fields.extend(picks.iter().map(|at| ANY[*at]));
             let block = block(&fields);
-            if is_usual_request(&block) {
-                prop_assert_eq!(check_any_request(&block), Ok(Summary::default()));
+            if let Some(summary) = usual_request(&block) {
+                prop_assert_eq!(check_any_request(&block), Ok(summary));
             } else {
                 // And none is missed that has all four and nothing else but regular fields.
                 let plain = picks.iter().all(|at| ANY[*at].0.starts_with('x') || ANY[*at] == ("te", "trailers"));
@@ -356,13 +363,14 @@ mod tests {
 
     const USUAL: [(&str, &str); 4] =
         [(":method", "POST"), (":scheme", "https"), (":path", "/a.B/C"), (":authority", "a:1")];
-    const ANY: [(&str, &str); 16] = [
+    const ANY: [(&str, &str); 17] = [
         ("x", "1"),
         ("xy", ""),
         ("te", "trailers"),
         ("te", "gzip"),
         ("host", "a:1"),
-        ("content-length", "0"),
+        ("content-length", "12"),
+        ("content-length", "1x"),
         (":method", "POST"),
         (":method", "GET"),
         (":scheme", "ftp"),

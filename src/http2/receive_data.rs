@@ -29,10 +29,13 @@ impl<T: Default> Connection<T> {
         }
         let stream = self.slots.at_mut(self.ids.get(stream.get(), |slot| self.slots.id(slot))?)?;
         let window = stream.receive_window.available().min(self.common.receive_window.available() - 1);
-        if window < i64::from(length) || stream.receive != Receive::Body || stream.content_left.is_some() {
+        let end = flags.contains(Flags::END_STREAM);
+        if window < i64::from(length) || stream.receive != Receive::Body || !stream.expects_content(length, end) {
             return None;
         }
-        let end = flags.contains(Flags::END_STREAM);
+        if let Some(left) = &mut stream.content_left {
+            *left = ContentLeft::new(left.get() - u64::from(length));
+        }
         if end {
             if stream.send == Send::Ended {
                 return None;
