@@ -13,7 +13,17 @@ use crate::http2::{self, StreamKey, Transmit};
 use crate::time::Instant;
 
 impl Engine {
+    #[inline]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
+        // A loop asks until nothing comes, so every other question is for nothing.
+        if self.http2.wants_transmit() || self.http2.is_crowded() || self.management.knocks || self.http2.is_draining()
+        {
+            self.transmit_all(output);
+        }
+    }
+
+    #[inline(never)]
+    fn transmit_all(&mut self, output: &mut WriteBuf) {
         let mut spoke = false;
         loop {
             self.http2.transmit_replies(self.now, output);
@@ -45,6 +55,7 @@ impl Engine {
                 }
             }
             spoke |= output.len() > before;
+            more &= self.http2.has_replies();
             if !(more || self.management.knocks && self.knock()) {
                 break;
             }

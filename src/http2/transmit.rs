@@ -23,15 +23,27 @@ const WORTHWHILE_CREDIT: u32 = 1024;
 impl<T: Default> Connection<T> {
     /// Whether [`transmit_step`](Self::transmit_step) has something to say.
     pub fn wants_transmit(&self) -> bool {
+        self.has_replies() || self.has_turns()
+    }
+
+    /// Whether [`transmit_replies`](Self::transmit_replies) has.
+    pub(crate) fn has_replies(&self) -> bool {
         if self.ended {
             return self.control.has_frames();
         }
-        self.control.is_pending()
-            || self.owes_credit()
-            || self.common.lines.is_any_owing()
-            || !self.common.lines.is_empty(Place::Ready)
-            || self.may_unblock()
-            || (self.waiting_streams() > 0 && self.may_start())
+        self.control.is_pending() || self.owes_credit() || self.common.lines.is_any_owing()
+    }
+
+    fn has_turns(&self) -> bool {
+        !self.ended
+            && (!self.common.lines.is_empty(Place::Ready)
+                || self.may_unblock()
+                || (self.waiting_streams() > 0 && self.may_start()))
+    }
+
+    /// Whether so much is queued that stalled streams are watched together (T-45).
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.common.queued > self.config.crowded_queue as usize || self.stalls.is_crowded()
     }
 
     /// Adds frames to `output` until its target is met, nothing is left to say, or a header block is needed, which
@@ -60,7 +72,7 @@ impl<T: Default> Connection<T> {
         if self.control.is_pending() {
             self.write_replies(now, output);
         }
-        if self.common.queued > self.config.crowded_queue as usize || self.stalls.is_crowded() {
+        if self.is_crowded() {
             self.watch_crowd(now);
         }
         self.write_credit(output);
