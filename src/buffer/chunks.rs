@@ -401,6 +401,39 @@ impl Queue {
         }
     }
 
+    /// Takes the first chunk's buffer out, to be read beside the queue, and says how much of it was taken;
+    /// [`Queue::put_first`] is to follow before anything else. `None` where it is shared memory.
+    pub(crate) fn take_first(&mut self) -> Option<(Vec<u8>, usize)> {
+        match self.first.as_deref_mut()? {
+            Chunk { octets: Octets::Copied(buffer), taken } => Some((core::mem::take(buffer), *taken)),
+            Chunk { octets: Octets::Shared(..), .. } => None,
+        }
+    }
+
+    /// Brings back what [`Queue::take_first`] took out, as it was.
+    pub(crate) fn put_first(&mut self, buffer: Vec<u8>) {
+        if let Some(Chunk { octets: Octets::Copied(place), .. }) = self.first.as_deref_mut() {
+            *place = buffer;
+        }
+    }
+
+    /// Takes the last chunk's buffer out, to be written beside the queue; [`Queue::put_last`] is to follow before anything
+    /// else. `None` where it is shared memory, or has `limit` octets.
+    pub(crate) fn take_last(&mut self, pool: &mut Pool, limit: usize) -> Option<Vec<u8>> {
+        match self.last(pool)? {
+            Chunk { octets: Octets::Copied(buffer), .. } if buffer.len() < limit => Some(core::mem::take(buffer)),
+            _ => None,
+        }
+    }
+
+    /// Brings back what [`Queue::take_last`] took out, with `added` octets more.
+    pub(crate) fn put_last(&mut self, pool: &mut Pool, buffer: Vec<u8>, added: usize) {
+        if let Some(Chunk { octets: Octets::Copied(place), .. }) = self.last(pool) {
+            *place = buffer;
+            self.len += added;
+        }
+    }
+
     /// Takes `count` octets off the first chunk (no more than it has); a chunk that is used up is handed out.
     #[inline]
     pub(crate) fn advance(&mut self, pool: &mut Pool, count: usize) -> Option<Box<Chunk>> {

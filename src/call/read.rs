@@ -3,6 +3,7 @@
 use super::client::read_trailers;
 use super::engine::{Engine, held_size};
 use super::inbox::Payload;
+use super::runs::WORTHWHILE;
 use super::state::{CallState, End, Head, Stage, Stop};
 use crate::grpc::{Code, Retry, Status};
 use crate::hpack::FieldBlock;
@@ -44,11 +45,11 @@ impl Engine {
     }
 
     pub(crate) fn is_writable(&self, key: StreamKey) -> bool {
-        let queued = self.http2.queued(key);
+        let queued = self.queued(key);
         let limits = &self.settings.limits;
         let room = queued == 0
             || (queued < limits.send_queue_per_call as usize
-                && self.http2.queued_in_all() < limits.send_queue_per_connection as usize);
+                && self.queued_in_all() < limits.send_queue_per_connection as usize);
         room && self.check_send(key, false).is_ok()
     }
 
@@ -72,18 +73,25 @@ impl Engine {
         call.head = Head::Read;
         let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
         self.lent_block = call.head_block.take();
+        self.aside = true;
         let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         self.held_headers -= held_size(block);
         (block, deadline)
     }
 
-    /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows.
+    /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows. Where `runs` says
+    /// so it may begin a run, for the next read to go on with.
     #[inline]
-    pub(crate) fn take_message(&mut self, key: StreamKey) -> Option<Payload<'_>> {
+    pub(crate) fn take_message(&mut self, key: StreamKey, runs: bool) -> Option<Payload<'_>> {
         if !self.give_credit(key) {
             self.make_room(key);
         }
+        let (stream, _) = self.http2.at(key)?;
+        if runs && stream.upper.inbox.complete() >= WORTHWHILE && self.begin_reading(key).is_some() {
+            return self.take_of_run();
+        }
         let (stream, common) = self.http2.at(key)?;
+        self.aside = true;
         stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)
     }
 
@@ -153,6 +161,7 @@ impl Engine {
             }
         }
         self.drop_call(key);
+        self.aside |= block.is_some();
         self.lent_block = block;
         let trailers = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         Ended { status, origin, unprocessed, retry, trailers }
