@@ -89,7 +89,7 @@ impl<'a, R: Role> Call<'a, R> {
             return read_watched(self.door, self.id);
         }
         let (engine, key) = (self.door.unwatched(), self.id.0);
-        if engine.has_next_of_run(key) {
+        if engine.goes_on_reading(key) {
             return engine.take_of_run().map(Item::Message);
         }
         engine.enter(None);

@@ -237,6 +237,7 @@ impl Inbox {
     }
 
     /// Takes the first whole message. A chunk that is used up is put into `lent`.
+    #[inline(always)]
     pub(super) fn take<'a>(&'a mut self, pool: &mut Pool, lent: &'a mut Option<Box<Chunk>>) -> Option<Payload<'a>> {
         if self.complete == 0 {
             return None;
@@ -264,8 +265,13 @@ impl Inbox {
     }
 
     /// Takes the buffer out that the first whole message lies in, and says where, for a run of messages to be read there;
-    /// [`Inbox::put_back`] is to follow before anything else. `None` where that message has memory of its own.
-    pub(super) fn set_aside(&mut self) -> Option<(Vec<u8>, usize)> {
+    /// [`Inbox::put_back`] is to follow before anything else. `None` where less than so many `octets` lie there, or memory
+    /// that is not for small messages.
+    pub(super) fn set_aside(&mut self, octets: usize) -> Option<(Vec<u8>, usize)> {
+        let (buffer, taken) = self.queue.front_copied()?;
+        if buffer.len() > SHARED_BUFFER || buffer.len() - taken < octets {
+            return None;
+        }
         self.queue.take_first()
     }
 
@@ -274,9 +280,7 @@ impl Inbox {
         self.queue.put_first(buffer);
         self.complete = complete;
         let taken = self.queue.front_copied().map_or(0, |(_, taken)| taken);
-        if let Some(chunk) = self.queue.advance(pool, at - taken) {
-            pool.give_chunk(chunk);
-        }
+        self.queue.discard(pool, at - taken);
     }
 
     /// Octets that the next [`Inbox::take`] gives back to the peer's windows: prefix and payload.

@@ -13,7 +13,7 @@ use crate::http2::StreamKey;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// Whole messages that a call must hold for a run to be worth its beginning and its end.
+/// Messages of one size that a run must be good for, to be worth its beginning and its end.
 pub(super) const WORTHWHILE: u32 = 3;
 
 /// The runs of one connection: no more than one in each direction.
@@ -23,19 +23,21 @@ pub(super) struct Runs {
     send: SendRun,
 }
 
-/// Messages in the first buffer of an inbox.
+/// Messages in the first buffer of an inbox. Offsets have 32 bits, which such a buffer never comes near, so that no sum of
+/// them needs a second look.
 #[derive(Clone, Debug)]
 struct ReadRun {
+    /// Its call, if there is a run.
     key: StreamKey,
     buffer: Vec<u8>,
     /// Where the next message begins.
-    at: usize,
-    /// From here on the octets taken are still to be credited.
-    credited: usize,
+    at: u32,
     /// No message of the run ends behind this.
-    until: usize,
+    until: u32,
     /// Messages that may be taken. The call keeps one more, so that what its next read gives does not change.
     left: u32,
+    /// From here on the octets taken are still to be credited.
+    credited: u32,
 }
 
 /// Messages in the last buffer of an outbox.
@@ -43,61 +45,77 @@ struct ReadRun {
 struct SendRun {
     key: StreamKey,
     buffer: Vec<u8>,
-    /// Where a message without payload may begin at the latest; one with payload so much earlier.
+    /// A message fits whose payload ends before this, were there no prefix before it.
     until: usize,
     /// Octets in the buffer when the run began.
     before: usize,
 }
 
 impl Engine {
-    /// Whether a run of this call has a message for it.
-    #[inline]
-    pub(super) fn has_next_of_run(&self, key: StreamKey) -> bool {
-        self.runs.as_deref().is_some_and(|runs| {
-            let run = &runs.read;
-            run.key == key && run.left > 0 && run.next().is_some_and(|(_, _, end)| end <= run.until)
-        })
+    /// Whether a run of this call has a message for it, in this buffer or the next.
+    #[inline(always)]
+    pub(super) fn goes_on_reading(&mut self, key: StreamKey) -> bool {
+        let Some(runs) = self.runs.as_deref() else { return false };
+        let run = &runs.read;
+        if run.key != key {
+            return false;
+        }
+        if run.left > 0 && message_at(&run.buffer, run.at).is_some_and(|(_, _, end)| end <= run.until as usize) {
+            return true;
+        }
+        self.next_buffer(key)
     }
 
-    /// Takes the message that [`Engine::has_next_of_run`] found.
+    /// The run has come to the end of its buffer, or further than what was owed to the peer then let it: goes on behind that,
+    /// where it is worth it.
+    #[cold]
+    fn next_buffer(&mut self, key: StreamKey) -> bool {
+        let Some(mut runs) = self.runs.take() else { return false };
+        let goes_on = runs.read.left + 1 >= WORTHWHILE && {
+            self.end_reading(&mut runs.read);
+            self.begin_run(key, &mut runs.read, 0).is_some()
+        };
+        self.runs = Some(runs);
+        goes_on
+    }
+
+    /// Takes the message that [`Engine::goes_on_reading`] found.
     #[inline]
     pub(super) fn take_of_run(&mut self) -> Option<Payload<'_>> {
         let run = &mut self.runs.as_deref_mut()?.read;
-        let (_, _, end) = run.next()?;
-        let at = core::mem::replace(&mut run.at, end);
+        let (flags, payload, end) = message_at(&run.buffer, run.at)?;
+        run.at = end as u32;
         run.left -= 1;
-        let (flags, payload, _) = message_at(&run.buffer, at)?;
         Some(Payload::of_shared_buffer(payload, flags != 0))
     }
 
-    /// Begins a run where more messages follow the one that is about to be taken, and nothing but sums depends on them;
-    /// what that one gives back has been settled. `None` where there is no run to begin.
-    #[inline(never)]
-    pub(super) fn begin_reading(&mut self, key: StreamKey) -> Option<()> {
+    /// Begins a run where more messages follow the one that is about to be taken, whose `credit` was given already. `None`
+    /// where there is none to begin.
+    #[cold]
+    pub(super) fn begin_reading(&mut self, key: StreamKey, credit: u32) -> Option<()> {
+        let mut runs = self.runs.take().unwrap_or_else(Runs::boxed);
+        let began = self.begin_run(key, &mut runs.read, credit);
+        self.runs = Some(runs);
+        self.aside = true;
+        began
+    }
+
+    /// Begins a run where nothing but sums depends on the messages that follow. So much `credit` was given of it.
+    fn begin_run(&mut self, key: StreamKey, run: &mut ReadRun, credit: u32) -> Option<()> {
         let slack = self.http2.credit_slack(key);
         let (stream, _) = self.http2.at(key)?;
         let call = &mut stream.upper;
         let left = call.inbox.complete().checked_sub(1)?;
-        if slack == 0 || left + 1 < WORTHWHILE || call.lent > 0 || call.credited > 0 {
+        let next = call.inbox.next_credit();
+        if credit.saturating_add(slack) < next || call.lent > 0 || call.credited > 0 {
             return None;
         }
-        let credit = call.inbox.next_credit() as usize;
-        let (buffer, at) = call.inbox.set_aside()?;
+        let (buffer, at) = call.inbox.set_aside((WORTHWHILE * next) as usize)?;
+        let at = at as u32;
         let credited = at + credit;
-        let until = buffer.len().min(credited.saturating_add(slack));
-        self.runs.get_or_insert_with(Runs::boxed).read = ReadRun { key, buffer, at, credited, until, left };
-        self.aside = true;
+        let until = credited.saturating_add(slack).min(buffer.len() as u32);
+        *run = ReadRun { key, buffer, at, until, left, credited };
         Some(())
-    }
-
-    /// Octets of payload that a message may have to go on with a run of this call.
-    #[inline]
-    fn room_in_run(&self, key: StreamKey) -> Option<usize> {
-        let run = &self.runs.as_deref()?.send;
-        if run.key != key {
-            return None;
-        }
-        run.until.checked_sub(run.buffer.len())
     }
 
     /// As [`Engine::send_with`], for a verb that has not entered: where a run of this call goes on, it need not.
@@ -108,17 +126,17 @@ impl Engine {
         size_hint: usize,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        if let Some(room) = self.room_in_run(key)
-            && size_hint <= room
+        if let Some(runs) = self.runs.as_deref_mut()
+            && runs.send.key == key
+            && let room = runs.send.room()
+            && size_hint < room
         {
             self.scratch.clear();
             encode(&mut self.scratch);
-            if self.scratch.len() > room {
+            if self.scratch.len() >= room {
                 return self.send_out_of_run(key);
             }
-            if let Some(runs) = self.runs.as_deref_mut() {
-                runs.send.append(&self.scratch);
-            }
+            runs.send.append(&self.scratch);
             return Ok(());
         }
         self.enter(None);
@@ -128,11 +146,12 @@ impl Engine {
     /// As [`Engine::send`], likewise.
     #[inline]
     pub(crate) fn send_on(&mut self, key: StreamKey, message: Message) -> Result<(), SendError<Message>> {
-        if let Some(room) = self.room_in_run(key)
+        if let Some(runs) = self.runs.as_deref_mut()
+            && runs.send.key == key
             && !message.compressed
-            && message.data.len() <= room
+            && message.data.len() < runs.send.room()
         {
-            self.runs.get_or_insert_with(Runs::boxed).send.append(&message.data);
+            runs.send.append(&message.data);
             return Ok(());
         }
         self.enter(None);
@@ -148,18 +167,22 @@ impl Engine {
         self.queue_scratch(key, false)
     }
 
-    /// Begins a run where messages that follow the one just queued could only make its buffer longer.
+    /// Begins a run where messages that follow the one of so many `octets` just queued could only make its buffer longer.
     #[inline(never)]
-    pub(super) fn begin_sending(&mut self, key: StreamKey) {
+    pub(super) fn begin_sending(&mut self, key: StreamKey, octets: usize) {
         let Some((stream, common)) = self.http2.at(key) else { return };
         if stream.is_send_ended() || check_send(self.side, stream, false).is_err() {
             return;
         }
         let room = room_for_run(&self.settings.limits, stream, common);
-        let Some((buffer, space)) = common.set_aside(stream) else { return };
-        let before = buffer.len();
+        let worthwhile = WORTHWHILE as usize * (octets + PREFIX_LEN);
+        if room < worthwhile {
+            return;
+        }
         // What does not fit makes the buffer grow, or takes another one: the ordinary way knows which.
-        let until = (before + room.min(space)).saturating_sub(PREFIX_LEN);
+        let Some((buffer, space)) = common.set_aside(stream, worthwhile) else { return };
+        let before = buffer.len();
+        let until = before + room.min(space) + 1 - PREFIX_LEN;
         self.runs.get_or_insert_with(Runs::boxed).send = SendRun { key, buffer, until, before };
         self.aside = true;
     }
@@ -167,44 +190,44 @@ impl Engine {
     /// Ends both runs: everything is where it would be without them.
     #[inline(never)]
     pub(super) fn end_runs(&mut self) {
-        let Some(runs) = self.runs.as_deref_mut() else { return };
+        let Some(mut runs) = self.runs.take() else { return };
         if runs.read.key != StreamKey::NONE {
-            let run = core::mem::replace(&mut runs.read, ReadRun::NONE);
-            self.end_reading(run);
+            self.end_reading(&mut runs.read);
         }
-        if let Some(runs) = self.runs.as_deref_mut()
-            && runs.send.key != StreamKey::NONE
-        {
-            let run = core::mem::replace(&mut runs.send, SendRun::NONE);
-            self.end_sending(run);
+        if runs.send.key != StreamKey::NONE {
+            self.end_sending(&mut runs.send);
         }
+        self.runs = Some(runs);
     }
 
-    #[inline]
-    fn end_reading(&mut self, run: ReadRun) {
-        let ReadRun { key, buffer, at, credited, left, .. } = run;
-        let credit = (at - credited) as u32;
+    fn end_reading(&mut self, run: &mut ReadRun) {
+        let key = core::mem::replace(&mut run.key, StreamKey::NONE);
+        let buffer = core::mem::take(&mut run.buffer);
+        let credit = run.at - run.credited;
         let round_trip = self.http2.round_trip();
+        let limits = &self.settings.limits;
         let Some((stream, common)) = self.http2.at(key) else { return };
         let call = &mut stream.upper;
-        call.inbox.put_back(&mut common.pool, buffer, at, left + 1);
-        let window = self.settings.limits.call_window + call.grown;
+        call.inbox.put_back(&mut common.pool, buffer, run.at as usize, run.left + 1);
+        let grows = !round_trip.is_zero() && limits.call_window + call.grown < limits.max_call_window;
         if credit > 0 {
             common.consumed(stream, credit);
-            if !round_trip.is_zero() && !stream.is_receive_ended() && window < self.settings.limits.max_call_window {
+            if grows && !stream.is_receive_ended() {
                 self.sample.count(key, credit, self.now, round_trip);
             }
         }
     }
 
-    fn end_sending(&mut self, run: SendRun) {
-        let SendRun { key, buffer, before, .. } = run;
-        let Some((stream, common)) = self.http2.at(key) else { return };
-        let added = buffer.len() - before;
-        common.put_back(stream, buffer, added);
+    fn end_sending(&mut self, run: &mut SendRun) {
+        let key = core::mem::replace(&mut run.key, StreamKey::NONE);
+        let added = run.added();
+        let buffer = core::mem::take(&mut run.buffer);
+        run.before = 0;
         if is_large(&self.scratch) {
             self.scratch = Vec::new();
         }
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        common.put_back(stream, buffer, added);
         if added > 0 {
             stream.upper.sent = stream.upper.sent.saturating_add(1);
         }
@@ -213,8 +236,7 @@ impl Engine {
     /// Whether a run has begun and not ended.
     #[cfg(feature = "testing")]
     pub(super) fn has_run(&self) -> bool {
-        let is_on = |runs: &Runs| runs.read.key != StreamKey::NONE || runs.send.key != StreamKey::NONE;
-        self.runs.as_deref().is_some_and(is_on)
+        self.runs.as_deref().is_some_and(|runs| runs.read.key != StreamKey::NONE || runs.send.key != StreamKey::NONE)
     }
 
     /// Octets that a call has queued to send.
@@ -229,30 +251,21 @@ impl Engine {
     }
 }
 
-impl ReadRun {
-    const NONE: Self = Self { key: StreamKey::NONE, buffer: Vec::new(), at: 0, credited: 0, until: 0, left: 0 };
-
-    #[inline]
-    fn next(&self) -> Option<(u8, &[u8], usize)> {
-        message_at(&self.buffer, self.at)
-    }
-}
-
 /// The flags and the payload of the message that begins there, and where it ends.
 #[inline]
-fn message_at(buffer: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
-    let ([flags, length @ ..], behind) = buffer.get(at..)?.split_first_chunk::<PREFIX_LEN>()?;
+fn message_at(buffer: &[u8], at: u32) -> Option<(u8, &[u8], usize)> {
+    let start = at as usize + PREFIX_LEN;
+    let [flags, length @ ..] = buffer.get(at as usize..start)?.first_chunk::<PREFIX_LEN>()?;
     // It was judged when it arrived.
-    let length = u32::from_be_bytes(*length) as usize;
-    Some((*flags, behind.get(..length)?, at + PREFIX_LEN + length))
+    let end = start + u32::from_be_bytes(*length) as usize;
+    Some((*flags, buffer.get(start..end)?, end))
 }
 
 impl SendRun {
-    const NONE: Self = Self { key: StreamKey::NONE, buffer: Vec::new(), until: 0, before: 0 };
-
-    /// Octets that it has queued, which no queue counts yet.
-    fn added(&self) -> usize {
-        self.buffer.len() - self.before
+    /// One more than the octets of payload for which there is room; 0 where there is none for a prefix.
+    #[inline]
+    fn room(&self) -> usize {
+        self.until.saturating_sub(self.buffer.len())
     }
 
     /// Appends a message that fits.
@@ -262,11 +275,19 @@ impl SendRun {
         self.buffer.extend_from_slice(&prefix);
         self.buffer.extend_from_slice(payload);
     }
+
+    /// Octets that it has queued, which no queue counts yet.
+    fn added(&self) -> usize {
+        self.buffer.len() - self.before
+    }
 }
 
 impl Runs {
     fn boxed() -> Box<Self> {
-        Box::new(Self { read: ReadRun::NONE, send: SendRun::NONE })
+        Box::new(Self {
+            read: ReadRun { key: StreamKey::NONE, buffer: Vec::new(), at: 0, until: 0, left: 0, credited: 0 },
+            send: SendRun { key: StreamKey::NONE, buffer: Vec::new(), until: 0, before: 0 },
+        })
     }
 
     /// Bytes of heap in use.

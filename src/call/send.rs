@@ -156,7 +156,7 @@ impl Engine {
         }
         message_queued(self.side, stream, common);
         if runs && follows && !by_reference {
-            self.begin_sending(key);
+            self.begin_sending(key, octets);
         }
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Engine {
         common.send_pair(stream, &prefix, &self.scratch);
         message_queued(self.side, stream, common);
         if runs && follows {
-            self.begin_sending(key);
+            self.begin_sending(key, octets);
         }
         Ok(())
     }

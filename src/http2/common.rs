@@ -75,7 +75,7 @@ impl Common {
     #[inline]
     pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
         if stream.send != Send::Ended {
-            stream.outbox.append(&mut self.pool, JOIN_UP_TO, first, second);
+            stream.outbox.append(&mut self.pool, first, second);
             self.queued += first.len() + second.len();
             self.schedule(stream);
         }
@@ -83,11 +83,9 @@ impl Common {
 
     /// Takes the buffer out of the stream's queue that the next small message would join, for a run of them to be written
     /// there; says how many octets it takes before it has to grow, or is full. [`Common::put_back`] is to follow before
-    /// anything else is done with the stream.
-    pub(crate) fn set_aside<T>(&mut self, stream: &mut Stream<T>) -> Option<(Vec<u8>, usize)> {
-        let buffer = stream.outbox.take_last(&mut self.pool, JOIN_UP_TO)?;
-        let space = buffer.capacity().min(JOIN_UP_TO) - buffer.len();
-        Some((buffer, space))
+    /// anything else is done with the stream. `None` where those are less than `octets`.
+    pub(crate) fn set_aside<T>(&mut self, stream: &mut Stream<T>, octets: usize) -> Option<(Vec<u8>, usize)> {
+        stream.outbox.take_last(&mut self.pool, octets)
     }
 
     /// Brings back what [`Common::set_aside`] took out, with `added` octets more.
