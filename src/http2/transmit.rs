@@ -341,6 +341,27 @@ impl<T: Default> Connection<T> {
         completes || increment >= self.credit_threshold().min(WORTHWHILE_CREDIT)
     }
 
+    /// Octets of a stream that may be consumed before anybody could tell: so many owe the peer no announcement that it was
+    /// not owed before.
+    pub(crate) fn credit_slack(&self, key: StreamKey) -> u32 {
+        let Some(stream) = self.slots.get(key) else { return 0 };
+        let below = |from: i64, owed: i64| (from - 1 - owed).clamp(0, i64::from(u32::MAX)) as u32;
+        let own = if stream.owes || stream.receive == Receive::Ended {
+            u32::MAX
+        } else {
+            below(self.common.credit_from, stream.receive_window.owed())
+        };
+        let window = &self.common.receive_window;
+        let all = if self.owes_credit() {
+            u32::MAX
+        } else if self.control.awaited == 0 && window.available() > 0 {
+            below(i64::from(self.credit_threshold()), window.owed())
+        } else {
+            0
+        };
+        own.min(all)
+    }
+
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
         if self.control.goaway.is_some_and(|frame| frame.is_to_http1()) {
             self.control.goaway = None;
