@@ -16,8 +16,8 @@ impl Engine {
     #[inline]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
         // A loop asks until nothing comes, so every other question is for nothing.
-        if self.http2.wants_transmit() || self.http2.is_crowded() || self.management.knocks || self.http2.is_draining()
-        {
+        let awaited = self.management.knocks || self.open_armed || !self.total_queue.is_empty();
+        if awaited || self.http2.wants_transmit() || self.http2.is_crowded() || self.http2.is_draining() {
             self.transmit_all(output);
         }
     }
@@ -43,19 +43,13 @@ impl Engine {
                         }
                         inside = Some(key);
                     }
-                    // What an end gives to say waits for the turns of the other streams.
-                    Transmit::Trailers(key) => {
-                        self.write_trailers(key, output);
-                        more = true;
-                    }
-                    Transmit::Drained(key) => {
-                        self.drained(key);
-                        more = true;
-                    }
+                    Transmit::Trailers(key) => self.write_trailers(key, output),
+                    Transmit::Drained(key) => self.drained(key),
                 }
             }
             spoke |= output.len() > before;
-            more &= self.http2.has_replies();
+            // What an end gives to say waits for the turns of the other streams.
+            more |= self.http2.has_replies() && !output.is_full();
             if !(more || self.management.knocks && self.knock()) {
                 break;
             }
