@@ -69,6 +69,22 @@ fn g_192_padding_of_a_lent_message_is_given_back_now_and_then() {
     assert_eq!((raw.log(id).code(), raw.log(id).messages().count()), (Some(Code::Ok), 1));
 }
 
+/// G-190: the budget is for the message that its reader waits for; one that has unread messages before it borrows nothing
+/// until they are taken.
+#[test]
+fn g_190_a_message_behind_unread_ones_borrows_nothing() {
+    let mut raw = Raw::client();
+    let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+    raw.headers(1, &RESPONSE, false);
+    raw.data(1, &[&framed(b"one")[..], &framed(b"two"), &framed(&vec![1; 390_000])[..100]].concat(), false);
+    for unread in [3, 2, 1] {
+        assert_eq!(raw.it.lent(), 0, "{unread} items before it");
+        assert!(raw.it.call(id).unwrap().read().is_some());
+    }
+    assert!(raw.it.lent() > 300_000);
+    assert!(credit(&raw.said(), 1) > 300_000);
+}
+
 /// G-191: who waits for the rest of a prefix, behind a connection's window that unread messages have filled, gets the room
 /// that another reader makes, though that is too little to be announced otherwise.
 #[test]
