@@ -5,6 +5,10 @@
 //! Features that come make notes false. So what a `not yet` says is not there must not have the name of a feature or of a
 //! public module, and a clause that is excused must not be cited inside of a test, where it is no citation.
 
+#[path = "conformance/named.rs"]
+mod named;
+
+use named::each_source;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -95,23 +99,11 @@ fn cited(text: &str) -> Vec<String> {
     found.into_iter().map(|(group, number)| format!("{group}-{number:03}")).collect()
 }
 
-/// Adds the tests of a source file: functions with a test attribute, with the comment before them.
+/// Adds the tests of a source file to the clauses that they cite.
 fn add_tests(source: &str, tests: &mut Tests) {
-    let (mut comment, mut is_test) = (String::new(), false);
-    for line in source.lines().map(str::trim_start) {
-        let function = line.strip_prefix("fn ").or_else(|| line.strip_prefix("async fn "));
-        if let Some(text) = line.strip_prefix("///") {
-            comment += text;
-        } else if line.starts_with("#[") {
-            is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
-        } else {
-            if let Some(function) = function.filter(|_| is_test) {
-                let name = function.split(['(', '<']).next().unwrap();
-                for clause in cited(name).into_iter().chain(cited(&comment)) {
-                    tests.entry(clause).or_default().insert(name.to_string());
-                }
-            }
-            (comment, is_test) = (String::new(), false);
+    for test in named::tests_of(source) {
+        for clause in cited(&test.name).into_iter().chain(cited(&test.comment)) {
+            tests.entry(clause).or_default().insert(test.name.clone());
         }
     }
 }
@@ -119,18 +111,6 @@ fn add_tests(source: &str, tests: &mut Tests) {
 /// The clauses that comments inside of functions cite.
 fn cited_inside(source: &str) -> Vec<String> {
     source.lines().filter_map(|line| line.trim_start().strip_prefix("// ")).flat_map(cited).collect()
-}
-
-/// Calls `each` with every source file under a folder.
-fn each_source(folder: &Path, each: &mut impl FnMut(&Path, &str)) {
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        let path = entry.path();
-        if path.is_dir() {
-            each_source(&path, each);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            each(&path, &fs::read_to_string(&path).unwrap());
-        }
-    }
 }
 
 /// What decides over a clause: its tests, or a case of `tests/peers/run`, or the reason why there is none.
