@@ -80,25 +80,23 @@ impl Door {
         if self.observers.is_watching() {
             return self.send_watched(call, message);
         }
-        self.engine.enter(None);
-        self.engine.send(call.0, message)
+        self.engine.send_on(call.0, message)
     }
 
     #[cold]
     fn send_watched(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
         let tap = self.observers.tap(&Verb::Send { call, message: &message });
         self.engine.enter(None);
-        let sent = self.engine.send(call.0, message);
+        let sent = self.engine.send(call.0, message, false);
         tap.said(refusal(&self.engine, &sent), Some(self.engine.poll_timeout()));
         sent
     }
 
-    /// Lets in a verb that most of the work is done by, where nobody watches: a function that can also tell of it
-    /// is too large to become a part of its caller's loop.
+    /// For a verb that most of the work is done by, where nobody watches: a function that can also tell of it is too large
+    /// to become a part of its caller's loop. It lets itself in, unless it goes on with a run.
     #[inline]
-    pub(crate) fn unwatched(&mut self, verb: &Verb<'_>) -> &mut Engine {
+    pub(crate) fn unwatched(&mut self) -> &mut Engine {
         debug_assert!(!self.is_watched(), "nobody is told");
-        self.engine.enter(verb.now());
         &mut self.engine
     }
 

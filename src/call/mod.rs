@@ -14,6 +14,7 @@ mod loan;
 mod manage;
 mod read;
 mod role;
+mod runs;
 mod send;
 mod server;
 mod state;
