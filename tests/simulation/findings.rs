@@ -1,6 +1,9 @@
 //! What the simulation found, each as small as it can be told.
 
-use grpc_sansio::grpc::{Kind, Metadata, Method, Status};
+use crate::plan::{Bounds, Call, End, Fault, Line, Plan, Profile, Say, Server, What};
+use crate::runner::play;
+use crate::shrink::{PLAIN, WIDE};
+use grpc_sansio::grpc::{Code, Kind, Metadata, Method, Status};
 use grpc_sansio::testing::{Net, Pair};
 use grpc_sansio::{ClientConfig, Event, Instant, OpenOptions, ServerConfig, ServerManagement};
 use std::time::Duration;
@@ -53,5 +56,38 @@ fn keepalive_on_long_lines_is_no_reason_to_go_on() {
         let pings = wire.server.counters().pings_sent;
         assert!((20..25).contains(&pings), "a minute of them: {pings} by {:?}", net.now());
         assert_eq!((wire.client.error(), wire.server.error()), (None, None));
+    }
+}
+
+/// Seed 504241: a message that fills its window so far that the padding of a frame may not fit is on loan too (G-192), so its
+/// receiver is patient with it for so long only, even if it was itself asleep. One that leaves room for it is waited for.
+#[test]
+fn a_message_within_a_padding_of_its_window_may_come_to_a_halt() {
+    let world = |size| {
+        let call = Call {
+            line: 0,
+            at: 0,
+            kind: Kind::Unary,
+            deadline: None,
+            cancel: None,
+            metadata: 0,
+            ups: vec![Say { pause: 0, size }],
+            downs: vec![Say { pause: 0, size: 0 }],
+            client_pace: 0,
+            server_pace: 0,
+            early: false,
+            think: 0,
+            end: End::Finish(Code::Ok),
+        };
+        let bounds = Bounds { call_window: 65_535, grows_to: 0, connection_window: 65_535, ..WIDE };
+        let server = Server { bounds, workers: 1, answer_expired: false, keepalive: 0 };
+        let up = Profile { delay: 1_000, capacity: 40_000, ..PLAIN };
+        let line = Line { server: 0, bounds: WIDE, up, down: PLAIN, back_off: 0, keepalive: 0 };
+        let fault = Fault { at: 1_500, line: 0, what: What::Sleep { lasts: 70_000 } };
+        Plan { seed: 1, servers: vec![server], lines: vec![line], calls: vec![call], faults: vec![fault] }
+    };
+    for size in [65_530 - 256, 65_530 - 255, 65_530] {
+        let report = play(&world(size)).unwrap_or_else(|failure| panic!("{size}: {}", failure.message));
+        assert_eq!(report.attempts, 1);
     }
 }

@@ -400,8 +400,9 @@ impl<'p> World<'p> {
         let plan = &self.plan.calls[*call];
         let line = &self.plan.lines[plan.line];
         let bounds = &self.plan.servers[line.server].bounds;
-        // A message beyond the window may also come to a halt on the way, for as long as the receiver is patient.
-        let beyond = |size: u32, bounds: &Bounds| size > bounds.longest || size + 5 > bounds.call_window;
+        // A message that does not fit into the window with the padding of a frame (G-192) may also come to a halt on the way,
+        // for as long as the receiver is patient.
+        let beyond = |size: u32, bounds: &Bounds| size > bounds.longest || size + 5 + 256 > bounds.call_window;
         let too_large = plan.ups.iter().any(|say| beyond(say.size, bounds))
             || plan.downs.iter().any(|say| beyond(say.size, &line.bounds));
         Causes {
