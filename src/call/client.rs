@@ -43,7 +43,15 @@ impl Engine {
         let mut block = self.http2.pool_mut().take_block();
         let timeout = options.deadline.map(|deadline| self.timeouts.spell(deadline.saturating_since(self.now)));
         let sound = if options.is_usual() {
-            self.settings.request.write(path, timeout.as_ref(), options.metadata, &mut block)
+            let request = &self.settings.request;
+            match options.metadata.records() {
+                Some(_) => {
+                    let last = self.last_start.get_or_insert_default();
+                    request.write_after(last, path, timeout.as_ref(), options.metadata, &mut block)
+                }
+                // What may be refused is not to be remembered.
+                None => request.write(path, timeout.as_ref(), options.metadata, &mut block),
+            }
         } else {
             let mut head = self.settings.request_head(path);
             head.authority = options.authority.or(head.authority).filter(|name| !name.is_empty());
