@@ -5,7 +5,7 @@ use super::loan::Sample;
 use super::manage::Management;
 use super::runs::Runs;
 use super::server::Reading;
-use super::state::{CallState, Events, Stage, Stop};
+use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::chunks::Chunk;
 use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
@@ -444,7 +444,7 @@ impl Engine {
         let Some((stream, common)) = self.http2.at(key) else { return };
         let call = &mut stream.upper;
         self.grown_octets -= core::mem::take(&mut call.grown);
-        let lent = call.lent;
+        let (lent, usual_head) = (call.lent, call.head == Head::Usual);
         if call.inbox.holds_any() {
             let credit = call.inbox.clear(&mut common.pool) - call.credited;
             common.consumed_late(credit);
@@ -460,6 +460,9 @@ impl Engine {
             common.pool.give_block(block);
         }
         common.pool.give_kept(call.own_head.take());
+        if usual_head {
+            self.http2.let_response_go();
+        }
         self.http2.forget(key);
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);

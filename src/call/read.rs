@@ -71,8 +71,11 @@ impl Engine {
     #[inline]
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
         let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
-        call.head = Head::Read;
+        let head = core::mem::replace(&mut call.head, Head::Read);
         let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
+        if head == Head::Usual {
+            return (self.http2.let_response_go().unwrap_or(&NO_FIELDS), deadline);
+        }
         self.lent_block = call.head_block.take();
         self.attention |= self.lent_block.is_some();
         let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
@@ -179,7 +182,7 @@ impl CallState {
     pub(super) fn next(&self, side: Side) -> Next {
         match (self.head, self.stage) {
             (_, Stage::Rejected | Stage::Finished | Stage::Foreign) => return Next::Nothing,
-            (Head::Held, _) => return Next::Head,
+            (Head::Held | Head::Usual, _) => return Next::Head,
             _ => {}
         }
         if self.inbox.complete() > 0 {

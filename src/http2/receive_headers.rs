@@ -140,7 +140,8 @@ impl<T: Default> Connection<T> {
             Part::Trailers => (&mut all.trailers, CurrentBlock::Trailers),
         };
         // A response whose content has a length says more than its fields.
-        if self.fields.fields().any(|field| field.class == class::CONTENT_LENGTH) {
+        let is_held = part == Part::Response && all.held > 0;
+        if is_held || self.fields.fields().any(|field| field.class == class::CONTENT_LENGTH) {
             return;
         }
         let number = self.next_known;
