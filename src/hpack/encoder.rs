@@ -73,7 +73,7 @@ pub struct Encoder {
     resize: Option<Resize>,
 }
 
-/// A field that went out as the entry that its name, which has this place, had last.
+/// A field that goes out as an index: the place of its name, and the entry.
 #[derive(Clone, Copy, Debug)]
 struct Indexed {
     place: u8,
@@ -172,9 +172,9 @@ impl Encoder {
         self.encode_next(field, out);
     }
 
-    /// As [`encode_field`](Self::encode_field); returns the entry if the field is what was expected.
+    /// As [`encode_field`](Self::encode_field), for the loops.
     #[inline(always)]
-    fn encode_next(&mut self, field: Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+    fn encode_next(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
         // Names mostly come in the same order, with the values that they had last.
         let [place, _] = self.expected;
         let Field { name: text, value, sensitive, .. } = field;
@@ -189,14 +189,12 @@ impl Encoder {
                 name.hit(entry);
                 // RFC 7541 §6.1.
                 integer::encode(index, 7, 0x80, out);
-                return Some(Indexed { place, entry });
+                return;
             }
-            self.encode_changed(place, &Field { name: text, value, sensitive, class: 0 }, out);
-            return None;
+            return self.encode_changed(place, &Field { name: text, value, sensitive, class: 0 }, out);
         }
         // Only a field that comes here has to lie in memory.
         self.encode_unexpected(&Field { name: text, value, sensitive, class: 0 }, out);
-        None
     }
 
     /// Writes one whole header block.
@@ -288,14 +286,17 @@ impl Encoder {
         (self.run_places, self.names.changed) = (Places::NONE, Places::ALL);
         for field in fields {
             let start = out.len();
-            let indexed = self.encode_next(field, out);
-            if let Some((indexed, head)) = indexed.zip(Head::of(field).pack())
+            self.encode_field(field, out);
+            // RFC 7541 §6.1: an index, of what the name has last now.
+            if let Some(&[octet]) = out.get(start..)
+                && octet >= 0x80
+                && let Some(name) = self.names.get(self.at)
+                && let Some(head) = Head::of(field).pack()
                 && self.memo.is_learning()
-                && let Some([octet]) = out.get(start..)
-                && self.memo.learn(&[&head.to_le_bytes(), field.name, field.value], &[*octet])
+                && self.memo.learn(&[&head.to_le_bytes(), field.name, field.value], &[octet])
             {
-                self.run.push(indexed);
-                self.run_places = self.run_places.with(indexed.place);
+                self.run.push(Indexed { place: self.at, entry: name.last[0] });
+                self.run_places = self.run_places.with(self.at);
             } else {
                 self.memo.end();
             }
