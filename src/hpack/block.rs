@@ -112,7 +112,9 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
 /// Whether the first `N` octets are the same, and the last.
 #[inline(always)]
 fn ends_are_same<const N: usize>(a: &[u8], b: &[u8]) -> bool {
-    a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+    let (Some(first), Some(last)) = (a.first_chunk::<N>(), a.last_chunk::<N>()) else { return false };
+    let (Some(other_first), Some(other_last)) = (b.first_chunk(), b.last_chunk()) else { return false };
+    first == other_first && last == other_last
 }
 
 /// A list of fields in one allocation, in order.
