@@ -209,8 +209,16 @@ impl Engine {
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
         loop {
-            while let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
+            if let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
                 self.data(stream, &mut input, len, end);
+                continue;
+            }
+            if let Some((stream, part)) = self.http2.known_reply(&mut input) {
+                match part {
+                    Part::Trailers => self.trailers(stream, false),
+                    _ => self.response(stream, false, false),
+                }
+                continue;
             }
             match self.http2.receive_step(self.now, &mut input) {
                 Step::Idle => break,
