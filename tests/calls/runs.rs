@@ -41,7 +41,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => (side(), count(), size, hint).prop_map(|(client, count, size, hint)| Op::Send { client, count, size, hint }),
         4 => (side(), count()).prop_map(|(client, count)| Op::Read { client, count }),
-        4 => (side(), 1..70_000_usize, prop_oneof![Just(usize::MAX), 1..5_000_usize])
+        4 => (side(), 1_000..70_000_usize, prop_oneof![Just(usize::MAX), 1..5_000_usize])
             .prop_map(|(client, target, piece)| Op::Carry { client, target, piece }),
         1 => (1..5_000_000_u64).prop_map(Op::Wait),
     ]
@@ -73,15 +73,19 @@ fn send<R: Role>(connection: &mut Connection<R>, id: CallId, octets: &[u8], hint
             buffer.extend_from_slice(octets);
         })),
     };
-    format!("{sent} {};", call.queued())
+    let state = call.snapshot();
+    format!("{sent} {state:?} {};", connection.wants_transmit())
 }
 
 fn read<R: Role>(connection: &mut Connection<R>, id: CallId) -> Vec<u8> {
-    match connection.call(id).unwrap().read() {
+    let mut read = match connection.call(id).unwrap().read() {
         Some(Item::Message(message)) => [&(message.len() as u32).to_be_bytes()[..], &message[..]].concat(),
         Some(_) => b"another item".to_vec(),
         None => b"nothing".to_vec(),
-    }
+    };
+    let readable = connection.call(id).is_some_and(|call| call.is_readable());
+    read.extend([connection.wants_transmit(), readable].map(u8::from));
+    read
 }
 
 struct World {
@@ -181,7 +185,7 @@ proptest! {
 
     /// The same octets, messages, refusals, windows and levels, after each step.
     #[test]
-    fn a_run_is_what_its_messages_are_one_by_one(ops in prop::collection::vec(op(), 1..40)) {
+    fn a_run_is_what_its_messages_are_one_by_one(ops in prop::collection::vec(op(), 1..60)) {
         let (mut runs, mut single) = (World::new(false), World::new(true));
         for op in &ops {
             prop_assert_eq!(runs.act(op), single.act(op), "{:?}", op);
