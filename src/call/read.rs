@@ -180,10 +180,11 @@ static NO_FIELDS: FieldBlock = FieldBlock::new();
 impl CallState {
     /// What the next read would give.
     pub(super) fn next(&self, side: Side) -> Next {
-        match (self.head, self.stage) {
-            (_, Stage::Rejected | Stage::Finished | Stage::Foreign) => return Next::Nothing,
-            (Head::Held | Head::Usual, _) => return Next::Head,
-            _ => {}
+        if self.stage != Stage::Open && self.is_hidden() {
+            return Next::Nothing;
+        }
+        if matches!(self.head, Head::Held | Head::Usual) {
+            return Next::Head;
         }
         if self.inbox.complete() > 0 {
             return if self.may_deliver(side) { Next::Message } else { Next::Nothing };
@@ -192,6 +193,12 @@ impl CallState {
             End::Awaited | End::Read => Next::Nothing,
             _ => Next::End,
         }
+    }
+
+    /// Whether what arrives is not for the application.
+    #[cold]
+    fn is_hidden(&self) -> bool {
+        matches!(self.stage, Stage::Rejected | Stage::Finished | Stage::Foreign)
     }
 
     /// A single message is held back until it is known to be the only one (G-081, G-082, G-084).

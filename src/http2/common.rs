@@ -72,7 +72,7 @@ impl Common {
     }
 
     /// As [`Common::send`], of octets in two parts.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
         if stream.send != Send::Ended {
             stream.outbox.append(&mut self.pool, first, second);
