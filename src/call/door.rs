@@ -22,10 +22,7 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn new(side: Side, settings: &Arc<Settings>, seed: u64, now: Instant) -> Self {
-        let observers = settings.observers(side, seed, now);
-        let mut engine = Engine::new(side, settings, seed, now);
-        engine.attention = observers.is_watching();
-        Self { engine, observers }
+        Self { engine: Engine::new(side, settings, seed, now), observers: settings.observers(side, seed, now) }
     }
 
     /// The engine, to ask it something.
@@ -46,21 +43,10 @@ impl Door {
         self.engine.hear(now, octets);
     }
 
-    /// Whether nobody watches the verb that begins; what the last one lent comes back then. One look at one flag answers
-    /// both, so that watchers who are not there cost nothing.
+    /// Whether nobody watches.
     #[inline(always)]
-    pub(crate) fn is_unwatched(&mut self) -> bool {
-        !self.engine.attention || self.look()
-    }
-
-    #[inline(never)]
-    fn look(&mut self) -> bool {
-        if self.observers.is_watching() {
-            return false;
-        }
-        self.engine.take_back();
-        self.engine.attention = false;
-        true
+    pub(crate) fn is_unwatched(&self) -> bool {
+        !self.observers.is_watching()
     }
 
     /// Lets a verb in that brings the time `now`, if any: what the last one lent comes back, what is due fires first, then
@@ -76,7 +62,7 @@ impl Door {
     ) -> T {
         if self.is_unwatched() {
             // What is returned is made where it is to be: a result that was looked at would be moved once more.
-            self.engine.pass(now);
+            self.engine.enter(now);
             return act(&mut self.engine, &mut Tap::nobody());
         }
         self.act_watched(now, verb, act, answer)
@@ -92,8 +78,7 @@ impl Door {
         answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
     ) -> T {
         let mut tap = self.observers.tap(&verb());
-        self.engine.take_back();
-        self.engine.pass(now);
+        self.engine.enter(now);
         let done = act(&mut self.engine, &mut tap);
         tap.said(answer(&self.engine, &done), Some(self.engine.next_timer()));
         done
@@ -103,6 +88,7 @@ impl Door {
     #[inline]
     pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
         if self.is_unwatched() {
+            self.engine.enter(None);
             return self.engine.send(call.0, message);
         }
         self.send_watched(call, message)
@@ -112,7 +98,7 @@ impl Door {
     #[inline(never)]
     fn send_watched(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
         let tap = self.observers.tap(&Verb::Send { call, message: &message });
-        self.engine.take_back();
+        self.engine.enter(None);
         let sent = self.engine.send(call.0, message);
         tap.said(refusal(&self.engine, &sent), Some(self.engine.next_timer()));
         sent
@@ -123,7 +109,8 @@ impl Door {
     /// caller's loop.
     #[inline(always)]
     pub(crate) fn unwatched(&mut self) -> &mut Engine {
-        debug_assert!(!self.observers.is_watching(), "nobody is told");
+        debug_assert!(self.is_unwatched(), "nobody is told");
+        self.engine.enter(None);
         &mut self.engine
     }
 
@@ -135,7 +122,7 @@ impl Door {
         answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
     ) -> T {
         let tap = self.observers.tap(verb);
-        self.engine.take_back();
+        self.engine.enter(None);
         let lent = act(&mut self.engine);
         tap.said(answer(&lent), None);
         lent

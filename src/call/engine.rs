@@ -103,8 +103,6 @@ pub struct Engine {
     /// What the application was lent by the last verb.
     pub(super) lent_chunk: Option<Box<Chunk>>,
     pub(super) lent_block: Option<Box<FieldBlock>>,
-    /// The next verb has to look for one of those, or for who watches.
-    pub(super) attention: bool,
     pub(super) scratch: Vec<u8>,
     /// How times are spelled.
     pub(super) timeouts: Spelling,
@@ -145,7 +143,6 @@ impl Engine {
             sample: Sample::default(),
             lent_chunk: None,
             lent_block: None,
-            attention: false,
             scratch: Vec::new(),
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
@@ -165,9 +162,13 @@ impl Engine {
         self.settings.limits.max_receive_message
     }
 
-    /// Time moves forward, and what is due fires. A verb without a time has none that passes.
+    /// The one door of all verbs that change something: what was lent comes back, time moves forward, and what is due
+    /// fires first. A recorder of verbs would stand here.
     #[inline]
-    pub(super) fn pass(&mut self, now: Option<Instant>) {
+    pub(crate) fn enter(&mut self, now: Option<Instant>) {
+        if self.lent_chunk.is_some() || self.lent_block.is_some() {
+            self.take_back();
+        }
         // What is due at an instant was done when that came.
         if let Some(now) = now
             && now > self.now
@@ -185,9 +186,8 @@ impl Engine {
         }
     }
 
-    /// What was lent comes back.
-    #[inline(always)]
-    pub(super) fn take_back(&mut self) {
+    #[inline(never)]
+    fn take_back(&mut self) {
         if let Some(chunk) = self.lent_chunk.take() {
             self.http2.pool_mut().give_chunk(chunk);
         }

@@ -333,12 +333,6 @@ impl Payload<'_> {
         Self { place: Place::Decoded(bytes), compressed: false }
     }
 
-    /// Whether its memory is the connection's again with the next verb.
-    #[inline]
-    pub(super) fn is_lent(&self) -> bool {
-        matches!(self.place, Place::Chunk(..))
-    }
-
     /// Whether it came compressed, and a codec has decompressed it since.
     pub fn decoded(&self) -> bool {
         matches!(self.place, Place::Decoded(_))

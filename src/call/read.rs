@@ -67,13 +67,11 @@ impl Engine {
     }
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
-    #[inline]
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
         let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
         call.head = Head::Read;
         let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
         self.lent_block = call.head_block.take();
-        self.attention |= self.lent_block.is_some();
         let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         self.held_headers -= held_size(block);
         (block, deadline)
@@ -86,9 +84,7 @@ impl Engine {
             self.make_room(key);
         }
         let (stream, common) = self.http2.at(key)?;
-        let payload = stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)?;
-        self.attention |= payload.is_lent();
-        Some(payload)
+        stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)
     }
 
     /// The octets of the message about to be taken go back to the windows, if that is all there is to do: no loan,
@@ -157,7 +153,6 @@ impl Engine {
             }
         }
         self.drop_call(key);
-        self.attention |= block.is_some();
         self.lent_block = block;
         let trailers = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         Ended { status, origin, unprocessed, retry, trailers }
