@@ -249,7 +249,7 @@ impl<R: Role> Connection<R> {
 
     /// Octets queued to send on all calls.
     pub fn queued(&self) -> usize {
-        self.door.engine().http2().queued_in_all()
+        self.door.engine().queued_in_all()
     }
 
     /// Counts of what happened so far.
@@ -316,7 +316,7 @@ impl<R: Role> Connection<R> {
     /// The windows as this end believes them to be; `None` once the connection has ended.
     #[cfg(feature = "testing")]
     pub fn windows(&self) -> Option<crate::http2::Windows> {
-        self.door.engine().http2().windows()
+        self.door.engine().windows()
     }
 
     /// Bytes of heap in use, shared payloads left out: to be held against

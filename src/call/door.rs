@@ -43,10 +43,10 @@ impl Door {
         self.engine.hear(now, octets);
     }
 
-    /// Whether nobody watches.
-    #[inline(always)]
-    pub(crate) fn is_unwatched(&self) -> bool {
-        !self.observers.is_watching()
+    /// Whether somebody watches.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.observers.is_watching()
     }
 
     /// Lets a verb in that brings the time `now`, if any: what the last one lent comes back, what is due fires first, then
@@ -60,12 +60,12 @@ impl Door {
         act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
         answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
     ) -> T {
-        if self.is_unwatched() {
-            // What is returned is made where it is to be: a result that was looked at would be moved once more.
-            self.engine.enter(now);
-            return act(&mut self.engine, &mut Tap::nobody());
+        if self.is_watched() {
+            return self.act_watched(now, verb, act, answer);
         }
-        self.act_watched(now, verb, act, answer)
+        // What is returned is made where it is to be: a result that was looked at would be moved once more.
+        self.engine.enter(now);
+        act(&mut self.engine, &mut Tap::nobody())
     }
 
     #[cold]
@@ -87,11 +87,10 @@ impl Door {
     /// As [`Door::act`], for a message that is given away.
     #[inline]
     pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
-        if self.is_unwatched() {
-            self.engine.enter(None);
-            return self.engine.send(call.0, message);
+        if self.is_watched() {
+            return self.send_watched(call, message);
         }
-        self.send_watched(call, message)
+        self.engine.send_on(call.0, message)
     }
 
     #[cold]
@@ -99,18 +98,16 @@ impl Door {
     fn send_watched(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
         let tap = self.observers.tap(&Verb::Send { call, message: &message });
         self.engine.enter(None);
-        let sent = self.engine.send(call.0, message);
+        let sent = self.engine.send(call.0, message, false);
         tap.said(refusal(&self.engine, &sent), Some(self.engine.next_timer()));
         sent
     }
 
-    /// The engine, for a verb without a time that most of the work is done by, once it is known that
-    /// [nobody watches](Door::is_unwatched): a function that can also tell of it is too large to become a part of its
-    /// caller's loop.
-    #[inline(always)]
+    /// For a verb that most of the work is done by, where nobody watches: a function that can also tell of it is too large
+    /// to become a part of its caller's loop. It lets itself in, unless it goes on with a run.
+    #[inline]
     pub(crate) fn unwatched(&mut self) -> &mut Engine {
-        debug_assert!(self.is_unwatched(), "nobody is told");
-        self.engine.enter(None);
+        debug_assert!(!self.is_watched(), "nobody is told");
         &mut self.engine
     }
 

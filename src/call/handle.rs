@@ -83,12 +83,17 @@ impl<'a, R: Role> Call<'a, R> {
     /// Takes the next item, in the order of the wire, giving its octets back to the peer's windows. `None` when there
     /// is none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End`
     /// the call is gone.
+    #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
-        let call = self.id;
-        if self.door.is_unwatched() {
-            return take(self.door.unwatched(), call.0);
+        if self.door.is_watched() {
+            return read_watched(self.door, self.id);
         }
-        read_watched(self.door, call)
+        let (engine, key) = (self.door.unwatched(), self.id.0);
+        if engine.goes_on_reading(key) {
+            return engine.take_of_run().map(Item::Message);
+        }
+        engine.enter(None);
+        take(engine, key, true)
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -123,7 +128,7 @@ impl<'a, R: Role> Call<'a, R> {
 
     /// Octets queued to send.
     pub fn queued(&self) -> usize {
-        self.door.engine().http2().queued(self.id.0)
+        self.door.engine().queued(self.id.0)
     }
 
     /// How it stands now: all that can be read of it at once.
@@ -161,12 +166,12 @@ impl<'a, R: Role> Call<'a, R> {
     /// # Errors
     ///
     /// As [`Call::send`].
+    #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
-        let call = self.id;
-        if self.door.is_unwatched() {
-            return self.door.unwatched().send_with(call.0, size_hint, false, encode);
+        if self.door.is_watched() {
+            return send_watched(self.door, self.id, size_hint, encode);
         }
-        send_watched(self.door, call, size_hint, encode)
+        self.door.unwatched().send_on_with(self.id.0, size_hint, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -183,7 +188,7 @@ impl<'a, R: Role> Call<'a, R> {
         self.door.act(
             None,
             move || Verb::SendCompressedWith { call, size_hint },
-            move |engine, tap| engine.send_with(call.0, size_hint, true, heard(tap, encode)),
+            move |engine, tap| engine.send_with(call.0, size_hint, true, false, heard(tap, encode)),
             refusal,
         )
     }
@@ -282,11 +287,12 @@ impl Call<'_, Server> {
     /// lets go. OK without the message that a unary method owes becomes INTERNAL (G-040). Names of `trailers` that are
     /// reserved are left out.
     pub fn finish(self, status: &Status, trailers: &Metadata) {
-        let call = self.id;
-        if self.door.is_unwatched() {
-            return self.door.unwatched().finish(call.0, status, trailers);
+        if self.door.is_watched() {
+            return finish_watched(self.door, self.id, status, trailers);
         }
-        finish_watched(self.door, call, status, trailers);
+        let engine = self.door.unwatched();
+        engine.enter(None);
+        engine.finish(self.id.0, status, trailers);
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.
@@ -319,12 +325,9 @@ fn finish_watched(door: &mut Door, call: CallId, status: &Status, trailers: &Met
 
 /// As [`Call::read`], where somebody watches.
 #[cold]
-fn read_watched<'a, R: Role>(door: &'a mut Door, call: CallId) -> Option<Item<'a, R>> {
-    door.lend(
-        &Verb::Read { call },
-        |engine| take(engine, call.0),
-        |item| item.as_ref().map_or(Answer::Nothing, Item::answer),
-    )
+fn read_watched<R: Role>(door: &mut Door, call: CallId) -> Option<Item<'_, R>> {
+    let verb = Verb::Read { call };
+    door.lend(&verb, |engine| take(engine, call.0, false), |item| item.as_ref().map_or(Answer::Nothing, Item::answer))
 }
 
 /// As [`Call::send_with`], where somebody watches.
@@ -338,21 +341,21 @@ fn send_watched(
     door.act(
         None,
         || Verb::SendWith { call, size_hint },
-        |engine, tap| engine.send_with(call.0, size_hint, false, heard(tap, encode)),
+        |engine, tap| engine.send_with(call.0, size_hint, false, false, heard(tap, encode)),
         refusal,
     )
 }
 
-/// The next item of a call.
+/// The next item of a call; a message may begin a run where `runs` says so.
 #[inline(always)]
-fn take<R: Role>(engine: &mut Engine, key: StreamKey) -> Option<Item<'_, R>> {
+fn take<R: Role>(engine: &mut Engine, key: StreamKey, runs: bool) -> Option<Item<'_, R>> {
     match engine.next(key) {
         Next::Nothing => {
             engine.arm_read(key);
             None
         }
         Next::Head => Some(Item::Head(R::head(engine, key))),
-        Next::Message => engine.take_message(key).map(Item::Message),
+        Next::Message => engine.take_message(key, runs).map(Item::Message),
         Next::End => Some(Item::End(R::end(engine, key))),
     }
 }

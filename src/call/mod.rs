@@ -15,6 +15,7 @@ mod loan;
 mod manage;
 mod read;
 mod role;
+mod runs;
 mod send;
 mod server;
 mod state;
