@@ -86,7 +86,7 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
         if self.door.is_watched() {
-            return read_watched(self.door, self.id);
+            return read_watched(self.door, self.id, &Verb::Read { call: self.id });
         }
         let (engine, key) = (self.door.unwatched(), self.id.0);
         if engine.goes_on_reading(key) {
@@ -169,7 +169,8 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
         if self.door.is_watched() {
-            return send_watched(self.door, self.id, size_hint, encode);
+            let (call, verb) = (self.id, Verb::SendWith { call: self.id, size_hint });
+            return send_watched(self.door, call, verb, size_hint, encode);
         }
         self.door.unwatched().send_on_with(self.id.0, size_hint, encode)
     }
@@ -288,7 +289,8 @@ impl Call<'_, Server> {
     /// reserved are left out.
     pub fn finish(self, status: &Status, trailers: &Metadata) {
         if self.door.is_watched() {
-            return finish_watched(self.door, self.id, status, trailers);
+            let (call, verb) = (self.id, Verb::Finish { call: self.id, status, trailers });
+            return finish_watched(self.door, call, verb, status, trailers);
         }
         let engine = self.door.unwatched();
         engine.enter(None);
@@ -314,20 +316,14 @@ impl Call<'_, Server> {
 
 /// As [`Call::finish`], where somebody watches.
 #[cold]
-fn finish_watched(door: &mut Door, call: CallId, status: &Status, trailers: &Metadata) {
-    door.act(
-        None,
-        move || Verb::Finish { call, status, trailers },
-        move |engine, _| engine.finish(call.0, status, trailers),
-        done,
-    );
+fn finish_watched(door: &mut Door, call: CallId, verb: Verb<'_>, status: &Status, trailers: &Metadata) {
+    door.act(None, move || verb, move |engine, _| engine.finish(call.0, status, trailers), done);
 }
 
 /// As [`Call::read`], where somebody watches.
 #[cold]
-fn read_watched<R: Role>(door: &mut Door, call: CallId) -> Option<Item<'_, R>> {
-    let verb = Verb::Read { call };
-    door.lend(&verb, |engine| take(engine, call.0, false), |item| item.as_ref().map_or(Answer::Nothing, Item::answer))
+fn read_watched<'a, R: Role>(door: &'a mut Door, call: CallId, verb: &Verb<'_>) -> Option<Item<'a, R>> {
+    door.lend(verb, |engine| take(engine, call.0, false), |item| item.as_ref().map_or(Answer::Nothing, Item::answer))
 }
 
 /// As [`Call::send_with`], where somebody watches.
@@ -335,12 +331,13 @@ fn read_watched<R: Role>(door: &mut Door, call: CallId) -> Option<Item<'_, R>> {
 fn send_watched(
     door: &mut Door,
     call: CallId,
+    verb: Verb<'_>,
     size_hint: usize,
     encode: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), SendError<()>> {
     door.act(
         None,
-        || Verb::SendWith { call, size_hint },
+        move || verb,
         |engine, tap| engine.send_with(call.0, size_hint, false, false, heard(tap, encode)),
         refusal,
     )
