@@ -22,7 +22,10 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn new(side: Side, settings: &Arc<Settings>, seed: u64, now: Instant) -> Self {
-        Self { engine: Engine::new(side, settings, seed, now), observers: settings.observers(side, seed, now) }
+        let observers = settings.observers(side, seed, now);
+        let mut engine = Engine::new(side, settings, seed, now);
+        engine.attention = observers.is_watching();
+        Self { engine, observers }
     }
 
     /// The engine, to ask it something.
@@ -43,10 +46,21 @@ impl Door {
         self.engine.hear(now, octets);
     }
 
-    /// Whether somebody watches.
-    #[inline]
-    pub(crate) fn is_watched(&self) -> bool {
-        self.observers.is_watching()
+    /// Whether nobody watches the verb that begins; what the last one lent comes back then. One look at one flag answers
+    /// both, so that watchers who are not there cost nothing.
+    #[inline(always)]
+    pub(crate) fn is_unwatched(&mut self) -> bool {
+        !self.engine.attention || self.look()
+    }
+
+    #[inline(never)]
+    fn look(&mut self) -> bool {
+        if self.observers.is_watching() {
+            return false;
+        }
+        self.engine.take_back();
+        self.engine.attention = false;
+        true
     }
 
     /// Lets a verb in that brings the time `now`, if any: what the last one lent comes back, what is due fires first, then
@@ -60,12 +74,12 @@ impl Door {
         act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
         answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
     ) -> T {
-        if self.is_watched() {
-            return self.act_watched(now, verb, act, answer);
+        if self.is_unwatched() {
+            // What is returned is made where it is to be: a result that was looked at would be moved once more.
+            self.engine.pass(now);
+            return act(&mut self.engine, &mut Tap::nobody());
         }
-        // What is returned is made where it is to be: a result that was looked at would be moved once more.
-        self.engine.enter(now);
-        act(&mut self.engine, &mut Tap::nobody())
+        self.act_watched(now, verb, act, answer)
     }
 
     #[cold]
@@ -78,7 +92,8 @@ impl Door {
         answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
     ) -> T {
         let mut tap = self.observers.tap(&verb());
-        self.engine.enter(now);
+        self.engine.take_back();
+        self.engine.pass(now);
         let done = act(&mut self.engine, &mut tap);
         tap.said(answer(&self.engine, &done), Some(self.engine.next_timer()));
         done
@@ -87,27 +102,38 @@ impl Door {
     /// As [`Door::act`], for a message that is given away.
     #[inline]
     pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
-        if self.is_watched() {
-            return self.send_watched(call, message);
+        if !message.compressed && self.engine.goes_on_sending(call.0, message.data.len()) {
+            self.engine.send_of_run(&message.data);
+            return Ok(());
         }
-        self.engine.send_on(call.0, message)
+        if self.is_unwatched() {
+            return self.engine.send(call.0, message, true);
+        }
+        self.send_watched(call, message)
     }
 
     #[cold]
     #[inline(never)]
     fn send_watched(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
         let tap = self.observers.tap(&Verb::Send { call, message: &message });
-        self.engine.enter(None);
+        self.engine.take_back();
         let sent = self.engine.send(call.0, message, false);
         tap.said(refusal(&self.engine, &sent), Some(self.engine.next_timer()));
         sent
     }
 
-    /// For a verb that most of the work is done by, where nobody watches: a function that can also tell of it is too large
-    /// to become a part of its caller's loop. It lets itself in, unless it goes on with a run.
-    #[inline]
+    /// The engine, for a verb without a time that most of the work is done by, once it is known that
+    /// [nobody watches](Door::is_unwatched): a function that can also tell of it is too large to become a part of its
+    /// caller's loop.
+    #[inline(always)]
     pub(crate) fn unwatched(&mut self) -> &mut Engine {
-        debug_assert!(!self.is_watched(), "nobody is told");
+        debug_assert!(!self.observers.is_watching(), "nobody is told");
+        &mut self.engine
+    }
+
+    /// The engine, to go on with a run if there is one: runs begin only where nobody watches.
+    #[inline(always)]
+    pub(crate) fn runs(&mut self) -> &mut Engine {
         &mut self.engine
     }
 
@@ -119,7 +145,7 @@ impl Door {
         answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
     ) -> T {
         let tap = self.observers.tap(verb);
-        self.engine.enter(None);
+        self.engine.take_back();
         let lent = act(&mut self.engine);
         tap.said(answer(&lent), None);
         lent

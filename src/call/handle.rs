@@ -85,15 +85,14 @@ impl<'a, R: Role> Call<'a, R> {
     /// the call is gone.
     #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
-        if self.door.is_watched() {
-            return read_watched(self.door, self.id, &Verb::Read { call: self.id });
+        let call = self.id;
+        if self.door.runs().goes_on_reading(call.0) {
+            return self.door.runs().take_of_run().map(Item::Message);
         }
-        let (engine, key) = (self.door.unwatched(), self.id.0);
-        if engine.goes_on_reading(key) {
-            return engine.take_of_run().map(Item::Message);
+        if self.door.is_unwatched() {
+            return take(self.door.unwatched(), call.0, true);
         }
-        engine.enter(None);
-        take(engine, key, true)
+        read_watched(self.door, call, &Verb::Read { call })
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -168,11 +167,14 @@ impl<'a, R: Role> Call<'a, R> {
     /// As [`Call::send`].
     #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
-        if self.door.is_watched() {
-            let (call, verb) = (self.id, Verb::SendWith { call: self.id, size_hint });
-            return send_watched(self.door, call, verb, size_hint, encode);
+        let call = self.id;
+        if self.door.runs().goes_on_sending(call.0, size_hint) {
+            return self.door.runs().send_of_run_with(call.0, encode);
         }
-        self.door.unwatched().send_on_with(self.id.0, size_hint, encode)
+        if self.door.is_unwatched() {
+            return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
+        }
+        send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -288,13 +290,11 @@ impl Call<'_, Server> {
     /// lets go. OK without the message that a unary method owes becomes INTERNAL (G-040). Names of `trailers` that are
     /// reserved are left out.
     pub fn finish(self, status: &Status, trailers: &Metadata) {
-        if self.door.is_watched() {
-            let (call, verb) = (self.id, Verb::Finish { call: self.id, status, trailers });
-            return finish_watched(self.door, call, verb, status, trailers);
+        let call = self.id;
+        if self.door.is_unwatched() {
+            return self.door.unwatched().finish(call.0, status, trailers);
         }
-        let engine = self.door.unwatched();
-        engine.enter(None);
-        engine.finish(self.id.0, status, trailers);
+        finish_watched(self.door, call, Verb::Finish { call, status, trailers }, status, trailers);
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.

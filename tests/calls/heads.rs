@@ -100,10 +100,12 @@ fn an_outcome_is_kept() {
 fn a_client_names_itself_and_its_attempts() {
     let config = ClientConfig::builder("localhost").user_agent("mine/2").build().unwrap();
     let mut raw = Raw::client_with(&config);
-    raw.open(&OpenOptions::new(&UNARY).previous_attempts(3));
-    let head = raw.said().into_iter().find(|seen| seen.field(":path").is_some()).unwrap();
-    assert_eq!(head.field("grpc-previous-rpc-attempts"), Some("3"));
-    assert!(head.field("user-agent").unwrap().starts_with("mine/2 "));
+    for (attempts, said) in [(0, None), (1, Some("1")), (8, Some("8")), (9, Some("9")), (255, Some("9"))] {
+        raw.open(&OpenOptions::new(&UNARY).previous_attempts(attempts));
+        let head = raw.said().into_iter().find(|seen| seen.field(":path").is_some()).unwrap();
+        assert_eq!(head.field("grpc-previous-rpc-attempts"), said);
+        assert!(head.field("user-agent").unwrap().starts_with("mine/2 "));
+    }
 }
 
 /// Blocks of octets that were there before are not decoded again: each call is still shown its own fields, also where
@@ -188,5 +190,22 @@ fn headers_of_calls_that_are_let_go_are_held_no_more() {
             call.cancel();
         }
         raw.said();
+    }
+}
+
+/// Trailers that nobody read go with a call that is cancelled, and so does a head: what is held of them falls to nothing.
+#[test]
+fn headers_of_cancelled_calls_are_not_held() {
+    let long = "x".repeat(2_000);
+    for read_head in [false, true] {
+        let (mut raw, id) = client_with_response(&[("key", &long)]);
+        raw.headers(1, &[("grpc-status", "9"), ("cost", &long)], true);
+        if read_head {
+            assert!(matches!(raw.it.call(id).unwrap().read(), Some(Item::Head(_))));
+        }
+        assert!(raw.it.held_headers() > 1_000);
+        raw.it.call(id).unwrap().cancel();
+        assert_eq!(raw.it.held_headers(), 0);
+        assert_eq!(raw.it.audit(), Ok(()));
     }
 }

@@ -68,7 +68,7 @@ impl Metadata {
         Self { records: Vec::new(), len: 0 }
     }
 
-    /// Copies the metadata out of a received header block, leaving out what [`visible`] leaves out.
+    /// Copies the metadata out of a received header block, leaving out what [`visible`](crate::grpc::reserved::visible) leaves out.
     pub fn from_received<'a>(fields: impl IntoIterator<Item = Field<'a>>) -> Self {
         let mut metadata = Self::new();
         metadata.extend_received(fields);
