@@ -99,6 +99,14 @@ fn h066_length_of_priority() {
     client.fails(&raw(Kind::PRIORITY, Flags::NONE, 9, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
 }
 
+/// T-03: what would end an open stream of a client ends the connection of a server, which its client made to reset.
+#[test]
+fn t03_a_priority_of_a_wrong_length_on_an_open_stream() {
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, false));
+    server.fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 4]), ErrorCode::FRAME_SIZE_ERROR);
+}
+
 /// H-069, H-070
 #[test]
 fn h070_shape_of_rst_stream() {
