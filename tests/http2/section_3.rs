@@ -168,18 +168,23 @@ fn half_of_an_http_1_answer_is_not_recognised() {
     }
 }
 
-/// Octets that a TLS alert begins with are the head of a frame once the peer has spoken HTTP/2.
+/// Octets that a TLS alert begins with are the head of a frame once the peer has spoken HTTP/2, and what a server's client sends
+/// is none; nor is whatever else comes of a head.
 #[test]
 fn an_alert_is_recognised_at_the_beginning_only() {
     use grpc_sansio::http2::Origin;
-    let alert = [0x15, 3, 3];
-    let mut fresh = Peer::new(Side::Client, Config::new(Side::Client));
-    for (client, origin) in [(&mut fresh, Origin::Local), (&mut Peer::client(), Origin::Transport)] {
-        client.http2.open(()).unwrap();
-        client.say();
-        client.hear(&alert);
-        client.http2.receive_eof();
-        assert_eq!(client.http2.error().unwrap().origin(), origin);
+    let (alert, frame) = (&[0x15, 3, 3][..], &[0, 0, 18][..]);
+    let fresh = || Peer::new(Side::Client, Config::new(Side::Client));
+    for (mut peer, octets, origin) in [
+        (fresh(), alert, Origin::Local),
+        (fresh(), frame, Origin::Transport),
+        (fresh(), b"", Origin::Transport),
+        (Peer::client(), alert, Origin::Transport),
+        (Peer::server(), alert, Origin::Transport),
+    ] {
+        peer.hear(octets);
+        peer.http2.receive_eof();
+        assert_eq!(peer.http2.error().map(|error| error.origin()), Some(origin), "{octets:?}");
     }
 }
 
