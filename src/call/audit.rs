@@ -5,7 +5,7 @@ use super::read::Next;
 use super::state::{CallState, Stage};
 use crate::frame::StreamId;
 use crate::http2::audit::must;
-use crate::http2::{Side, StreamKey};
+use crate::http2::{Side, StreamKey, Windows};
 use crate::time::Instant;
 use alloc::format;
 use alloc::string::String;
@@ -24,6 +24,9 @@ impl Engine {
     /// Checks what is promised at each instant: windows add up (L-01 to L-03), so do loans and held headers, whoever
     /// waits will be told (L-07), and no call outlives its end.
     pub(crate) fn audit(&self) -> Result<(), String> {
+        if self.has_run() {
+            return self.settled().audit();
+        }
         self.http2.audit()?;
         let fact = |holds: bool, wrong: &str| must(holds, || String::from(wrong));
         let mut sums = Sums::default();
@@ -51,6 +54,18 @@ impl Engine {
         fact(self.grown_octets <= self.settings.limits.window_growth, "windows have grown beyond their budget")?;
         fact(self.lent_octets <= self.settings.limits.assembly_budget, "more is lent than the budget has")?;
         fact(!self.open_armed || self.flags.available || !self.http2.has_room_to_wait(), "Available is not told (L-07)")
+    }
+
+    /// The windows as this end believes them to be; `None` once the connection has ended.
+    pub(crate) fn windows(&self) -> Option<Windows> {
+        if self.has_run() { self.settled().http2.windows() } else { self.http2.windows() }
+    }
+
+    /// As it would be with the next verb, which ends a run before anything else.
+    fn settled(&self) -> Self {
+        let mut settled = self.clone();
+        settled.end_runs();
+        settled
     }
 
     pub(crate) fn skip_streams(&mut self, next: u32) {

@@ -18,7 +18,7 @@ const MOST_SCRATCH: usize = 8 * 1024;
 
 /// Whether a message could be queued on this call at all, whatever its size.
 #[inline]
-fn check_send(side: Side, stream: &Stream<CallState>, compressed: bool) -> Result<(), SendError<()>> {
+pub(super) fn check_send(side: Side, stream: &Stream<CallState>, compressed: bool) -> Result<(), SendError<()>> {
     let call = &stream.upper;
     let over = side == Side::Client && call.has_ended();
     if !call.is_open() || over || stream.is_closed() {
@@ -47,6 +47,19 @@ fn has_room(limits: &Limits, stream: &Stream<CallState>, common: &Common, octets
     let with = octets.saturating_add(PREFIX_LEN);
     stream.queued().saturating_add(with) <= limits.send_queue_per_call as usize
         && common.queued().saturating_add(with) <= limits.send_queue_per_connection as usize
+}
+
+/// Whether the buffer for messages under way is too large to be kept for the next.
+#[inline]
+pub(super) fn is_large(scratch: &Vec<u8>) -> bool {
+    scratch.capacity() > MOST_SCRATCH
+}
+
+/// Octets that a run of messages may add, prefixes included, without a look at any limit.
+pub(super) fn room_for_run(limits: &Limits, stream: &Stream<CallState>, common: &Common) -> usize {
+    let own = (limits.send_queue_per_call as usize).saturating_sub(stream.queued());
+    let all = (limits.send_queue_per_connection as usize).saturating_sub(common.queued());
+    own.min(all).min(limits.copy_below as usize).min(max_send(limits))
 }
 
 /// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response
@@ -125,7 +138,8 @@ impl Engine {
         }
     }
 
-    pub(crate) fn send(&mut self, key: StreamKey, message: Message) -> Result<(), SendError<Message>> {
+    /// Queues a message. Where `runs` says so it may begin a run, for the next send to go on with.
+    pub(crate) fn send(&mut self, key: StreamKey, message: Message, runs: bool) -> Result<(), SendError<Message>> {
         let octets = message.data.len();
         if let Err(error) = self.admit(key, octets, message.compressed) {
             return Err(error.map(|()| message));
@@ -133,6 +147,7 @@ impl Engine {
         let prefix = Prefix { compressed: message.compressed, length: octets as u32 }.encode();
         let by_reference = octets >= self.settings.limits.copy_below as usize;
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(message)) };
+        let follows = stream.queued() > 0;
         if by_reference {
             common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
             common.send_shared(stream, message.data);
@@ -140,15 +155,20 @@ impl Engine {
             common.send_pair(stream, &prefix, &message.data);
         }
         message_queued(self.side, stream, common);
+        if runs && follows && !by_reference {
+            self.begin_sending(key, octets);
+        }
         Ok(())
     }
 
+    /// Queues the message that `encode` writes. Where `runs` says so it may begin a run, for the next send to go on with.
     #[inline]
     pub(crate) fn send_with(
         &mut self,
         key: StreamKey,
         size_hint: usize,
         compressed: bool,
+        runs: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
         let limits = &self.settings.limits;
@@ -162,12 +182,16 @@ impl Engine {
         self.scratch.clear();
         encode(&mut self.scratch);
         let octets = self.scratch.len();
-        if octets >= most || self.scratch.capacity() > MOST_SCRATCH {
+        if octets >= most || is_large(&self.scratch) {
             return self.queue_scratch(key, compressed);
         }
+        let follows = stream.queued() > 0;
         let prefix = Prefix { compressed, length: octets as u32 }.encode();
         common.send_pair(stream, &prefix, &self.scratch);
         message_queued(self.side, stream, common);
+        if runs && follows {
+            self.begin_sending(key, octets);
+        }
         Ok(())
     }
 
@@ -189,7 +213,7 @@ impl Engine {
 
     /// Queues the message that lies in `scratch`: a small one behind its prefix, a large one as the buffer it is in.
     #[inline(never)]
-    fn queue_scratch(&mut self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
+    pub(super) fn queue_scratch(&mut self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
         let limits = &self.settings.limits;
         let octets = self.scratch.len();
         let prefix = Prefix { compressed, length: octets as u32 }.encode();

@@ -66,47 +66,30 @@ pub(super) fn split_record(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
     Some((Field { name, value, sensitive: head.sensitive, class: head.class }, rest))
 }
 
-/// How much of a field a record has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Likeness {
-    None,
-    Name,
-    Field,
-}
-
-impl Likeness {
-    #[inline]
-    pub(super) fn of(known: &Field<'_>, field: &Field<'_>) -> Self {
-        if !same(known.name, field.name) {
-            Self::None
-        } else if same(known.value, field.value) {
-            Self::Field
-        } else {
-            Self::Name
-        }
-    }
-}
-
 /// Whether the record at the start of `bytes`, of class 0 and not sensitive, has the name and the value of a field.
 #[inline]
 pub(super) fn is_record_of(bytes: &[u8], field: &Field<'_>) -> bool {
-    // One look at both lengths.
-    let lengths = (field.name.len() as u64) << Head::NAME_SHIFT | field.value.len() as u64;
-    if let Some((head, rest)) = bytes.split_first_chunk::<HEAD_LEN>()
-        && u64::from_le_bytes(*head) == lengths
-        && let Some((name, rest)) = rest.split_at_checked(field.name.len())
-        && let Some(value) = rest.get(..field.value.len())
-    {
-        same(name, field.name) && same(value, field.value)
-    } else {
-        false
-    }
+    strip_record(bytes, field).is_some()
 }
 
-/// Compares a field with the record at the start of `bytes`.
+/// What follows the record of a field, class 0 and not sensitive, at the start of `bytes`; `None` where it is another's.
+#[inline(always)]
+pub(super) fn strip_record<'a>(bytes: &'a [u8], field: &Field<'_>) -> Option<&'a [u8]> {
+    // One look at both lengths.
+    let lengths = (field.name.len() as u64) << Head::NAME_SHIFT | field.value.len() as u64;
+    let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
+    if u64::from_le_bytes(*head) != lengths {
+        return None;
+    }
+    let (name, rest) = rest.split_at_checked(field.name.len())?;
+    let (value, rest) = rest.split_at_checked(field.value.len())?;
+    (same(name, field.name) && same(value, field.value)).then_some(rest)
+}
+
+/// Whether the record at the start of `bytes` has this name.
 #[inline]
-pub(super) fn compare_record(bytes: &[u8], field: &Field<'_>) -> Likeness {
-    split_record(bytes).map_or(Likeness::None, |(entry, _)| Likeness::of(&entry, field))
+pub(super) fn is_record_named(bytes: &[u8], name: &[u8]) -> bool {
+    split_record(bytes).is_some_and(|(field, _)| same(field.name, name))
 }
 
 /// Equality that spares a short string the call of a general comparison: two words, which may overlap, are all of it.
@@ -376,13 +359,6 @@ impl<'a> Fields<'a> {
     /// No fields.
     pub const EMPTY: Fields<'static> = Fields { bytes: &[], remaining: 0 };
 
-    /// The next field and its record.
-    pub(super) fn next_record(&mut self) -> Option<(Field<'a>, &'a [u8])> {
-        let bytes = self.bytes;
-        let field = self.next()?;
-        Some((field, bytes.get(..bytes.len() - self.bytes.len())?))
-    }
-
     /// Goes past the first `count` fields, whose records have `len` octets.
     pub(super) fn skip_records(&mut self, count: usize, len: usize) {
         self.bytes = self.bytes.get(len..).unwrap_or_default();
@@ -441,19 +417,26 @@ mod tests {
     #[test]
     fn a_record_is_compared_by_name_and_value() {
         let block: FieldBlock = [Field::new(b"name", b"value"), Field::new(b"x", b"y")].into_iter().collect();
-        for (name, value, likeness) in [
-            (&b"name"[..], &b"value"[..], Likeness::Field),
-            (b"name", b"valuf", Likeness::Name),
-            (b"name", b"valu", Likeness::Name),
-            (b"namf", b"value", Likeness::None),
-            (b"nam", b"evalue", Likeness::None),
-            (b"", b"", Likeness::None),
+        let after = &block.records()[HEAD_LEN + 9..];
+        for (name, value, named, is_it) in [
+            (&b"name"[..], &b"value"[..], true, true),
+            (b"name", b"valuf", true, false),
+            (b"name", b"valu", true, false),
+            (b"namf", b"value", false, false),
+            (b"nam", b"evalue", false, false),
+            (b"", b"", false, false),
         ] {
             let field = Field::new(name, value);
-            assert_eq!(compare_record(block.records(), &field), likeness);
-            assert_eq!(is_record_of(block.records(), &field), likeness == Likeness::Field);
+            assert_eq!(is_record_named(block.records(), name), named);
+            assert_eq!(is_record_of(block.records(), &field), is_it);
+            assert_eq!(strip_record(block.records(), &field), is_it.then_some(after));
         }
-        assert_eq!(compare_record(&[], &Field::new(b"", b"")), Likeness::None);
+        assert!(!is_record_named(&[], b"") && !is_record_of(&[], &Field::new(b"", b"")));
+        // Nor is a record that is cut off, or one of another kind.
+        let whole = &block.records()[..HEAD_LEN + 9];
+        assert!((0..whole.len()).all(|len| !is_record_of(&whole[..len], &Field::new(b"name", b"value"))));
+        let other: FieldBlock = [Field::sensitive(b"name", b"value")].into_iter().collect();
+        assert!(!is_record_of(other.records(), &Field::new(b"name", b"value")));
     }
 
     #[test]

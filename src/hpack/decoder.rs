@@ -1,6 +1,7 @@
 //! Header blocks in (RFC 7541 §3, §6).
 
 use alloc::vec::Vec;
+use core::slice;
 
 use super::block::{FieldBlock, Fields, HEAD_LEN, Head, Mark};
 use super::dynamic_table::DynamicTable;
@@ -205,7 +206,7 @@ impl Decoder {
         let octets = input.get(..input.len() - rest.len());
         // Nothing is there where the list is over its limits.
         let record = list.block.records().get(before..).filter(|record| !record.is_empty());
-        self.memo.learn(octets.zip(record));
+        self.memo.learn(octets.as_ref().map(slice::from_ref).zip(record));
         Ok(rest)
     }
 

@@ -12,8 +12,9 @@ const WINDOW: u32 = 65_535;
 /// What the windows of a stream, or the connection for 0, got.
 fn credit(said: &[Seen], of: u32) -> u32 {
     said.iter()
-        .map(|seen| if let Seen::Window(stream, octets) = seen { (*stream == of).then_some(*octets) } else { None })
-        .flatten()
+        .filter_map(
+            |seen| if let Seen::Window(stream, octets) = seen { (*stream == of).then_some(*octets) } else { None },
+        )
         .sum()
 }
 

@@ -100,10 +100,12 @@ fn an_outcome_is_kept() {
 fn a_client_names_itself_and_its_attempts() {
     let config = ClientConfig::builder("localhost").user_agent("mine/2").build().unwrap();
     let mut raw = Raw::client_with(&config);
-    raw.open(&OpenOptions::new(&UNARY).previous_attempts(3));
-    let head = raw.said().into_iter().find(|seen| seen.field(":path").is_some()).unwrap();
-    assert_eq!(head.field("grpc-previous-rpc-attempts"), Some("3"));
-    assert!(head.field("user-agent").unwrap().starts_with("mine/2 "));
+    for (attempts, said) in [(0, None), (1, Some("1")), (8, Some("8")), (9, Some("9")), (255, Some("9"))] {
+        raw.open(&OpenOptions::new(&UNARY).previous_attempts(attempts));
+        let head = raw.said().into_iter().find(|seen| seen.field(":path").is_some()).unwrap();
+        assert_eq!(head.field("grpc-previous-rpc-attempts"), said);
+        assert!(head.field("user-agent").unwrap().starts_with("mine/2 "));
+    }
 }
 
 /// Blocks of octets that were there before are not decoded again: each call is still shown its own fields, also where

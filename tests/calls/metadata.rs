@@ -63,7 +63,7 @@ fn metadata_goes_once_whatever_else_goes_with_the_call() {
     }
 }
 
-/// G-116: reserved names do not reach the application, except those that are for it.
+/// G-116, G-257: reserved names do not reach the application, except those that are for it.
 #[test]
 fn g_116_reserved_names_are_hidden() {
     let mut raw = Raw::server();
@@ -83,7 +83,7 @@ fn g_116_reserved_names_are_hidden() {
     assert_eq!((log.metadata(), log.trailers()), (Some(&some(&[("mine", "y")])), Some(&some(&[("theirs", "z")]))));
 }
 
-/// G-115: reserved names cannot be sent, but for those that belong into trailers.
+/// G-115, G-256, G-241: reserved names cannot be sent, but for those that belong into trailers.
 #[test]
 fn g_115_reserved_names_are_refused() {
     let reserved = some(&[("grpc-retry-pushback-ms", "5")]);
@@ -100,7 +100,9 @@ fn g_115_reserved_names_are_refused() {
     assert_eq!(call.send_head(&reserved), Err(Misuse::ReservedMetadata));
     call.finish(&Status::ok(), &reserved);
     assert_eq!(raw.said_of_calls()[0].field("grpc-retry-pushback-ms"), Some("5"), "the one place where it belongs");
-    assert!(Metadata::new().append("grpc-tracing", "x").is_err(), "a name that belongs nowhere");
+    for nowhere in ["grpc-tracing", "grpc-previous-rpc-attempts"] {
+        assert!(Metadata::new().append(nowhere, "1").is_err(), "{nowhere} belongs nowhere");
+    }
 }
 
 fn large(octets: usize) -> Metadata {

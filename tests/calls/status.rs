@@ -293,17 +293,38 @@ fn l_15_truncation_is_never_success() {
     }
 }
 
-/// G-055: DATA behind the end changes nothing of the outcome, and is credited.
+/// G-055: DATA behind the end changes nothing of the outcome, and goes back to the connection's window; behind Trailers-Only
+/// too. It is STREAM_CLOSED, once, unless the client has reset the stream already, as it does where it was not done itself
+/// (G-043).
 #[test]
 fn g_055_data_after_the_end() {
-    let mut raw = Raw::client();
-    let id = raw.request(&OpenOptions::new(&BIDI), b"m");
-    raw.headers(1, &RESPONSE, false);
-    raw.headers(1, &OK, true);
-    raw.data(1, &framed(b"late"), false);
-    raw.poll();
-    assert_eq!((raw.log(id).code(), raw.log(id).messages().count()), (Some(Code::Ok), 0));
-    assert_eq!(raw.it.error(), None);
+    for (trailers_only, half_closed) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut raw = Raw::client();
+        // Another call, so that the connection goes on.
+        raw.request(&OpenOptions::new(&BIDI), b"m");
+        let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+        if half_closed {
+            raw.it.call(id).unwrap().half_close().unwrap();
+            raw.said();
+        }
+        if trailers_only {
+            raw.headers(3, &[RESPONSE[0], RESPONSE[1], OK[0]], true);
+        } else {
+            raw.headers(3, &RESPONSE, false);
+            raw.headers(3, &OK, true);
+        }
+        let whole = raw.it.windows().unwrap().receive;
+        raw.data(3, &framed(b"late"), false);
+        let code = if half_closed { ErrorCode::STREAM_CLOSED } else { ErrorCode::NO_ERROR };
+        assert_eq!(raw.said(), [Seen::Reset(3, code)]);
+        (0..30).for_each(|_| raw.data(3, &framed(&[1; 10_000]), false));
+        let said = raw.said();
+        let [Seen::Window(0, credit)] = said[..] else { panic!("credit, and no second reset: {said:?}") };
+        assert_eq!((credit, raw.it.windows().unwrap().receive), (9 + 30 * 10_005, whole));
+        raw.poll();
+        assert_eq!((raw.log(id).code(), raw.log(id).messages().count()), (Some(Code::Ok), 0));
+        assert_eq!((raw.it.error(), raw.it.calls()), (None, 1));
+    }
 }
 
 /// G-142, G-117, G-118: details and trailing metadata come with every status.

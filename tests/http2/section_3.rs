@@ -63,7 +63,7 @@ fn h005_wrong_preface_is_found_at_its_first_octet() {
     }
 }
 
-/// A client of HTTP/1.1 is told in its words, as long as nothing else was said, whatever its method and however it is cut.
+/// H-004, H-005, H-008, G-169: a client of HTTP/1.1 is told in its words, as long as nothing else was said, whatever its method and however it is cut.
 #[test]
 fn h005_http_1_1_is_answered() {
     let says = |peer: &mut Peer| {
@@ -136,6 +136,15 @@ fn h006_settings_are_acknowledged_after_our_own() {
     server.hear(&[&PREFACE[..], &settings(&[])].concat());
     let said = server.say();
     assert_eq!((said[0].as_str(), said.last().unwrap().as_str()), ("SETTINGS", "SETTINGS ACK"));
+    // A client that has said nothing yet, and one that has.
+    let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+    client.hear(&settings(&[]));
+    let said = client.say();
+    assert_eq!((said[0].as_str(), said.last().unwrap().as_str()), ("SETTINGS", "SETTINGS ACK"));
+    let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+    assert!(!client.say().contains(&"SETTINGS ACK".to_string()), "there is nothing to acknowledge");
+    client.hear(&settings(&[]));
+    assert_eq!(client.say(), ["SETTINGS ACK"]);
 }
 
 /// H-007

@@ -12,7 +12,7 @@ use super::key::{IntoKey, Key};
 use super::record::{RECORD_OVERHEAD, RESTRICTED, Record, Records, SENSITIVE, push_head};
 use crate::grpc::binary::{self, InvalidBinary};
 use crate::grpc::field::{FIELD_OVERHEAD, Field};
-use crate::grpc::reserved::{Block, Class, classify, is_ascii_value, is_reserved, visible};
+use crate::grpc::reserved::{Block, Class, Visibility, classified_visibility, classify, is_ascii_value, is_reserved};
 
 /// Octets of the records of a usual request: a token and an id or two.
 const USUAL_SIZE: usize = 128;
@@ -68,7 +68,7 @@ impl Metadata {
         Self { records: Vec::new(), len: 0 }
     }
 
-    /// Copies the metadata out of a received header block, leaving out what [`visible`] leaves out.
+    /// Copies the metadata out of a received header block, leaving out what [`visible`](crate::grpc::reserved::visible) leaves out.
     pub fn from_received<'a>(fields: impl IntoIterator<Item = Field<'a>>) -> Self {
         let mut metadata = Self::new();
         metadata.extend_received(fields);
@@ -78,14 +78,14 @@ impl Metadata {
     /// As [`from_received`](Self::from_received), after the entries that are there.
     pub(super) fn extend_received<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>) {
         for (name, value, sensitive) in fields {
-            if visible(name, value) {
+            let class = classify(name);
+            if classified_visibility(class, name, value) == Visibility::Shown {
                 // Room for a few entries at once, instead of growing with each of them.
                 if self.records.is_empty() {
                     self.records.reserve(USUAL_SIZE);
                 }
-                let restricted = classify(name) != Class::Free;
                 // A field of the impossible length is left out like one that metadata cannot hold.
-                let _ = self.push(name, value, flags(sensitive, restricted));
+                let _ = self.push(name, value, flags(sensitive, class != Class::Free));
             }
         }
     }
