@@ -1,5 +1,4 @@
 //! Questions asked of every octet of a string, eight octets at a time.
-#![expect(clippy::arithmetic_side_effects, reason = "shifts of a word by less than its width")]
 
 const HIGH: u64 = repeat(0x80);
 

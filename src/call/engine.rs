@@ -106,8 +106,8 @@ pub struct Engine {
     pub(super) lent_block: Option<Box<FieldBlock>>,
     /// Messages that are read or sent one right after the other.
     pub(super) runs: Option<Box<Runs>>,
-    /// Something is lent, or a run has begun: the next verb sees to it first.
-    pub(super) aside: bool,
+    /// The next verb has to look for something lent, for a run that has begun, or for who watches.
+    pub(super) attention: bool,
     pub(super) scratch: Vec<u8>,
     /// How times are spelled.
     pub(super) timeouts: Spelling,
@@ -149,7 +149,7 @@ impl Engine {
             lent_chunk: None,
             lent_block: None,
             runs: None,
-            aside: false,
+            attention: false,
             scratch: Vec::new(),
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
@@ -169,13 +169,9 @@ impl Engine {
         self.settings.limits.max_receive_message
     }
 
-    /// The one door of all verbs that change something: what was lent comes back, time moves forward, and what is due
-    /// fires first. A recorder of verbs would stand here.
+    /// Time moves forward, and what is due fires. A verb without a time has none that passes.
     #[inline]
-    pub(crate) fn enter(&mut self, now: Option<Instant>) {
-        if self.aside {
-            self.take_back();
-        }
+    pub(super) fn pass(&mut self, now: Option<Instant>) {
         // What is due at an instant was done when that came.
         if let Some(now) = now
             && now > self.now
@@ -193,9 +189,9 @@ impl Engine {
         }
     }
 
-    #[inline(never)]
+    /// What was lent comes back, and runs end.
+    #[inline(always)]
     pub(super) fn take_back(&mut self) {
-        self.aside = false;
         if let Some(chunk) = self.lent_chunk.take() {
             self.http2.pool_mut().give_chunk(chunk);
         }

@@ -85,15 +85,14 @@ impl<'a, R: Role> Call<'a, R> {
     /// the call is gone.
     #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
-        if self.door.is_watched() {
-            return read_watched(self.door, self.id);
+        let call = self.id;
+        if self.door.runs().goes_on_reading(call.0) {
+            return self.door.runs().take_of_run().map(Item::Message);
         }
-        let (engine, key) = (self.door.unwatched(), self.id.0);
-        if engine.goes_on_reading(key) {
-            return engine.take_of_run().map(Item::Message);
+        if self.door.is_unwatched() {
+            return take(self.door.unwatched(), call.0, true);
         }
-        engine.enter(None);
-        take(engine, key, true)
+        read_watched(self.door, call)
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -168,10 +167,14 @@ impl<'a, R: Role> Call<'a, R> {
     /// As [`Call::send`].
     #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
-        if self.door.is_watched() {
-            return send_watched(self.door, self.id, size_hint, encode);
+        let call = self.id;
+        if self.door.runs().goes_on_sending(call.0, size_hint) {
+            return self.door.runs().send_of_run_with(call.0, encode);
         }
-        self.door.unwatched().send_on_with(self.id.0, size_hint, encode)
+        if self.door.is_unwatched() {
+            return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
+        }
+        send_watched(self.door, call, size_hint, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -186,8 +189,9 @@ impl<'a, R: Role> Call<'a, R> {
     ) -> Result<(), SendError<()>> {
         let call = self.id;
         self.door.act(
-            Verb::SendCompressedWith { call, size_hint },
-            |engine, tap| engine.send_with(call.0, size_hint, true, false, heard(tap, encode)),
+            None,
+            move || Verb::SendCompressedWith { call, size_hint },
+            move |engine, tap| engine.send_with(call.0, size_hint, true, false, heard(tap, encode)),
             refusal,
         )
     }
@@ -217,13 +221,13 @@ impl Call<'_, Client> {
     /// [`Misuse::MessageMissing`] where the method takes exactly one message and none was sent.
     pub fn half_close(&mut self) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::HalfClose { call }, |engine, _| engine.half_close(call.0), refusal)
+        self.door.act(None, move || Verb::HalfClose { call }, move |engine, _| engine.half_close(call.0), refusal)
     }
 
     /// Ends the call: RST_STREAM CANCEL, or nothing at all where its HEADERS had not left (G-133). The call is gone.
     pub fn cancel(self) {
         let call = self.id;
-        self.door.act(Verb::Cancel { call }, |engine, _| engine.drop_call(call.0), done);
+        self.door.act(None, move || Verb::Cancel { call }, move |engine, _| engine.drop_call(call.0), done);
     }
 }
 
@@ -236,15 +240,16 @@ impl Call<'_, Server> {
     /// [`Misuse::KindKnown`] when another kind was told before.
     pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::Expect { call, kind }, |engine, _| engine.expect(call.0, kind), refusal)
+        self.door.act(None, move || Verb::Expect { call, kind }, move |engine, _| engine.expect(call.0, kind), refusal)
     }
 
     /// Makes the deadline earlier than the client's, or gives the call one; a later one changes nothing.
     pub fn limit_deadline(&mut self, deadline: Instant) {
         let call = self.id;
         self.door.act(
-            Verb::LimitDeadline { call, deadline },
-            |engine, _| engine.limit_deadline(call.0, deadline),
+            None,
+            move || Verb::LimitDeadline { call, deadline },
+            move |engine, _| engine.limit_deadline(call.0, deadline),
             done,
         );
     }
@@ -257,7 +262,12 @@ impl Call<'_, Server> {
     /// client does not accept (G-092).
     pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::SetEncoding { call, coding }, |engine, _| engine.set_encoding(call.0, coding), refusal)
+        self.door.act(
+            None,
+            move || Verb::SetEncoding { call, coding },
+            move |engine, _| engine.set_encoding(call.0, coding),
+            refusal,
+        )
     }
 
     /// Sends the response head with initial metadata. Needed only for metadata, or to be early: the first message
@@ -268,7 +278,12 @@ impl Call<'_, Server> {
     /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
     pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::SendHead { call, metadata }, |engine, _| engine.send_head(call.0, metadata), refusal)
+        self.door.act(
+            None,
+            move || Verb::SendHead { call, metadata },
+            move |engine, _| engine.send_head(call.0, metadata),
+            refusal,
+        )
     }
 
     /// Ends the call with a status, once all queued messages have left. Cannot fail; on a call that has stopped it only
@@ -276,11 +291,10 @@ impl Call<'_, Server> {
     /// reserved are left out.
     pub fn finish(self, status: &Status, trailers: &Metadata) {
         let call = self.id;
-        self.door.act(
-            Verb::Finish { call, status, trailers },
-            |engine, _| engine.finish(call.0, status, trailers),
-            done,
-        );
+        if self.door.is_unwatched() {
+            return self.door.unwatched().finish(call.0, status, trailers);
+        }
+        finish_watched(self.door, call, status, trailers);
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.
@@ -290,21 +304,35 @@ impl Call<'_, Server> {
     /// [`Misuse::RefusedTooLate`] for REFUSED_STREAM, which would say that nothing was processed.
     pub fn reset(self, code: ErrorCode) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::Reset { call, code }, |engine, _| engine.reset(call.0, code), refusal)
+        self.door.act(None, move || Verb::Reset { call, code }, move |engine, _| engine.reset(call.0, code), refusal)
     }
 
     /// Lets go of a call after `Stopped`, with nothing more to say. On a call that goes on it resets it with CANCEL.
     pub fn release(self) {
         let call = self.id;
-        self.door.act(Verb::Release { call }, |engine, _| engine.let_go(call.0), done);
+        self.door.act(None, move || Verb::Release { call }, move |engine, _| engine.let_go(call.0), done);
     }
+}
+
+/// As [`Call::finish`], where somebody watches.
+#[cold]
+fn finish_watched(door: &mut Door, call: CallId, status: &Status, trailers: &Metadata) {
+    door.act(
+        None,
+        move || Verb::Finish { call, status, trailers },
+        move |engine, _| engine.finish(call.0, status, trailers),
+        done,
+    );
 }
 
 /// As [`Call::read`], where somebody watches.
 #[cold]
 fn read_watched<R: Role>(door: &mut Door, call: CallId) -> Option<Item<'_, R>> {
-    let verb = Verb::Read { call };
-    door.lend(verb, |engine| take(engine, call.0, false), |item| item.as_ref().map_or(Answer::Nothing, Item::answer))
+    door.lend(
+        &Verb::Read { call },
+        |engine| take(engine, call.0, false),
+        |item| item.as_ref().map_or(Answer::Nothing, Item::answer),
+    )
 }
 
 /// As [`Call::send_with`], where somebody watches.
@@ -316,7 +344,8 @@ fn send_watched(
     encode: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), SendError<()>> {
     door.act(
-        Verb::SendWith { call, size_hint },
+        None,
+        || Verb::SendWith { call, size_hint },
         |engine, tap| engine.send_with(call.0, size_hint, false, false, heard(tap, encode)),
         refusal,
     )

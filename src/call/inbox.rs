@@ -363,6 +363,12 @@ impl Payload<'_> {
         Payload { place: Place::Buffer(octets), compressed }
     }
 
+    /// Whether its memory is the connection's again with the next verb.
+    #[inline]
+    pub(super) fn is_lent(&self) -> bool {
+        matches!(self.place, Place::Chunk(..))
+    }
+
     /// Whether it came compressed, and a codec has decompressed it since.
     pub fn decoded(&self) -> bool {
         matches!(self.place, Place::Decoded(_))

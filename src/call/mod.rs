@@ -6,6 +6,7 @@ mod audit;
 mod client;
 mod data;
 mod door;
+mod due;
 mod engine;
 mod handle;
 mod inbox;

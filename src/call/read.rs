@@ -70,12 +70,13 @@ impl Engine {
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
     #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
+    #[inline]
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
         let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
         call.head = Head::Read;
         let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
         self.lent_block = call.head_block.take();
-        self.aside = true;
+        self.attention |= self.lent_block.is_some();
         let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         self.held_headers -= held_size(block);
         (block, deadline)
@@ -98,8 +99,9 @@ impl Engine {
             return self.take_of_run();
         }
         let (stream, common) = self.http2.at(key)?;
-        self.aside = true;
-        stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)
+        let payload = stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)?;
+        self.attention |= payload.is_lent();
+        Some(payload)
     }
 
     /// What the message about to be taken gives back to the windows, how many whole ones there are, and whether giving it
@@ -166,7 +168,7 @@ impl Engine {
             }
         }
         self.drop_call(key);
-        self.aside |= block.is_some();
+        self.attention |= block.is_some();
         self.lent_block = block;
         let trailers = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         Ended { status, origin, unprocessed, retry, trailers }

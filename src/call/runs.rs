@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::inbox::Payload;
 use super::send::{check_send, is_large, room_for_run};
 use crate::error::SendError;
-use crate::grpc::message::{Message, PREFIX_LEN, Prefix};
+use crate::grpc::message::{PREFIX_LEN, Prefix};
 use crate::http2::StreamKey;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -99,7 +99,7 @@ impl Engine {
         let mut runs = self.runs.take().unwrap_or_else(Runs::boxed);
         let began = self.begin_run(key, &mut runs.read, credit);
         self.runs = Some(runs);
-        self.aside = true;
+        self.attention = true;
         began
     }
 
@@ -122,44 +122,36 @@ impl Engine {
         Some(())
     }
 
-    /// As [`Engine::send_with`], for a verb that has not entered: where a run of this call goes on, it need not.
-    #[inline]
-    pub(crate) fn send_on_with(
-        &mut self,
-        key: StreamKey,
-        size_hint: usize,
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) -> Result<(), SendError<()>> {
-        if let Some(runs) = self.runs.as_deref_mut()
-            && runs.send.key == key
-            && let room = runs.send.room()
-            && size_hint < room
-        {
-            self.scratch.clear();
-            encode(&mut self.scratch);
-            if self.scratch.len() >= room {
-                return self.send_out_of_run(key);
-            }
-            runs.send.append(&self.scratch);
-            return Ok(());
-        }
-        self.enter(None);
-        self.send_with(key, size_hint, false, true, encode)
+    /// Whether a run of this call has room for a message of so many octets.
+    #[inline(always)]
+    pub(super) fn goes_on_sending(&self, key: StreamKey, octets: usize) -> bool {
+        self.runs.as_deref().is_some_and(|runs| runs.send.key == key && octets < runs.send.room())
     }
 
-    /// As [`Engine::send`], likewise.
+    /// Sends a message with the run that [`Engine::goes_on_sending`] found.
     #[inline]
-    pub(crate) fn send_on(&mut self, key: StreamKey, message: Message) -> Result<(), SendError<Message>> {
-        if let Some(runs) = self.runs.as_deref_mut()
-            && runs.send.key == key
-            && !message.compressed
-            && message.data.len() < runs.send.room()
-        {
-            runs.send.append(&message.data);
-            return Ok(());
+    pub(super) fn send_of_run(&mut self, payload: &[u8]) {
+        if let Some(runs) = self.runs.as_deref_mut() {
+            runs.send.append(payload);
         }
-        self.enter(None);
-        self.send(key, message, true)
+    }
+
+    /// As [`Engine::send_of_run`], of a message that `encode` writes, and that may turn out to be longer.
+    #[inline]
+    pub(super) fn send_of_run_with(
+        &mut self,
+        key: StreamKey,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<(), SendError<()>> {
+        self.scratch.clear();
+        encode(&mut self.scratch);
+        match self.runs.as_deref_mut() {
+            Some(runs) if self.scratch.len() < runs.send.room() => {
+                runs.send.append(&self.scratch);
+                Ok(())
+            }
+            _ => self.send_out_of_run(key),
+        }
     }
 
     /// The message that lies in `scratch` turned out to be too large for the run that it was to go on with.
@@ -189,7 +181,7 @@ impl Engine {
         let before = buffer.len();
         let until = before + room.min(space) + 1 - PREFIX_LEN;
         self.runs.get_or_insert_with(Runs::boxed).send = SendRun { key, buffer, until, before };
-        self.aside = true;
+        self.attention = true;
     }
 
     /// Ends both runs: everything is where it would be without them.

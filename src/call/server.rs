@@ -354,6 +354,7 @@ impl Engine {
     }
 
     /// `finish`: cannot fail, since the application has nothing left to say.
+    #[inline(always)]
     pub(crate) fn finish(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
         let Some(call) = self.http2.get(key) else { return };
         if call.is_open() {

@@ -326,8 +326,8 @@ fn is_scheme(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        CLASSIFIER, STATIC_CLASSES, Summary, check_any_request, check_request, check_response, check_trailers,
-        classify, usual_request,
+        CLASSIFIER, STATIC_CLASSES, check_any_request, check_request, check_response, check_trailers, classify,
+        usual_request,
     };
     use crate::hpack::{BlockLimits, Decoder, Field, FieldBlock};
     use proptest::prelude::*;

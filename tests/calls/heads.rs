@@ -192,3 +192,20 @@ fn headers_of_calls_that_are_let_go_are_held_no_more() {
         raw.said();
     }
 }
+
+/// Trailers that nobody read go with a call that is cancelled, and so does a head: what is held of them falls to nothing.
+#[test]
+fn headers_of_cancelled_calls_are_not_held() {
+    let long = "x".repeat(2_000);
+    for read_head in [false, true] {
+        let (mut raw, id) = client_with_response(&[("key", &long)]);
+        raw.headers(1, &[("grpc-status", "9"), ("cost", &long)], true);
+        if read_head {
+            assert!(matches!(raw.it.call(id).unwrap().read(), Some(Item::Head(_))));
+        }
+        assert!(raw.it.held_headers() > 1_000);
+        raw.it.call(id).unwrap().cancel();
+        assert_eq!(raw.it.held_headers(), 0);
+        assert_eq!(raw.it.audit(), Ok(()));
+    }
+}

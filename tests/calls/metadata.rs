@@ -293,3 +293,23 @@ fn g_120_metadata_and_the_peers_limit_to_the_octet() {
     assert!(only(whole).field("large").is_some() && only(whole - 1).field("large").is_none());
     assert_eq!(only(whole - 1).field("grpc-status"), Some("0"));
 }
+
+/// G-059: the plainest response head counts too: a client that accepts just so much gets it, and one that accepts an octet less
+/// can be told nothing, not even why.
+#[test]
+fn g_059_the_plainest_head_to_the_octet() {
+    let whole = (":status200".len() + 32 + "content-typeapplication/grpc".len() + 32) as u32;
+    for (limit, fits) in [(whole, true), (whole - 1, false)] {
+        let mut raw = Raw::server();
+        raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, limit)]);
+        raw.request(1, &[], true);
+        let id = raw.opened();
+        raw.it.call(id).unwrap().send(b"r".to_vec()).unwrap();
+        let said = raw.said_of_calls();
+        if fits {
+            assert_eq!((list_size(&said[0]), said.len()), (whole, 2), "{said:?}");
+        } else {
+            assert_eq!(said, [Seen::Reset(1, ErrorCode::INTERNAL_ERROR)]);
+        }
+    }
+}

@@ -244,6 +244,17 @@ fn held_responses_to_the_octet() {
     assert!(!respond(7, 513));
 }
 
+/// G-018: a refusal is said once, where a request ends just when its time was over and the answer had begun.
+#[test]
+fn g_018_a_refusal_is_said_once() {
+    let (mut raw, _) = refused(&[(":method", "GET")], false);
+    raw.sleep(Duration::from_secs(10));
+    raw.data(1, b"late", true);
+    let said = raw.said_of_calls();
+    let (_, at_once) = refused(&[(":method", "GET")], true);
+    assert_eq!(said, at_once);
+}
+
 /// G-353: what is odd about a peer is an event, a count, or the text of an error.
 #[test]
 fn g_353_what_is_odd_about_a_peer_can_be_seen() {

@@ -3,7 +3,7 @@
 use crate::raw::{OK, RESPONSE, Raw, Seen, framed};
 use crate::{BIDI, DOWNLOAD, UNARY};
 use grpc_sansio::frame::ErrorCode;
-use grpc_sansio::grpc::{Code, Status};
+use grpc_sansio::grpc::{Code, Metadata, Status};
 use grpc_sansio::testing::{CallLog, Record};
 use grpc_sansio::{OpenOptions, Origin};
 
@@ -386,5 +386,21 @@ fn g_160_one_status_whatever_comes_later() {
         let log = raw.log(id);
         assert_eq!((log.code(), log.items.len()), (Some(Code::FailedPrecondition), 3), "{log:?}");
         assert!(raw.it.call(id).is_none() && raw.poll().is_empty());
+    }
+}
+
+/// G-144: a status that is no more than its code is said as it is, after any others that were said before.
+#[test]
+fn g_144_plain_statuses_follow_each_other() {
+    let mut raw = Raw::server();
+    let codes = [Code::NotFound, Code::NotFound, Code::NotFound, Code::Aborted, Code::Ok, Code::Ok, Code::NotFound];
+    for (stream, code) in (1..).step_by(2).zip(codes.into_iter().chain(codes)) {
+        raw.request(stream, &[], true);
+        let id = raw.opened();
+        let mut call = raw.it.call(id).unwrap();
+        call.send(b"r".to_vec()).unwrap();
+        call.finish(&Status::new(code, ""), &Metadata::new());
+        let said = raw.said_of_calls();
+        assert_eq!(said.last().and_then(|seen| seen.field("grpc-status")), Some(code.as_str_number()), "{stream}");
     }
 }
