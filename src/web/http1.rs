@@ -27,7 +27,7 @@ use bytes::{Bytes, BytesMut};
 use core::fmt::Write;
 
 /// Octets of a body that may wait here for the engine, besides those that wait behind the link; and of output.
-const PENDING: usize = 64 * 1024;
+pub(super) const PENDING: usize = 64 * 1024;
 
 /// Octets of a body that are handed on at once.
 const PIECE: usize = 16 * 1024;
