@@ -14,6 +14,8 @@ pub fn run(data: &[u8]) {
     assert!(log.faults.is_sorted_by_key(|fault| fault.line));
     assert!(log.entries.is_sorted_by_key(|(line, _)| *line));
     assert!(log.header.is_some() || !log.faults.is_empty());
+    // A line is an entry or not, and says what is wrong with it, with its number and with its time.
+    assert!(log.entries.len() <= lines && log.faults.len() <= 3 * lines + 3, "{} faults", log.faults.len());
 
     let mut masked = Vec::new();
     match log.write_masked(&Mask::new().binary(), &mut masked) {

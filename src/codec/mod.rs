@@ -260,7 +260,8 @@ impl Codecs {
     }
 
     /// What a payload with its compressed flag set stands for, on a call whose `grpc-encoding` is `coding`; no more than
-    /// `limit` octets of it (G-068), and no more memory than that and 64 KiB.
+    /// `limit` octets of it (G-068), and no more memory than that and 64 KiB. What has less than three quarters of the limit is cut to its
+    /// length in the end, for which an allocator that cannot do so in place has both for a moment.
     ///
     /// # Errors
     ///
