@@ -95,9 +95,9 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     // The usual lengths take two questions.
     if a.len() >= 8 {
         match a.len() {
-            ..=16 => ends_are_same::<8>(a, b),
-            ..=32 => ends_are_same::<16>(a, b),
-            ..=64 => ends_are_same::<32>(a, b),
+            ..17 => ends_are_same::<8>(a, b),
+            17..=32 => ends_are_same::<16>(a, b),
+            33..=64 => ends_are_same::<32>(a, b),
             _ => a == b,
         }
     } else if a.len() >= 4 {
@@ -109,12 +109,13 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Whether the first `N` octets are the same, and the last.
+/// Whether the first `N` octets are the same, and the last, of two strings of one length, which is no less.
 #[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "the caller has looked at the lengths")]
 fn ends_are_same<const N: usize>(a: &[u8], b: &[u8]) -> bool {
-    let (Some(first), Some(last)) = (a.first_chunk::<N>(), a.last_chunk::<N>()) else { return false };
-    let (Some(other_first), Some(other_last)) = (b.first_chunk(), b.last_chunk()) else { return false };
-    first == other_first && last == other_last
+    // As slices: options of arrays would be asked whether they are there, each.
+    let last = a.len() - N;
+    a[..N] == b[..N] && a[last..] == b[last..]
 }
 
 /// A list of fields in one allocation, in order.
