@@ -1,4 +1,5 @@
 //! Reading: what comes next, in the order of the wire (L-16).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::client::read_trailers;
 use super::engine::{Engine, held_size};
@@ -68,11 +69,15 @@ impl Engine {
     }
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
     #[inline]
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
         let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
-        call.head = Head::Read;
+        let head = core::mem::replace(&mut call.head, Head::Read);
         let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
+        if head == Head::Usual {
+            return (self.http2.let_response_go().unwrap_or(&NO_FIELDS), deadline);
+        }
         self.lent_block = call.head_block.take();
         self.attention |= self.lent_block.is_some();
         let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
@@ -109,6 +114,7 @@ impl Engine {
     /// What the message about to be taken gives back to the windows, how many whole ones there are, and whether giving it
     /// back is all there is to do: no loan, nothing awaited that could want one, and no reason to widen the window.
     #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "both within `max_call_window`")]
     fn judge(&mut self, key: StreamKey) -> Option<(u32, u32, bool)> {
         let limits = &self.settings.limits;
         let round_trip = self.http2.round_trip();
@@ -150,6 +156,7 @@ impl Engine {
     }
 
     /// Takes a client's outcome; the call is let go, its trailers are lent.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
         let (mut status, mut origin) = (Status::from(Code::Unknown), Origin::Local);
         let (mut unprocessed, mut retry) = (false, None);
@@ -184,7 +191,7 @@ impl CallState {
         if self.stage != Stage::Open && self.is_hidden() {
             return Next::Nothing;
         }
-        if self.head == Head::Held {
+        if matches!(self.head, Head::Held | Head::Usual) {
             return Next::Head;
         }
         if self.inbox.complete() > 0 {

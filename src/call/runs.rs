@@ -3,6 +3,7 @@
 //! The first goes the ordinary way. The buffer that the next ones lie in, or fit in, is then set aside, and they are read
 //! or written there without a look at their call. What they add up to (credit, counts, lengths) is settled for all of them
 //! when the run ends, which is before any verb that could see it, save those that only ask, and for these it is known.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::engine::Engine;
 use super::inbox::Payload;
@@ -71,6 +72,7 @@ impl Engine {
     /// The run has come to the end of its buffer, or further than what was owed to the peer then let it: goes on behind that,
     /// where it is worth it.
     #[cold]
+    #[expect(clippy::arithmetic_side_effects, reason = "messages that lie in memory")]
     fn next_buffer(&mut self, key: StreamKey) -> Option<usize> {
         let mut runs = self.runs.take()?;
         let mut end = None;
@@ -84,6 +86,7 @@ impl Engine {
 
     /// Takes the message of the run that ends there, as [`Engine::goes_on_reading`] says.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "`goes_on_reading` has looked")]
     pub(super) fn take_of_run(&mut self, end: usize) -> Option<Payload<'_>> {
         let run = &mut self.runs.as_deref_mut()?.read;
         let (prefix, payload) = run.buffer.get(run.at as usize..end)?.split_first_chunk::<PREFIX_LEN>()?;
@@ -104,6 +107,7 @@ impl Engine {
     }
 
     /// Begins a run where nothing but sums depends on the messages that follow. So much `credit` was given of it.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     fn begin_run(&mut self, key: StreamKey, run: &mut ReadRun, credit: u32) -> Option<usize> {
         let slack = self.http2.credit_slack(key);
         let (stream, _) = self.http2.at(key)?;
@@ -167,6 +171,7 @@ impl Engine {
 
     /// Begins a run where messages that follow the one of so many `octets` just queued could only make its buffer longer.
     #[inline(never)]
+    #[expect(clippy::arithmetic_side_effects, reason = "a small message and small constants, in memory")]
     pub(super) fn begin_sending(&mut self, key: StreamKey, octets: usize) {
         let Some((stream, common)) = self.http2.at(key) else { return };
         if stream.is_send_ended() || check_send(self.side, stream, false).is_err() {
@@ -198,6 +203,7 @@ impl Engine {
         self.runs = Some(runs);
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     fn end_reading(&mut self, run: &mut ReadRun) {
         let key = core::mem::replace(&mut run.key, StreamKey::NONE);
         let buffer = core::mem::take(&mut run.buffer);
@@ -238,12 +244,14 @@ impl Engine {
     }
 
     /// Octets that a call has queued to send.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn queued(&self, key: StreamKey) -> usize {
         let run = self.runs.as_deref().map(|runs| &runs.send).filter(|run| run.key == key);
         self.http2.queued(key) + run.map_or(0, SendRun::added)
     }
 
     /// Octets that all calls have queued to send.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn queued_in_all(&self) -> usize {
         self.http2.queued_in_all() + self.runs.as_deref().map_or(0, |runs| runs.send.added())
     }
@@ -251,6 +259,7 @@ impl Engine {
 
 /// Where the message ends that begins there.
 #[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "the length was judged when it arrived, and lies in memory")]
 fn message_end(buffer: &[u8], at: u32) -> Option<usize> {
     let start = at as usize + PREFIX_LEN;
     // It was judged when it arrived.
@@ -274,6 +283,7 @@ impl SendRun {
     }
 
     /// Octets that it has queued, which no queue counts yet.
+    #[expect(clippy::arithmetic_side_effects, reason = "only appended to")]
     fn added(&self) -> usize {
         self.buffer.len() - self.before
     }
@@ -288,6 +298,7 @@ impl Runs {
     }
 
     /// Bytes of heap in use.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn heap_size(&self) -> usize {
         size_of::<Self>() + self.read.buffer.capacity() + self.send.buffer.capacity()
     }
