@@ -17,7 +17,7 @@ use core::time::Duration;
 
 pub(crate) use management::Rules;
 pub use management::{ClientManagement, ServerManagement};
-pub(crate) use request::{RequestTemplate, TIMEOUT, wire_field};
+pub(crate) use request::{LastStart, RequestTemplate, TIMEOUT, wire_field};
 #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use watch::Watch;
 pub(crate) use watch::Watchers;
@@ -53,7 +53,7 @@ pub struct Limits {
     /// `max_concurrent_calls`. With as many as this new calls are refused.
     pub max_zombie_calls: Option<u32>,
     /// Calls that a client may open beyond `max_concurrent_calls` after it acknowledged that limit, besides as many as the
-    /// limit itself; each is refused. 100; then PROTOCOL_ERROR.
+    /// limit itself; each is refused. 100; then PROTOCOL_ERROR, and the GOAWAY says `max_streams_beyond_limit`.
     pub max_calls_beyond_limit: u32,
     /// Calls that a client may have waiting for the server's limit. 1,000.
     pub max_waiting_calls: u32,
@@ -76,19 +76,21 @@ pub struct Limits {
     pub max_header_list: u32,
     /// Fields of one header list. 128.
     pub max_header_fields: u32,
-    /// How many times over a header list may exceed `max_header_list` or `max_header_fields`. 4; then ENHANCE_YOUR_CALM.
+    /// How many times over a header list may exceed `max_header_list` or `max_header_fields`. 4; then ENHANCE_YOUR_CALM, and
+    /// the GOAWAY says `header_abuse`, and which of them, as `max_header_list_size` or `max_header_fields`.
     pub header_abuse: u32,
     /// Informational (1xx) responses of one call. 8; then the call ends.
     pub max_informational: u8,
-    /// Encoded octets of one header block. 64 KiB.
+    /// Encoded octets of one header block. 64 KiB; then ENHANCE_YOUR_CALM, and the GOAWAY says `max_header_block`.
     pub max_header_block: u32,
-    /// CONTINUATION frames of one header block. 8.
+    /// CONTINUATION frames of one header block. 8; then ENHANCE_YOUR_CALM, and the GOAWAY says `max_continuations`.
     pub max_continuations: u32,
     /// Decoded header lists that are held until the application reads them. 256 KiB; then a server refuses new calls, and
     /// a client's call ends with RESOURCE_EXHAUSTED. The first 512 octets of each list do not count, so that as many
     /// ordinary requests as there may be calls can arrive in one read.
     pub held_headers: u32,
-    /// The largest frame payload accepted (SETTINGS_MAX_FRAME_SIZE). 16,384.
+    /// The largest frame payload accepted. 16,384; then FRAME_SIZE_ERROR, and the GOAWAY says `SETTINGS_MAX_FRAME_SIZE`, as
+    /// the peer knows it.
     pub max_frame: u32,
     /// The largest DATA payload sent, if the peer accepts as much. 16,384.
     pub max_send_frame: u32,
@@ -98,22 +100,24 @@ pub struct Limits {
     pub encoder_table: u32,
     /// Payloads from this size on are shared instead of copied, where the memory allows it. 4,096.
     pub copy_below: u32,
-    /// Entries of one SETTINGS frame. 32.
+    /// Entries of one SETTINGS frame. 32; then ENHANCE_YOUR_CALM, and the GOAWAY says `max_settings_entries`.
     pub max_settings_entries: u32,
-    /// PING answers and the like that wait to be transmitted. 1,000; then ENHANCE_YOUR_CALM.
+    /// PING answers and the like that wait to be transmitted. 1,000; then ENHANCE_YOUR_CALM, and the GOAWAY says `max_replies`.
     pub max_replies: u32,
-    /// DATA frames without data, one earned back by 16 KiB of data. 100; then ENHANCE_YOUR_CALM.
+    /// DATA frames without data, one earned back by 16 KiB of data. 100; then ENHANCE_YOUR_CALM, and the GOAWAY says
+    /// `empty_data_burst`.
     pub empty_data: u32,
-    /// Calls that end by reset; 20 times `max_concurrent_calls` where that is more. 10,000; then ENHANCE_YOUR_CALM.
+    /// Calls that end by reset; 20 times `max_concurrent_calls` where that is more. 10,000; then ENHANCE_YOUR_CALM, and the
+    /// GOAWAY says `reset_burst`.
     pub resets: u32,
     /// How many of those are forgiven each second. 330.
     pub resets_per_second: u32,
-    /// Frames that make no progress. 10,000; then ENHANCE_YOUR_CALM.
+    /// Frames that make no progress. 10,000; then ENHANCE_YOUR_CALM, and the GOAWAY says `glitch_burst`.
     pub glitches: u32,
     /// How many of those are forgiven each second. 330.
     pub glitches_per_second: u32,
     /// Of `resets` and `glitches`: with more than so many per cent spent the connection is shut down gracefully, so that an
-    /// honest peer goes on with a new one. 75; 100 never does.
+    /// honest peer goes on with a new one, and the GOAWAY says `reset_burst` or `glitch_burst`. 75; 100 never does.
     pub drain_at_percent: u8,
     /// DATA frames that are tiny for want of window. 100; then DATA waits up to `tiny_data_hold` for more window.
     pub tiny_data: u32,
@@ -125,14 +129,14 @@ pub struct Limits {
     /// reader may pause.
     pub stalled_send_timeout: Option<Duration>,
     /// The same, while more than half of `send_queue_per_connection` is queued; a connection that takes nothing at all ends
-    /// then. 60 s.
+    /// then, and the GOAWAY says `crowded_send_timeout`. 60 s.
     pub crowded_send_timeout: Option<Duration>,
-    /// How long the peer may take for its preface and first SETTINGS. 10 s.
+    /// How long the peer may take for its preface and first SETTINGS. 10 s; then the GOAWAY says `handshake_timeout`.
     pub handshake_timeout: Option<Duration>,
     /// How long the peer may take to acknowledge our SETTINGS. `None` stands for the role's default: 10 s on the server,
-    /// for ever on the client.
+    /// for ever on the client. Then the GOAWAY says `settings_ack_timeout`.
     pub settings_ack_timeout: Option<Duration>,
-    /// How long one header block may take. 10 s.
+    /// How long one header block may take. 10 s; then the GOAWAY says `header_block_timeout`.
     pub header_block_timeout: Option<Duration>,
     /// How long a server waits, between the two GOAWAYs of a graceful shutdown, for calls in flight. 5 s.
     pub shutdown_ping_timeout: Duration,
