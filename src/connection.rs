@@ -38,7 +38,7 @@ impl Connection<Client> {
     /// Goes on with this stream id, as if those before it had been used: what comes after very many calls comes at once.
     #[cfg(feature = "testing")]
     pub fn skip_streams(&mut self, next: u32) {
-        self.door.act(Verb::SkipStreams { next }, |engine, _| engine.skip_streams(next), done);
+        self.door.act(None, move || Verb::SkipStreams { next }, move |engine, _| engine.skip_streams(next), done);
     }
 
     /// Whether its transport is under TLS, as `:scheme` of its requests says (G-003).
@@ -53,7 +53,7 @@ impl Connection<Client> {
     /// [`OpenError::Full`] when `max_waiting_calls` calls wait: [`Event::Available`] says when to try again.
     /// [`OpenError::Draining`] when this connection takes no more.
     pub fn open(&mut self, now: Instant, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
-        self.door.act(Verb::Open { now, options }, |engine, _| engine.open(options), opening)
+        self.door.act(Some(now), move || Verb::Open { now, options }, move |engine, _| engine.open(options), opening)
     }
 
     /// The config for the connection that follows this one: the same, but with twice the
@@ -87,19 +87,23 @@ impl<R: Role> Connection<R> {
 
     /// Feeds octets from the peer, cut anyhow. Consumes all of `octets`, and never fails: see [`Event::Closed`].
     pub fn receive(&mut self, now: Instant, octets: &[u8]) {
-        self.door.act(Verb::Receive { now, octets }, |engine, _| engine.receive(Input::slice(octets)), done);
+        self.door.hear(now, octets.len());
+        let verb = move || Verb::Receive { now, octets };
+        self.door.act(Some(now), verb, move |engine, _| engine.receive(Input::slice(octets)), done);
     }
 
     /// As [`Connection::receive`]; large messages may share the memory of `octets` instead of being copied.
     pub fn receive_bytes(&mut self, now: Instant, octets: Bytes) {
-        let verb = Verb::ReceiveBytes { now, octets: &octets };
-        self.door.act(verb, |engine, _| engine.receive(Input::bytes(&octets)), done);
+        let octets = &octets;
+        self.door.hear(now, octets.len());
+        let verb = move || Verb::ReceiveBytes { now, octets };
+        self.door.act(Some(now), verb, move |engine, _| engine.receive(Input::bytes(octets)), done);
     }
 
     /// The transport delivers no more: every call that is open ends at once, a client's with UNAVAILABLE, a server's as
     /// stopped by connection loss. What was received before stays readable.
     pub fn receive_eof(&mut self, now: Instant) {
-        self.door.act(Verb::ReceiveEof { now }, |engine, _| engine.receive_eof(), done);
+        self.door.act(Some(now), move || Verb::ReceiveEof { now }, |engine, _| engine.receive_eof(), done);
     }
 
     /// As [`Connection::receive_eof`], for a transport that failed: `why` becomes what the connection's error and the
@@ -121,20 +125,21 @@ impl<R: Role> Connection<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn receive_failure(&mut self, now: Instant, why: &str) {
-        self.door.act(Verb::ReceiveFailure { now, why }, |engine, _| engine.receive_failure(why), done);
+        let verb = move || Verb::ReceiveFailure { now, why };
+        self.door.act(Some(now), verb, move |engine, _| engine.receive_failure(why), done);
     }
 
     /// Adds frames to `output` until its target is met or nothing is left to say.
     pub fn transmit(&mut self, now: Instant, output: &mut WriteBuf) {
-        let from = output.len();
-        let verb = Verb::Transmit { now, target: output.target(), waiting: from };
+        let (from, target) = (output.len(), output.target());
         self.door.act(
-            verb,
+            Some(now),
+            move || Verb::Transmit { now, target, waiting: from },
             move |engine, _| {
                 engine.transmit(output);
                 &*output
             },
-            |_, output| Answer::Output { output, from },
+            move |_, output| Answer::Output { output, from },
         );
     }
 
@@ -147,7 +152,8 @@ impl<R: Role> Connection<R> {
     #[must_use]
     pub fn poll_event(&mut self) -> Option<Event> {
         self.door.act(
-            Verb::PollEvent,
+            None,
+            || Verb::PollEvent,
             |engine, _| engine.poll_event(),
             |engine, event| event.map_or(Answer::Nothing, |event| engine.explained(event)),
         )
@@ -169,7 +175,7 @@ impl<R: Role> Connection<R> {
     /// Does what is due at `now`. Early, late and needless calls are all fine. Where octets were read too, hand them in first:
     /// to a loop that was held up they may be the sign of life that it would miss.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.door.act(Verb::HandleTimeout { now }, |engine, _| engine.handle_timeout(), done);
+        self.door.act(Some(now), move || Verb::HandleTimeout { now }, |engine, _| engine.handle_timeout(), done);
     }
 
     /// A view of one call; `None` once it has been let go.
@@ -194,7 +200,7 @@ impl<R: Role> Connection<R> {
     /// Begins a graceful shutdown: no new calls, open ones end by themselves. A server sends GOAWAY twice, so that calls
     /// in flight are still served (G-180). At `by`, if given, what is still open is cut off.
     pub fn shutdown(&mut self, now: Instant, by: Option<Instant>) {
-        self.door.act(Verb::Shutdown { now, by }, |engine, _| engine.shut_down(by), done);
+        self.door.act(Some(now), move || Verb::Shutdown { now, by }, move |engine, _| engine.shut_down(by), done);
     }
 
     /// What led to the graceful shutdown that this side has begun, as its GOAWAY says: `max_idle`, `max_age`, `max_calls`, a
@@ -243,7 +249,7 @@ impl<R: Role> Connection<R> {
 
     /// Octets queued to send on all calls.
     pub fn queued(&self) -> usize {
-        self.door.engine().http2().queued_in_all()
+        self.door.engine().queued_in_all()
     }
 
     /// Counts of what happened so far.
@@ -310,7 +316,7 @@ impl<R: Role> Connection<R> {
     /// The windows as this end believes them to be; `None` once the connection has ended.
     #[cfg(feature = "testing")]
     pub fn windows(&self) -> Option<crate::http2::Windows> {
-        self.door.engine().http2().windows()
+        self.door.engine().windows()
     }
 
     /// Bytes of heap in use, shared payloads left out: to be held against

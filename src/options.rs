@@ -96,7 +96,7 @@ impl<'a> OpenOptions<'a> {
         self
     }
 
-    /// `grpc-previous-rpc-attempts`: how often this call was tried before.
+    /// `grpc-previous-rpc-attempts`: how often this call was tried before (G-241). More than nine are said as nine.
     pub const fn previous_attempts(mut self, attempts: u8) -> Self {
         self.previous_attempts = attempts;
         self

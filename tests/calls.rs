@@ -8,6 +8,8 @@ mod raw;
 mod cancelling;
 #[path = "calls/cardinality.rs"]
 mod cardinality;
+#[path = "calls/credit.rs"]
+mod credit;
 #[path = "calls/deadlines.rs"]
 mod deadlines;
 #[path = "calls/ending.rs"]
@@ -24,6 +26,8 @@ mod lifetime;
 mod management;
 #[path = "calls/mapping.rs"]
 mod mapping;
+#[path = "calls/memory.rs"]
+mod memory;
 #[path = "calls/messages.rs"]
 mod messages;
 #[path = "calls/metadata.rs"]
@@ -34,6 +38,8 @@ mod misuse;
 mod queues;
 #[path = "calls/refusals.rs"]
 mod refusals;
+#[path = "calls/runs.rs"]
+mod runs;
 #[path = "calls/status.rs"]
 mod status;
 #[path = "calls/windows.rs"]

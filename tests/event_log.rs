@@ -3,8 +3,14 @@
 
 #[path = "event_log/bad.rs"]
 mod bad;
+#[path = "event_log/copies.rs"]
+mod copies;
+#[path = "event_log/due.rs"]
+mod due;
 #[path = "event_log/kept.rs"]
 mod kept;
+#[path = "event_log/leaks.rs"]
+mod leaks;
 #[path = "event_log/masked.rs"]
 mod masked;
 #[path = "event_log/replay.rs"]

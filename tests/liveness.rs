@@ -2,6 +2,8 @@
 //! verdict for each row, and names the tests that are elsewhere.
 #![cfg(feature = "testing")]
 
+#[path = "conformance/named.rs"]
+mod named;
 #[path = "calls/raw.rs"]
 mod raw;
 

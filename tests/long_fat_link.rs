@@ -61,7 +61,7 @@ fn shares(limits: &Limits, calls: usize, size: usize) -> (f64, f64) {
     (first / line, (received as f64 - first) / (2.0 * line))
 }
 
-/// The defaults, without growth and with more room for it, and windows that are as large from the start.
+/// G-198: the defaults, without growth and with more room for it, and windows that are as large from the start.
 #[test]
 fn growth_fills_what_its_limit_allows() {
     let defaults = Limits::default();

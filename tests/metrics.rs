@@ -2,9 +2,9 @@
 #![cfg(all(feature = "metrics", feature = "testing"))]
 
 use grpc_sansio::frame::ErrorCode;
-use grpc_sansio::grpc::{Code, Kind, Message, Metadata, Method, Status};
+use grpc_sansio::grpc::{Code, Codings, Kind, Message, Metadata, Method, Status};
 use grpc_sansio::metrics::{CallMetrics, LATENCY_BOUNDS, size_bounds};
-use grpc_sansio::testing::Pair;
+use grpc_sansio::testing::{Pair, answer};
 use grpc_sansio::{ClientConfig, Event, OpenOptions, ServerConfig};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,6 +28,7 @@ fn pair() -> (Pair, Ended, Ended) {
     (pair, attempts, calls)
 }
 
+/// G-337 to G-340, G-342: what is told of calls on both sides, by name, on the clock of the caller.
 #[test]
 fn calls_are_counted_with_what_they_carried_and_how_they_ended() {
     let (mut pair, attempts, calls) = pair();
@@ -96,6 +97,29 @@ fn calls_are_counted_with_what_they_carried_and_how_they_ended() {
     assert_eq!(totals.named()[1], ("grpc.server.call.sent_total_compressed_message_size", 340));
     assert_eq!(totals.named()[2], ("grpc.server.call.rcvd_total_compressed_message_size", 1_000));
     assert!(calls.lock().unwrap().iter().all(|call| call.method == "shop.Shop/Chat"));
+}
+
+/// G-341: the octets of a message in a coding are those that the coding left, without the prefix.
+#[test]
+fn g_341_octets_are_those_of_the_wire() {
+    let (ended, of_server) = (Ended::default(), Ended::default());
+    let codings = || Codings::new(["gzip"]).unwrap();
+    let client = ClientConfig::builder("shop.example").codings(codings()).metrics(keep(&ended)).build().unwrap();
+    let server = ServerConfig::builder().codings(codings()).metrics(keep(&of_server)).build().unwrap();
+    let mut pair = Pair::with(&client, &server, 1);
+    pair.on_server(answer(CHAT.kind(), |_| (vec![vec![1; 30], vec![]], Status::ok())));
+    let id = pair.open(&OpenOptions::new(&CHAT).encoding("gzip")).unwrap();
+    let mut call = pair.client.call(id).unwrap();
+    // What a coding made of the message, and one that goes as it is.
+    call.send(Message::compressed(vec![7; 17])).unwrap();
+    call.send(vec![7; 100]).unwrap();
+    call.half_close().unwrap();
+    pair.drive();
+    let of_client = ended.lock().unwrap();
+    assert_eq!((of_client[0].sent_messages, of_client[0].sent_octets), (2, 117));
+    assert_eq!((of_client[0].rcvd_messages, of_client[0].rcvd_octets), (2, 30));
+    let of_server = of_server.lock().unwrap();
+    assert_eq!((of_server[0].rcvd_messages, of_server[0].rcvd_octets, of_server[0].sent_octets), (2, 117, 30));
 }
 
 #[test]

@@ -106,6 +106,7 @@ fn pair() -> Pair {
     pair
 }
 
+/// G-346, G-342, G-348
 #[test]
 fn a_call_has_a_span_at_either_end_and_no_secret_gets_there() {
     let collector = Collector::default();
@@ -139,6 +140,7 @@ fn a_call_has_a_span_at_either_end_and_no_secret_gets_there() {
     assert!((0.02..1.0).contains(&took), "there and back by 10 ms each: {took}");
 }
 
+/// G-346: the status of the end, where there is one.
 #[test]
 fn a_call_that_fails_says_how() {
     let collector = Collector::default();
@@ -192,7 +194,7 @@ fn who_did_not_ask_for_spans_has_none() {
     assert!(collector.0.lock().unwrap().spans.is_empty());
 }
 
-/// A handler of the tokio adapter works inside the span of its call, and hands the trace on.
+/// G-348: a handler of the tokio adapter works inside the span of its call, and hands the trace on.
 #[cfg(feature = "tokio")]
 #[test]
 fn a_handler_is_in_the_span_of_its_call() {

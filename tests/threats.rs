@@ -20,6 +20,8 @@ mod headers;
 mod keepalive;
 #[path = "threats/meter.rs"]
 mod meter;
+#[path = "conformance/named.rs"]
+mod named;
 #[path = "threats/page.rs"]
 mod page;
 #[path = "threats/streams.rs"]

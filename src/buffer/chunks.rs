@@ -252,6 +252,13 @@ fn make_room(buffer: &mut Vec<u8>, taken: &mut usize, size: usize) -> bool {
     buffer.capacity() - buffer.len() >= size
 }
 
+/// Room for `size` octets more in a buffer that then holds no more than [`KEEP`]: it doubles, but stays one that is kept.
+#[cold]
+fn grow(buffer: &mut Vec<u8>, size: usize) {
+    let capacity = (2 * buffer.capacity()).min(KEEP).max(buffer.len() + size);
+    buffer.reserve_exact(capacity - buffer.len());
+}
+
 /// Bytes of heap behind a block that somebody holds.
 pub(crate) fn block_heap_size(block: &FieldBlock) -> usize {
     size_of::<FieldBlock>() + block.capacity()
@@ -341,14 +348,17 @@ impl Queue {
         result
     }
 
-    /// Appends octets in two parts, to the last buffer where it is copied and has fewer than `limit` octets, else to a
-    /// new one.
+    /// Appends octets in two parts, to the last buffer where it is copied and holds no more than [`KEEP`] then, else to a new
+    /// one.
     #[inline]
-    pub(crate) fn append(&mut self, pool: &mut Pool, limit: usize, first: &[u8], second: &[u8]) {
+    pub(crate) fn append(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();
         if let Some(Chunk { octets: Octets::Copied(buffer), .. }) = self.last(pool)
-            && buffer.len() < limit
+            && buffer.len() + len <= KEEP
         {
+            if buffer.capacity() - buffer.len() < len {
+                grow(buffer, len);
+            }
             buffer.extend_from_slice(first);
             buffer.extend_from_slice(second);
             self.len += len;
@@ -401,8 +411,41 @@ impl Queue {
         }
     }
 
+    /// Takes the first chunk's buffer out, to be read beside the queue, and says how much of it was taken;
+    /// [`Queue::put_first`] is to follow before anything else. `None` where it is shared memory.
+    pub(crate) fn take_first(&mut self) -> Option<(Vec<u8>, usize)> {
+        match self.first.as_deref_mut()? {
+            Chunk { octets: Octets::Copied(buffer), taken } => Some((core::mem::take(buffer), *taken)),
+            Chunk { octets: Octets::Shared(..), .. } => None,
+        }
+    }
+
+    /// Brings back what [`Queue::take_first`] took out, as it was.
+    pub(crate) fn put_first(&mut self, buffer: Vec<u8>) {
+        if let Some(Chunk { octets: Octets::Copied(place), .. }) = self.first.as_deref_mut() {
+            *place = buffer;
+        }
+    }
+
+    /// Takes the last chunk's buffer out, to be written beside the queue, and says how many octets it takes before it has to
+    /// grow, or another one is begun; [`Queue::put_last`] is to follow before anything else. `None` where those are less
+    /// than `least`, or it is shared memory.
+    pub(crate) fn take_last(&mut self, pool: &mut Pool, least: usize) -> Option<(Vec<u8>, usize)> {
+        let Chunk { octets: Octets::Copied(buffer), .. } = self.last(pool)? else { return None };
+        let space = buffer.capacity().min(KEEP).checked_sub(buffer.len())?;
+        (space >= least).then(|| (core::mem::take(buffer), space))
+    }
+
+    /// Brings back what [`Queue::take_last`] took out, with `added` octets more.
+    pub(crate) fn put_last(&mut self, pool: &mut Pool, buffer: Vec<u8>, added: usize) {
+        if let Some(Chunk { octets: Octets::Copied(place), .. }) = self.last(pool) {
+            *place = buffer;
+            self.len += added;
+        }
+    }
+
     /// Takes `count` octets off the first chunk (no more than it has); a chunk that is used up is handed out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn advance(&mut self, pool: &mut Pool, count: usize) -> Option<Box<Chunk>> {
         let chunk = self.first.as_deref_mut()?;
         let left = chunk.rest().len();

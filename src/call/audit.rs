@@ -2,10 +2,10 @@
 
 use super::engine::{Engine, held_size};
 use super::read::Next;
-use super::state::{CallState, Stage};
+use super::state::{CallState, Head, Stage};
 use crate::frame::StreamId;
 use crate::http2::audit::must;
-use crate::http2::{Side, StreamKey};
+use crate::http2::{Side, StreamKey, Windows};
 use crate::time::Instant;
 use alloc::format;
 use alloc::string::String;
@@ -16,6 +16,7 @@ struct Sums {
     lent: u32,
     grown: u32,
     held_headers: usize,
+    usual_heads: u32,
     /// Octets that came out of the connection's window, and did not go back yet.
     unread: i64,
 }
@@ -24,6 +25,9 @@ impl Engine {
     /// Checks what is promised at each instant: windows add up (L-01 to L-03), so do loans and held headers, whoever
     /// waits will be told (L-07), and no call outlives its end.
     pub(crate) fn audit(&self) -> Result<(), String> {
+        if self.has_run() {
+            return self.settled().audit();
+        }
         self.http2.audit()?;
         let fact = |holds: bool, wrong: &str| must(holds, || String::from(wrong));
         let mut sums = Sums::default();
@@ -43,6 +47,7 @@ impl Engine {
         equal("octets lent", self.lent_octets.into(), sums.lent.into())?;
         equal("octets of grown windows", self.grown_octets.into(), sums.grown.into())?;
         equal("octets of held headers", self.held_headers as i64, sums.held_headers as i64)?;
+        equal("usual heads", self.http2.held_responses().into(), sums.usual_heads.into())?;
         if !self.http2.is_ended() {
             // Afterwards nothing comes in any more, and the frame that broke a rule was taken in part.
             let (_, announced) = self.http2.announced_windows();
@@ -51,6 +56,18 @@ impl Engine {
         fact(self.grown_octets <= self.settings.limits.window_growth, "windows have grown beyond their budget")?;
         fact(self.lent_octets <= self.settings.limits.assembly_budget, "more is lent than the budget has")?;
         fact(!self.open_armed || self.flags.available || !self.http2.has_room_to_wait(), "Available is not told (L-07)")
+    }
+
+    /// The windows as this end believes them to be; `None` once the connection has ended.
+    pub(crate) fn windows(&self) -> Option<Windows> {
+        if self.has_run() { self.settled().http2.windows() } else { self.http2.windows() }
+    }
+
+    /// As it would be with the next verb, which ends a run before anything else.
+    fn settled(&self) -> Self {
+        let mut settled = self.clone();
+        settled.end_runs();
+        settled
     }
 
     pub(crate) fn skip_streams(&mut self, next: u32) {
@@ -62,6 +79,7 @@ impl Engine {
         let received = if self.side == Side::Client { &call.trailers } else { &None };
         let held = [&call.head_block, received].into_iter().flatten();
         sums.held_headers += held.map(|block| held_size(block)).sum::<usize>();
+        sums.usual_heads += u32::from(call.head == Head::Usual);
         sums.lent += call.lent;
         sums.grown += call.grown;
         sums.unread += i64::from(call.inbox.recount(pool)) - i64::from(call.credited);

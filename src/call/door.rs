@@ -22,7 +22,10 @@ pub(crate) struct Door {
 
 impl Door {
     pub(crate) fn new(side: Side, settings: &Arc<Settings>, seed: u64, now: Instant) -> Self {
-        Self { engine: Engine::new(side, settings, seed, now), observers: settings.observers(side, seed, now) }
+        let observers = settings.observers(side, seed, now);
+        let mut engine = Engine::new(side, settings, seed, now);
+        engine.attention = observers.is_watching();
+        Self { engine, observers }
     }
 
     /// The engine, to ask it something.
@@ -31,101 +34,118 @@ impl Door {
         &self.engine
     }
 
-    /// Whether somebody watches.
-    #[inline]
-    pub(crate) fn is_watched(&self) -> bool {
-        self.observers.is_watching()
-    }
-
     /// Those who watch, to ask them something.
     #[cfg(any(feature = "metrics", feature = "tracing"))]
     pub(crate) fn observers(&self) -> &Observers {
         &self.observers
     }
 
-    /// Lets a verb in: what the last one lent comes back, what is due fires first, then it is done. `answer` is asked only
-    /// where somebody watches.
+    /// Octets came: a sign of life, which comes before whatever is due.
     #[inline]
-    pub(crate) fn act<T>(
+    pub(crate) fn hear(&mut self, now: Instant, octets: usize) {
+        self.engine.hear(now, octets);
+    }
+
+    /// Whether nobody watches the verb that begins; what the last one lent comes back then. One look at one flag answers
+    /// both, so that watchers who are not there cost nothing.
+    #[inline(always)]
+    pub(crate) fn is_unwatched(&mut self) -> bool {
+        !self.engine.attention || self.look()
+    }
+
+    #[inline(never)]
+    fn look(&mut self) -> bool {
+        if self.observers.is_watching() {
+            return false;
+        }
+        self.engine.take_back();
+        self.engine.attention = false;
+        true
+    }
+
+    /// Lets a verb in that brings the time `now`, if any: what the last one lent comes back, what is due fires first, then
+    /// it is done. `verb` names it, and `answer` says what it came to, where somebody watches: nothing is made of them
+    /// otherwise.
+    #[inline(always)]
+    pub(crate) fn act<'v, T>(
         &mut self,
-        verb: Verb<'_>,
+        now: Option<Instant>,
+        verb: impl FnOnce() -> Verb<'v>,
         act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
         answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
     ) -> T {
-        if self.observers.is_watching() {
-            return self.act_watched(verb, act, answer);
+        if self.is_unwatched() {
+            // What is returned is made where it is to be: a result that was looked at would be moved once more.
+            self.engine.pass(now);
+            return act(&mut self.engine, &mut Tap::nobody());
         }
-        // What is returned is made where it is to be: a result that was looked at would be moved once more.
-        self.engine.begin(&verb);
-        act(&mut self.engine, &mut Tap::nobody())
+        self.act_watched(now, verb, act, answer)
     }
 
     #[cold]
-    fn act_watched<T>(
+    #[inline(never)]
+    fn act_watched<'v, T>(
         &mut self,
-        verb: Verb<'_>,
+        now: Option<Instant>,
+        verb: impl FnOnce() -> Verb<'v>,
         act: impl FnOnce(&mut Engine, &mut Tap<'_>) -> T,
         answer: impl for<'a> FnOnce(&'a Engine, &'a T) -> Answer<'a>,
     ) -> T {
-        let mut tap = self.observers.tap(&verb);
-        self.engine.begin(&verb);
+        let mut tap = self.observers.tap(&verb());
+        self.engine.take_back();
+        self.engine.pass(now);
         let done = act(&mut self.engine, &mut tap);
-        tap.said(answer(&self.engine, &done), Some(self.engine.poll_timeout()));
+        tap.said(answer(&self.engine, &done), Some(self.engine.next_timer()));
         done
     }
 
     /// As [`Door::act`], for a message that is given away.
     #[inline]
     pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
-        if self.observers.is_watching() {
-            return self.send_watched(call, message);
+        if !message.compressed && self.engine.goes_on_sending(call.0, message.data.len()) {
+            self.engine.send_of_run(&message.data);
+            return Ok(());
         }
-        self.engine.enter(None);
-        self.engine.send(call.0, message)
+        if self.is_unwatched() {
+            return self.engine.send(call.0, message, true);
+        }
+        self.send_watched(call, message)
     }
 
     #[cold]
+    #[inline(never)]
     fn send_watched(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
         let tap = self.observers.tap(&Verb::Send { call, message: &message });
-        self.engine.enter(None);
-        let sent = self.engine.send(call.0, message);
-        tap.said(refusal(&self.engine, &sent), Some(self.engine.poll_timeout()));
+        self.engine.take_back();
+        let sent = self.engine.send(call.0, message, false);
+        tap.said(refusal(&self.engine, &sent), Some(self.engine.next_timer()));
         sent
     }
 
-    /// Lets in a verb that most of the work is done by, where nobody watches: a function that can also tell of it
-    /// is too large to become a part of its caller's loop.
-    #[inline]
-    pub(crate) fn unwatched(&mut self, verb: &Verb<'_>) -> &mut Engine {
-        debug_assert!(!self.is_watched(), "nobody is told");
-        self.engine.enter(verb.now());
+    /// The engine, for a verb without a time that most of the work is done by, once it is known that
+    /// [nobody watches](Door::is_unwatched): a function that can also tell of it is too large to become a part of its
+    /// caller's loop.
+    #[inline(always)]
+    pub(crate) fn unwatched(&mut self) -> &mut Engine {
+        debug_assert!(!self.observers.is_watching(), "nobody is told");
         &mut self.engine
     }
 
-    /// As [`Door::act`], for a verb that lends something of the engine.
-    #[inline]
-    pub(crate) fn lend<'d, T>(
-        &'d mut self,
-        verb: Verb<'_>,
-        act: impl FnOnce(&'d mut Engine) -> T,
-        answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
-    ) -> T {
-        if self.observers.is_watching() {
-            return self.lend_watched(verb, act, answer);
-        }
-        self.engine.enter(verb.now());
-        act(&mut self.engine)
+    /// The engine, to go on with a run if there is one: runs begin only where nobody watches.
+    #[inline(always)]
+    pub(crate) fn runs(&mut self) -> &mut Engine {
+        &mut self.engine
     }
 
-    #[cold]
-    fn lend_watched<'d, T>(
+    /// As [`Door::act`], for a verb that lends something of the engine, where somebody watches.
+    pub(crate) fn lend<'d, T>(
         &'d mut self,
-        verb: Verb<'_>,
+        verb: &Verb<'_>,
         act: impl FnOnce(&'d mut Engine) -> T,
         answer: impl for<'a> FnOnce(&'a T) -> Answer<'a>,
     ) -> T {
-        let tap = self.observers.tap(&verb);
-        self.engine.enter(verb.now());
+        let tap = self.observers.tap(verb);
+        self.engine.take_back();
         let lent = act(&mut self.engine);
         tap.said(answer(&lent), None);
         lent
@@ -133,15 +153,6 @@ impl Door {
 }
 
 impl Engine {
-    /// What was lent comes back, and what is due fires. Octets are a sign of life that comes before that.
-    #[inline]
-    fn begin(&mut self, verb: &Verb<'_>) {
-        if let Verb::Receive { now, octets } | Verb::ReceiveBytes { now, octets } = verb {
-            self.hear(*now, octets.len());
-        }
-        self.enter(verb.now());
-    }
-
     /// An event, with the reasons that go with it.
     pub(crate) fn explained(&self, event: Event) -> Answer<'_> {
         let call = match event {

@@ -3,11 +3,12 @@
 use super::inbox::Encoding;
 use super::loan::Sample;
 use super::manage::Management;
+use super::runs::Runs;
 use super::server::Reading;
-use super::state::{CallState, Events, Stage, Stop};
+use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::chunks::Chunk;
-use crate::config::{ORDINARY_HEADERS, Settings};
+use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::timeout::{self, Precision, Timeout};
@@ -103,6 +104,10 @@ pub struct Engine {
     /// What the application was lent by the last verb.
     pub(super) lent_chunk: Option<Box<Chunk>>,
     pub(super) lent_block: Option<Box<FieldBlock>>,
+    /// Messages that are read or sent one right after the other.
+    pub(super) runs: Option<Box<Runs>>,
+    /// The next verb has to look for something lent, for a run that has begun, or for who watches.
+    pub(super) attention: bool,
     pub(super) scratch: Vec<u8>,
     /// How times are spelled.
     pub(super) timeouts: Spelling,
@@ -111,10 +116,12 @@ pub struct Engine {
     /// When all that an idle connection need not keep is given back, and when only what received octets took on their
     /// way.
     pub(super) trim_at: Option<Instant>,
-    pub(super) slack_at: Option<Instant>,
+    pub(super) slack_at: Instant,
     /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
     pub(super) usual_response: Option<(NonZeroU32, HeadSummary, Encoding)>,
     pub(super) usual_trailers: Option<NonZeroU32>,
+    /// How requests start that are sent, on a client.
+    pub(super) last_start: Option<Box<LastStart>>,
     /// How the last request started that was read in full and went on with metadata, and what it said.
     pub(super) last_request: Option<(Start, Reading)>,
     /// A refused request was answered with a body before (G-018: later bodies are short).
@@ -143,14 +150,17 @@ impl Engine {
             sample: Sample::default(),
             lent_chunk: None,
             lent_block: None,
+            runs: None,
+            attention: false,
             scratch: Vec::new(),
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
             management: Management::new(settings, seed, now),
             trim_at: None,
-            slack_at: None,
+            slack_at: Instant::MAX,
             usual_response: None,
             usual_trailers: None,
+            last_start: None,
             last_request: None,
             told_at_length: false,
         }
@@ -162,13 +172,9 @@ impl Engine {
         self.settings.limits.max_receive_message
     }
 
-    /// The one door of all verbs that change something: what was lent comes back, time moves forward, and what is due
-    /// fires first. A recorder of verbs would stand here.
+    /// Time moves forward, and what is due fires. A verb without a time has none that passes.
     #[inline]
-    pub(crate) fn enter(&mut self, now: Option<Instant>) {
-        if self.lent_chunk.is_some() || self.lent_block.is_some() {
-            self.take_back();
-        }
+    pub(super) fn pass(&mut self, now: Option<Instant>) {
         // What is due at an instant was done when that came.
         if let Some(now) = now
             && now > self.now
@@ -186,20 +192,32 @@ impl Engine {
         }
     }
 
-    #[inline(never)]
-    fn take_back(&mut self) {
+    /// What was lent comes back, and runs end.
+    #[inline(always)]
+    pub(super) fn take_back(&mut self) {
         if let Some(chunk) = self.lent_chunk.take() {
             self.http2.pool_mut().give_chunk(chunk);
         }
         if let Some(block) = self.lent_block.take() {
             self.http2.pool_mut().give_block(block);
         }
+        if self.runs.is_some() {
+            self.end_runs();
+        }
     }
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
         loop {
-            while let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
+            if let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
                 self.data(stream, &mut input, len, end);
+                continue;
+            }
+            if let Some((stream, part)) = self.http2.known_reply(&mut input) {
+                match part {
+                    Part::Trailers => self.trailers(stream, false),
+                    _ => self.response(stream, false, false),
+                }
+                continue;
             }
             match self.http2.receive_step(self.now, &mut input) {
                 Step::Idle => break,
@@ -228,8 +246,8 @@ impl Engine {
         }
         self.flags.exhausted |= self.http2.take_window_exhausted();
         // A header block of a stream that is gone takes memory where no call will end and give it back.
-        if self.slack_at.is_none() && self.http2.streams() == 0 && self.http2.has_slack() {
-            self.slack_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+        if self.slack_at == Instant::MAX && self.http2.streams() == 0 && self.http2.has_slack() {
+            self.slack_at = self.now.saturating_add(self.settings.limits.idle_trim);
         }
         if self.had_enough_calls() {
             self.end_after_calls();
@@ -318,7 +336,7 @@ impl Engine {
     #[inline]
     fn next_timeout_but(&self, management: Instant) -> Instant {
         let close_at = self.close_at.unwrap_or(Instant::MAX);
-        let trim_at = self.trim_at.unwrap_or(Instant::MAX).min(self.slack_at.unwrap_or(Instant::MAX));
+        let trim_at = self.trim_at.unwrap_or(Instant::MAX).min(self.slack_at);
         self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at).min(management)
     }
 
@@ -349,8 +367,8 @@ impl Engine {
         if self.management.next() <= now {
             self.manage();
         }
-        if self.slack_at.is_some_and(|at| at <= now) {
-            self.slack_at = None;
+        if self.slack_at <= now {
+            self.slack_at = Instant::MAX;
             self.http2.trim_slack();
         }
         if self.trim_at.is_some_and(|at| at <= now) {
@@ -358,7 +376,7 @@ impl Engine {
             self.http2.trim();
             self.timers.clear();
             (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
-            self.scratch = Vec::new();
+            (self.scratch, self.runs, self.last_start) = (Vec::new(), None, None);
         }
         self.settle();
     }
@@ -426,7 +444,7 @@ impl Engine {
         let Some((stream, common)) = self.http2.at(key) else { return };
         let call = &mut stream.upper;
         self.grown_octets -= core::mem::take(&mut call.grown);
-        let lent = call.lent;
+        let (lent, usual_head) = (call.lent, call.head == Head::Usual);
         if call.inbox.holds_any() {
             let credit = call.inbox.clear(&mut common.pool) - call.credited;
             common.consumed_late(credit);
@@ -442,6 +460,9 @@ impl Engine {
             common.pool.give_block(block);
         }
         common.pool.give_kept(call.own_head.take());
+        if usual_head {
+            self.http2.let_response_go();
+        }
         self.http2.forget(key);
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
@@ -513,6 +534,8 @@ impl Engine {
             + self.timers.heap_size()
             + (self.loan_queue.capacity() + self.total_queue.capacity()) * size_of::<StreamKey>()
             + self.scratch.capacity()
+            + self.runs.as_deref().map_or(0, Runs::heap_size)
+            + self.last_start.as_deref().map_or(0, LastStart::heap_size)
     }
 }
 

@@ -83,12 +83,16 @@ impl<'a, R: Role> Call<'a, R> {
     /// Takes the next item, in the order of the wire, giving its octets back to the peer's windows. `None` when there
     /// is none now: [`Event::Readable`](crate::Event::Readable) says, once, when to come back. After a client's `End`
     /// the call is gone.
+    #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
-        let (call, verb) = (self.id, Verb::Read { call: self.id });
-        if self.door.is_watched() {
-            return read_watched(self.door, call, verb);
+        let call = self.id;
+        if self.door.runs().goes_on_reading(call.0) {
+            return self.door.runs().take_of_run().map(Item::Message);
         }
-        take(self.door.unwatched(&verb), call.0)
+        if self.door.is_unwatched() {
+            return take(self.door.unwatched(), call.0, true);
+        }
+        read_watched(self.door, call, &Verb::Read { call })
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -123,7 +127,7 @@ impl<'a, R: Role> Call<'a, R> {
 
     /// Octets queued to send.
     pub fn queued(&self) -> usize {
-        self.door.engine().http2().queued(self.id.0)
+        self.door.engine().queued(self.id.0)
     }
 
     /// How it stands now: all that can be read of it at once.
@@ -161,12 +165,16 @@ impl<'a, R: Role> Call<'a, R> {
     /// # Errors
     ///
     /// As [`Call::send`].
+    #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
-        let (call, verb) = (self.id, Verb::SendWith { call: self.id, size_hint });
-        if self.door.is_watched() {
-            return send_watched(self.door, call, verb, size_hint, encode);
+        let call = self.id;
+        if self.door.runs().goes_on_sending(call.0, size_hint) {
+            return self.door.runs().send_of_run_with(call.0, encode);
         }
-        self.door.unwatched(&verb).send_with(call.0, size_hint, false, encode)
+        if self.door.is_unwatched() {
+            return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
+        }
+        send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -181,8 +189,9 @@ impl<'a, R: Role> Call<'a, R> {
     ) -> Result<(), SendError<()>> {
         let call = self.id;
         self.door.act(
-            Verb::SendCompressedWith { call, size_hint },
-            |engine, tap| engine.send_with(call.0, size_hint, true, heard(tap, encode)),
+            None,
+            move || Verb::SendCompressedWith { call, size_hint },
+            move |engine, tap| engine.send_with(call.0, size_hint, true, false, heard(tap, encode)),
             refusal,
         )
     }
@@ -212,13 +221,13 @@ impl Call<'_, Client> {
     /// [`Misuse::MessageMissing`] where the method takes exactly one message and none was sent.
     pub fn half_close(&mut self) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::HalfClose { call }, |engine, _| engine.half_close(call.0), refusal)
+        self.door.act(None, move || Verb::HalfClose { call }, move |engine, _| engine.half_close(call.0), refusal)
     }
 
     /// Ends the call: RST_STREAM CANCEL, or nothing at all where its HEADERS had not left (G-133). The call is gone.
     pub fn cancel(self) {
         let call = self.id;
-        self.door.act(Verb::Cancel { call }, |engine, _| engine.drop_call(call.0), done);
+        self.door.act(None, move || Verb::Cancel { call }, move |engine, _| engine.drop_call(call.0), done);
     }
 }
 
@@ -231,15 +240,16 @@ impl Call<'_, Server> {
     /// [`Misuse::KindKnown`] when another kind was told before.
     pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::Expect { call, kind }, |engine, _| engine.expect(call.0, kind), refusal)
+        self.door.act(None, move || Verb::Expect { call, kind }, move |engine, _| engine.expect(call.0, kind), refusal)
     }
 
     /// Makes the deadline earlier than the client's, or gives the call one; a later one changes nothing.
     pub fn limit_deadline(&mut self, deadline: Instant) {
         let call = self.id;
         self.door.act(
-            Verb::LimitDeadline { call, deadline },
-            |engine, _| engine.limit_deadline(call.0, deadline),
+            None,
+            move || Verb::LimitDeadline { call, deadline },
+            move |engine, _| engine.limit_deadline(call.0, deadline),
             done,
         );
     }
@@ -252,7 +262,12 @@ impl Call<'_, Server> {
     /// client does not accept (G-092).
     pub fn set_encoding(&mut self, coding: &str) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::SetEncoding { call, coding }, |engine, _| engine.set_encoding(call.0, coding), refusal)
+        self.door.act(
+            None,
+            move || Verb::SetEncoding { call, coding },
+            move |engine, _| engine.set_encoding(call.0, coding),
+            refusal,
+        )
     }
 
     /// Sends the response head with initial metadata. Needed only for metadata, or to be early: the first message
@@ -263,7 +278,12 @@ impl Call<'_, Server> {
     /// [`Misuse::HeadSent`]; [`Misuse::ReservedMetadata`].
     pub fn send_head(&mut self, metadata: &Metadata) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::SendHead { call, metadata }, |engine, _| engine.send_head(call.0, metadata), refusal)
+        self.door.act(
+            None,
+            move || Verb::SendHead { call, metadata },
+            move |engine, _| engine.send_head(call.0, metadata),
+            refusal,
+        )
     }
 
     /// Ends the call with a status, once all queued messages have left. Cannot fail; on a call that has stopped it only
@@ -271,11 +291,10 @@ impl Call<'_, Server> {
     /// reserved are left out.
     pub fn finish(self, status: &Status, trailers: &Metadata) {
         let call = self.id;
-        self.door.act(
-            Verb::Finish { call, status, trailers },
-            |engine, _| engine.finish(call.0, status, trailers),
-            done,
-        );
+        if self.door.is_unwatched() {
+            return self.door.unwatched().finish(call.0, status, trailers);
+        }
+        finish_watched(self.door, call, Verb::Finish { call, status, trailers }, status, trailers);
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.
@@ -285,20 +304,26 @@ impl Call<'_, Server> {
     /// [`Misuse::RefusedTooLate`] for REFUSED_STREAM, which would say that nothing was processed.
     pub fn reset(self, code: ErrorCode) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(Verb::Reset { call, code }, |engine, _| engine.reset(call.0, code), refusal)
+        self.door.act(None, move || Verb::Reset { call, code }, move |engine, _| engine.reset(call.0, code), refusal)
     }
 
     /// Lets go of a call after `Stopped`, with nothing more to say. On a call that goes on it resets it with CANCEL.
     pub fn release(self) {
         let call = self.id;
-        self.door.act(Verb::Release { call }, |engine, _| engine.let_go(call.0), done);
+        self.door.act(None, move || Verb::Release { call }, move |engine, _| engine.let_go(call.0), done);
     }
+}
+
+/// As [`Call::finish`], where somebody watches.
+#[cold]
+fn finish_watched(door: &mut Door, call: CallId, verb: Verb<'_>, status: &Status, trailers: &Metadata) {
+    door.act(None, move || verb, move |engine, _| engine.finish(call.0, status, trailers), done);
 }
 
 /// As [`Call::read`], where somebody watches.
 #[cold]
-fn read_watched<'a, R: Role>(door: &'a mut Door, call: CallId, verb: Verb<'_>) -> Option<Item<'a, R>> {
-    door.lend(verb, |engine| take(engine, call.0), |item| item.as_ref().map_or(Answer::Nothing, Item::answer))
+fn read_watched<'a, R: Role>(door: &'a mut Door, call: CallId, verb: &Verb<'_>) -> Option<Item<'a, R>> {
+    door.lend(verb, |engine| take(engine, call.0, false), |item| item.as_ref().map_or(Answer::Nothing, Item::answer))
 }
 
 /// As [`Call::send_with`], where somebody watches.
@@ -310,19 +335,24 @@ fn send_watched(
     size_hint: usize,
     encode: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), SendError<()>> {
-    door.act(verb, |engine, tap| engine.send_with(call.0, size_hint, false, heard(tap, encode)), refusal)
+    door.act(
+        None,
+        move || verb,
+        |engine, tap| engine.send_with(call.0, size_hint, false, false, heard(tap, encode)),
+        refusal,
+    )
 }
 
-/// The next item of a call.
+/// The next item of a call; a message may begin a run where `runs` says so.
 #[inline(always)]
-fn take<R: Role>(engine: &mut Engine, key: StreamKey) -> Option<Item<'_, R>> {
+fn take<R: Role>(engine: &mut Engine, key: StreamKey, runs: bool) -> Option<Item<'_, R>> {
     match engine.next(key) {
         Next::Nothing => {
             engine.arm_read(key);
             None
         }
         Next::Head => Some(Item::Head(R::head(engine, key))),
-        Next::Message => engine.take_message(key).map(Item::Message),
+        Next::Message => engine.take_message(key, runs).map(Item::Message),
         Next::End => Some(Item::End(R::end(engine, key))),
     }
 }

@@ -110,6 +110,7 @@ impl Inbox {
     }
 
     /// Takes `len` octets of DATA from the front of the input.
+    #[inline]
     pub(super) fn receive(
         &mut self,
         pool: &mut Pool,
@@ -118,6 +119,25 @@ impl Inbox {
         rules: Rules,
     ) -> Result<(), MessageFault> {
         let mut left = len;
+        if !self.is_inside_message() {
+            // Mostly that is all.
+            let octets = input.as_slice();
+            let run = self.whole_messages(octets.get(..len).unwrap_or(octets), pool, rules);
+            input.take(run);
+            left -= run;
+        }
+        if left == 0 { Ok(()) } else { self.receive_pieces(pool, input, left, rules) }
+    }
+
+    /// As [`Inbox::receive`], message by message.
+    #[inline(never)]
+    fn receive_pieces(
+        &mut self,
+        pool: &mut Pool,
+        input: &mut Input<'_>,
+        mut left: usize,
+        rules: Rules,
+    ) -> Result<(), MessageFault> {
         while left > 0 {
             if !self.is_inside_message() {
                 let octets = input.as_slice();
@@ -152,21 +172,24 @@ impl Inbox {
     #[inline]
     fn whole_messages(&mut self, octets: &[u8], pool: &mut Pool, rules: Rules) -> usize {
         let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
-        let before = self.queue.last_copied_len(pool);
-        let (mut run, mut count) = (0, 0);
-        // The first decides which buffer it is, then what that has room for.
-        let mut room = SHARED_BUFFER;
-        while let Some(prefix) = octets.get(run..).and_then(|rest| rest.first_chunk::<PREFIX_LEN>()) {
-            let Ok(Prefix { compressed, length }) = Prefix::parse(*prefix) else { break };
-            let end = run + PREFIX_LEN + length as usize;
-            if count == 0 && before.is_some_and(|held| held + end <= SHARED_BUFFER) {
-                room -= before.unwrap_or(0);
-            }
-            if length >= most || end > room || end > octets.len() || (compressed && rules.encoding != Encoding::Known) {
+        let most_flag = u8::from(rules.encoding == Encoding::Known);
+        // The first decides which buffer it is, and so what that has room for.
+        let Some([_, length @ ..]) = octets.first_chunk::<PREFIX_LEN>() else { return 0 };
+        let held = self.queue.last_copied_len(pool).unwrap_or(0);
+        let left = SHARED_BUFFER.saturating_sub(held);
+        let joins = left >= PREFIX_LEN && u32::from_be_bytes(*length) as usize <= left - PREFIX_LEN;
+        let room = if joins { left } else { SHARED_BUFFER };
+        let octets_in_room = octets.get(..room).unwrap_or(octets);
+        let (mut rest, mut count) = (octets_in_room, 0);
+        while let Some(([flag, length @ ..], behind)) = rest.split_first_chunk::<PREFIX_LEN>() {
+            let length = u32::from_be_bytes(*length);
+            let Some(next) = behind.get(length as usize..) else { break };
+            if length >= most || *flag > most_flag {
                 break;
             }
-            (run, count) = (end, count + 1);
+            (rest, count) = (next, count + 1);
         }
+        let run = octets_in_room.len() - rest.len();
         let Some(run_octets) = octets.get(..run).filter(|run| !run.is_empty()) else { return 0 };
         self.queue.write(pool, SHARED_BUFFER + 1 - run, run, |buffer| {
             if buffer.capacity() - buffer.len() < run {
@@ -234,6 +257,7 @@ impl Inbox {
     }
 
     /// Takes the first whole message. A chunk that is used up is put into `lent`.
+    #[inline(always)]
     pub(super) fn take<'a>(&'a mut self, pool: &mut Pool, lent: &'a mut Option<Box<Chunk>>) -> Option<Payload<'a>> {
         if self.complete == 0 {
             return None;
@@ -258,6 +282,25 @@ impl Inbox {
             Place::Chunk(lent.as_mut()?, start..end)
         };
         Some(Payload { place, compressed: prefix.compressed })
+    }
+
+    /// Takes the buffer out that the first whole message lies in, and says where, for a run of messages to be read there;
+    /// [`Inbox::put_back`] is to follow before anything else. `None` where less than so many `octets` lie there, or memory
+    /// that is not for small messages.
+    pub(super) fn set_aside(&mut self, octets: usize) -> Option<(Vec<u8>, usize)> {
+        let (buffer, taken) = self.queue.front_copied()?;
+        if buffer.len() > SHARED_BUFFER || buffer.len() - taken < octets {
+            return None;
+        }
+        self.queue.take_first()
+    }
+
+    /// Brings back what [`Inbox::set_aside`] took out; what is before `at` was taken since, and so many messages are left.
+    pub(super) fn put_back(&mut self, pool: &mut Pool, buffer: Vec<u8>, at: usize, complete: u32) {
+        self.queue.put_first(buffer);
+        self.complete = complete;
+        let taken = self.queue.front_copied().map_or(0, |(_, taken)| taken);
+        self.queue.discard(pool, at - taken);
     }
 
     /// Octets that the next [`Inbox::take`] gives back to the peer's windows: prefix and payload.
@@ -333,6 +376,18 @@ impl Payload<'_> {
         Self { place: Place::Decoded(bytes), compressed: false }
     }
 
+    /// One that lies in a buffer with others.
+    #[inline]
+    pub(super) fn of_shared_buffer(octets: &[u8], compressed: bool) -> Payload<'_> {
+        Payload { place: Place::Buffer(octets), compressed }
+    }
+
+    /// Whether its memory is the connection's again with the next verb.
+    #[inline]
+    pub(super) fn is_lent(&self) -> bool {
+        matches!(self.place, Place::Chunk(..))
+    }
+
     /// Whether it came compressed, and a codec has decompressed it since.
     pub fn decoded(&self) -> bool {
         matches!(self.place, Place::Decoded(_))
@@ -357,6 +412,7 @@ impl Payload<'_> {
 }
 
 impl Place<'_> {
+    #[inline]
     fn octets(&self) -> &[u8] {
         match self {
             Self::Buffer(octets) => octets,
@@ -369,6 +425,7 @@ impl Place<'_> {
 impl Deref for Payload<'_> {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         self.place.octets()
     }

@@ -38,6 +38,11 @@ impl Keepalive {
         self.check_at
     }
 
+    /// What is due then: a PING, or the end of the wait for what answers it.
+    pub(super) fn name(&self) -> &'static str {
+        if self.pinged == Instant::MAX { "keepalive_time" } else { "keepalive_timeout" }
+    }
+
     /// Whether the next call has a PING sent with it.
     pub(super) fn is_owed(&self) -> bool {
         self.owed

@@ -101,6 +101,14 @@ impl Management {
         self.next = self.keepalive.next().min(self.next_but_keepalive());
     }
 
+    /// What is due then, as the config calls it.
+    pub(super) fn name_of(&self, at: Instant) -> Option<&'static str> {
+        let age = if self.age == Age::Grace { "max_connection_age_grace" } else { "max_connection_age" };
+        let names =
+            [(self.keepalive.next(), self.keepalive.name()), (self.idle_at, "max_connection_idle"), (self.age_at, age)];
+        names.into_iter().find(|(when, _)| *when == at).map(|(_, name)| name)
+    }
+
     /// Nothing is due any more.
     pub(super) fn stop(&mut self) {
         (self.idle_at, self.age_at, self.next) = (Instant::MAX, Instant::MAX, Instant::MAX);

@@ -3,6 +3,7 @@
 use super::client::read_trailers;
 use super::engine::{Engine, held_size};
 use super::inbox::Payload;
+use super::runs::WORTHWHILE;
 use super::state::{CallState, End, Head, Stage, Stop};
 use crate::grpc::{Code, Retry, Status};
 use crate::hpack::FieldBlock;
@@ -44,11 +45,11 @@ impl Engine {
     }
 
     pub(crate) fn is_writable(&self, key: StreamKey) -> bool {
-        let queued = self.http2.queued(key);
+        let queued = self.queued(key);
         let limits = &self.settings.limits;
         let room = queued == 0
             || (queued < limits.send_queue_per_call as usize
-                && self.http2.queued_in_all() < limits.send_queue_per_connection as usize);
+                && self.queued_in_all() < limits.send_queue_per_connection as usize);
         room && self.check_send(key, false).is_ok()
     }
 
@@ -67,46 +68,59 @@ impl Engine {
     }
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
+    #[inline]
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
         let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
-        call.head = Head::Read;
+        let head = core::mem::replace(&mut call.head, Head::Read);
         let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
+        if head == Head::Usual {
+            return (self.http2.let_response_go().unwrap_or(&NO_FIELDS), deadline);
+        }
         self.lent_block = call.head_block.take();
+        self.attention |= self.lent_block.is_some();
         let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         self.held_headers -= held_size(block);
         (block, deadline)
     }
 
-    /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows.
+    /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows. Where `runs` says
+    /// so it may begin a run, for the next read to go on with.
     #[inline]
-    pub(crate) fn take_message(&mut self, key: StreamKey) -> Option<Payload<'_>> {
-        if !self.give_credit(key) {
+    pub(crate) fn take_message(&mut self, key: StreamKey, runs: bool) -> Option<Payload<'_>> {
+        let (credit, complete, plain) = self.judge(key)?;
+        if !plain {
             self.make_room(key);
         }
         let (stream, common) = self.http2.at(key)?;
-        stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)
+        if plain {
+            common.withhold(core::mem::take(&mut stream.upper.credited));
+            common.consumed(stream, credit);
+        }
+        if runs && plain && complete >= WORTHWHILE && self.begin_reading(key, credit).is_some() {
+            return self.take_of_run();
+        }
+        let (stream, common) = self.http2.at(key)?;
+        let payload = stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)?;
+        self.attention |= payload.is_lent();
+        Some(payload)
     }
 
-    /// The octets of the message about to be taken go back to the windows, if that is all there is to do: no loan,
-    /// nothing arriving that could want one, and no reason to widen the window.
-    #[inline]
-    fn give_credit(&mut self, key: StreamKey) -> bool {
+    /// What the message about to be taken gives back to the windows, how many whole ones there are, and whether giving it
+    /// back is all there is to do: no loan, nothing awaited that could want one, and no reason to widen the window.
+    #[inline(always)]
+    fn judge(&mut self, key: StreamKey) -> Option<(u32, u32, bool)> {
         let limits = &self.settings.limits;
         let round_trip = self.http2.round_trip();
-        let Some((stream, common)) = self.http2.at(key) else { return true };
-        let announced = stream.announced_window();
-        let grows = !round_trip.is_zero() && !stream.is_receive_ended();
-        let call = &mut stream.upper;
+        let stream = self.http2.stream(key)?;
+        let call = &stream.upper;
+        let (credit, complete) = (call.inbox.next_credit(), call.inbox.complete());
         let window = limits.call_window + call.grown;
-        let credit = call.inbox.next_credit();
-        let measured = grows && window < limits.max_call_window && self.sample.count(key, credit, self.now, round_trip);
-        let may_widen = call.inbox.complete() == 1 && (measured || announced < i64::from(window / 4));
-        if may_widen || !call.is_plain() || call.credited > credit {
-            return false;
-        }
-        common.withhold(core::mem::take(&mut call.credited));
-        common.consumed(stream, credit);
-        true
+        let grows = !round_trip.is_zero() && !stream.is_receive_ended() && window < limits.max_call_window;
+        let measured = grows && self.sample.count(key, credit, self.now, round_trip);
+        let may_widen = complete == 1 && (measured || stream.announced_window() < i64::from(window / 4));
+        // What arrives behind another whole message is not awaited yet.
+        let plain = call.is_plain() || (complete > 1 && call.lent == 0 && call.credited == 0);
+        Some((credit, complete, plain && !may_widen && call.credited <= credit))
     }
 
     /// What the message about to be taken gives back, to its loan and to the windows.
@@ -153,6 +167,7 @@ impl Engine {
             }
         }
         self.drop_call(key);
+        self.attention |= block.is_some();
         self.lent_block = block;
         let trailers = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
         Ended { status, origin, unprocessed, retry, trailers }
@@ -165,10 +180,11 @@ static NO_FIELDS: FieldBlock = FieldBlock::new();
 impl CallState {
     /// What the next read would give.
     pub(super) fn next(&self, side: Side) -> Next {
-        match (self.head, self.stage) {
-            (_, Stage::Rejected | Stage::Finished | Stage::Foreign) => return Next::Nothing,
-            (Head::Held, _) => return Next::Head,
-            _ => {}
+        if self.stage != Stage::Open && self.is_hidden() {
+            return Next::Nothing;
+        }
+        if matches!(self.head, Head::Held | Head::Usual) {
+            return Next::Head;
         }
         if self.inbox.complete() > 0 {
             return if self.may_deliver(side) { Next::Message } else { Next::Nothing };
@@ -177,6 +193,12 @@ impl CallState {
             End::Awaited | End::Read => Next::Nothing,
             _ => Next::End,
         }
+    }
+
+    /// Whether what arrives is not for the application.
+    #[cold]
+    fn is_hidden(&self) -> bool {
+        matches!(self.stage, Stage::Rejected | Stage::Finished | Stage::Foreign)
     }
 
     /// A single message is held back until it is known to be the only one (G-081, G-082, G-084).

@@ -71,6 +71,7 @@ impl Sealed for Server {
     type Head<'a> = Request<'a>;
     type End<'a> = HalfClose;
 
+    #[inline(always)]
     fn head(engine: &mut Engine, key: StreamKey) -> Request<'_> {
         let (block, deadline) = engine.take_head(key);
         Request { block, deadline }

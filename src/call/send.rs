@@ -18,7 +18,7 @@ const MOST_SCRATCH: usize = 8 * 1024;
 
 /// Whether a message could be queued on this call at all, whatever its size.
 #[inline]
-fn check_send(side: Side, stream: &Stream<CallState>, compressed: bool) -> Result<(), SendError<()>> {
+pub(super) fn check_send(side: Side, stream: &Stream<CallState>, compressed: bool) -> Result<(), SendError<()>> {
     let call = &stream.upper;
     let over = side == Side::Client && call.has_ended();
     if !call.is_open() || over || stream.is_closed() {
@@ -49,9 +49,30 @@ fn has_room(limits: &Limits, stream: &Stream<CallState>, common: &Common, octets
         && common.queued().saturating_add(with) <= limits.send_queue_per_connection as usize
 }
 
+/// Whether the buffer for messages under way is too large to be kept for the next.
+#[inline]
+pub(super) fn is_large(scratch: &Vec<u8>) -> bool {
+    scratch.capacity() > MOST_SCRATCH
+}
+
+/// Octets that a run of messages may add, prefixes included, without a look at any limit.
+pub(super) fn room_for_run(limits: &Limits, stream: &Stream<CallState>, common: &Common) -> usize {
+    let own = (limits.send_queue_per_call as usize).saturating_sub(stream.queued());
+    let all = (limits.send_queue_per_connection as usize).saturating_sub(common.queued());
+    own.min(all).min(limits.copy_below as usize).min(max_send(limits))
+}
+
+/// Queues a small message behind its prefix.
+#[inline(never)]
+fn queue_copied(side: Side, stream: &mut Stream<CallState>, common: &mut Common, compressed: bool, payload: &[u8]) {
+    let prefix = Prefix { compressed, length: payload.len() as u32 }.encode();
+    common.send_pair(stream, &prefix, payload);
+    message_queued(side, stream, common);
+}
+
 /// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response
 /// (G-039).
-#[inline]
+#[inline(always)]
 fn message_queued(side: Side, stream: &mut Stream<CallState>, common: &mut Common) {
     let call = &mut stream.upper;
     call.sent = call.sent.saturating_add(1);
@@ -125,30 +146,37 @@ impl Engine {
         }
     }
 
-    pub(crate) fn send(&mut self, key: StreamKey, message: Message) -> Result<(), SendError<Message>> {
+    /// Queues a message. Where `runs` says so it may begin a run, for the next send to go on with.
+    pub(crate) fn send(&mut self, key: StreamKey, message: Message, runs: bool) -> Result<(), SendError<Message>> {
         let octets = message.data.len();
         if let Err(error) = self.admit(key, octets, message.compressed) {
             return Err(error.map(|()| message));
         }
-        let prefix = Prefix { compressed: message.compressed, length: octets as u32 }.encode();
         let by_reference = octets >= self.settings.limits.copy_below as usize;
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(message)) };
+        let follows = stream.queued() > 0;
         if by_reference {
+            let prefix = Prefix { compressed: message.compressed, length: octets as u32 }.encode();
             common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
             common.send_shared(stream, message.data);
-        } else {
-            common.send_pair(stream, &prefix, &message.data);
+            message_queued(self.side, stream, common);
+            return Ok(());
         }
-        message_queued(self.side, stream, common);
+        queue_copied(self.side, stream, common, message.compressed, &message.data);
+        if runs && follows {
+            self.begin_sending(key, octets);
+        }
         Ok(())
     }
 
+    /// Queues the message that `encode` writes. Where `runs` says so it may begin a run, for the next send to go on with.
     #[inline]
     pub(crate) fn send_with(
         &mut self,
         key: StreamKey,
         size_hint: usize,
         compressed: bool,
+        runs: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
         let limits = &self.settings.limits;
@@ -162,12 +190,14 @@ impl Engine {
         self.scratch.clear();
         encode(&mut self.scratch);
         let octets = self.scratch.len();
-        if octets >= most || self.scratch.capacity() > MOST_SCRATCH {
+        if octets >= most || is_large(&self.scratch) {
             return self.queue_scratch(key, compressed);
         }
-        let prefix = Prefix { compressed, length: octets as u32 }.encode();
-        common.send_pair(stream, &prefix, &self.scratch);
-        message_queued(self.side, stream, common);
+        let follows = stream.queued() > 0;
+        queue_copied(self.side, stream, common, compressed, &self.scratch);
+        if runs && follows {
+            self.begin_sending(key, octets);
+        }
         Ok(())
     }
 
@@ -189,10 +219,9 @@ impl Engine {
 
     /// Queues the message that lies in `scratch`: a small one behind its prefix, a large one as the buffer it is in.
     #[inline(never)]
-    fn queue_scratch(&mut self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
+    pub(super) fn queue_scratch(&mut self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
         let limits = &self.settings.limits;
         let octets = self.scratch.len();
-        let prefix = Prefix { compressed, length: octets as u32 }.encode();
         let scratch = core::mem::take(&mut self.scratch);
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
         if octets > max_send(limits) {
@@ -200,13 +229,14 @@ impl Engine {
             return Err(SendError::TooLarge(()));
         }
         if octets < limits.copy_below as usize {
-            common.send_pair(stream, &prefix, &scratch);
+            queue_copied(self.side, stream, common, compressed, &scratch);
             common.pool.give_buffer(scratch);
         } else {
+            let prefix = Prefix { compressed, length: octets as u32 }.encode();
             common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
             common.send_buffer(stream, scratch);
+            message_queued(self.side, stream, common);
         }
-        message_queued(self.side, stream, common);
         Ok(())
     }
 

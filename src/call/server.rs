@@ -11,7 +11,7 @@ use crate::grpc::encoding::parse_list;
 use crate::grpc::reserved::{self, is_reserved};
 use crate::grpc::{
     CARDINALITY_VIOLATION, Code, Kind, Layer, Metadata, Rejection, RejectionReason, RequestParts, RequestRules, Side,
-    Status,
+    Status, UsualRequest,
 };
 use crate::hpack::{FieldBlock, Start};
 use crate::http2::StreamKey;
@@ -38,6 +38,14 @@ pub(super) struct Reading {
 
 impl Reading {
     fn new(settings: &Settings, block: &FieldBlock, oversized: bool) -> Result<Self, Rejection> {
+        let usual = if oversized { None } else { UsualRequest::parse(grpc_fields(block)) };
+        if let Some(usual) = usual
+            && (usual.has_te || !settings.require_te)
+            && !(usual.lists_codings && settings.accept_encoding().is_some())
+        {
+            let timeout = usual.timeout;
+            return Ok(Self { timeout, encoding: Encoding::Identity, accepted: 0, plain_content_type: true });
+        }
         let mut rules = RequestRules::new(&settings.codings);
         (rules.require_te, rules.oversized) = (settings.require_te, oversized);
         let parts = RequestParts::parse(grpc_fields(block), &rules)?;
@@ -346,6 +354,7 @@ impl Engine {
     }
 
     /// `finish`: cannot fail, since the application has nothing left to say.
+    #[inline(always)]
     pub(crate) fn finish(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
         let Some(call) = self.http2.get(key) else { return };
         if call.is_open() {

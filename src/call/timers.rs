@@ -40,6 +40,12 @@ impl Timers {
         self.heap.peek().map_or(first, |Reverse((when, _))| first.min(*when))
     }
 
+    /// The next entry, as in [`Timers::next`].
+    pub(super) fn first(&self) -> Option<(Instant, StreamKey)> {
+        let other = self.heap.peek().map(|Reverse(entry)| *entry);
+        self.line.front().copied().into_iter().chain(other).min()
+    }
+
     /// Takes one entry that is due.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<StreamKey> {
         let first = self.line.front().copied();

@@ -13,35 +13,43 @@ use crate::http2::{self, StreamKey, Transmit};
 use crate::time::Instant;
 
 impl Engine {
+    #[inline]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
+        // A loop asks until nothing comes, so every other question is for nothing.
+        let awaited = self.management.knocks || self.open_armed || !self.total_queue.is_empty();
+        if awaited || self.http2.wants_transmit() || self.http2.is_crowded() || self.http2.is_draining() {
+            self.transmit_all(output);
+        }
+    }
+
+    #[inline(never)]
+    fn transmit_all(&mut self, output: &mut WriteBuf) {
         let mut spoke = false;
         loop {
             self.http2.transmit_replies(self.now, output);
             let before = output.len();
-            // A head or DATA gives nothing to say before the next stream's turn, unless it went wrong.
-            let more = loop {
-                match self.http2.transmit_turn(self.now, output) {
-                    Transmit::Done => break false,
+            let (mut more, mut inside) = (false, None);
+            loop {
+                match self.http2.transmit_turn(self.now, inside.take(), output) {
+                    Transmit::Done => break,
                     Transmit::Head(key) => {
                         let as_usual = match self.side {
                             http2::Side::Client => self.write_request(key, output),
                             http2::Side::Server => self.write_response(key, output),
                         };
                         if !as_usual {
-                            break true;
+                            more = true;
+                            break;
                         }
+                        inside = Some(key);
                     }
-                    Transmit::Trailers(key) => {
-                        self.write_trailers(key, output);
-                        break true;
-                    }
-                    Transmit::Drained(key) => {
-                        self.drained(key);
-                        break true;
-                    }
+                    Transmit::Trailers(key) => self.write_trailers(key, output),
+                    Transmit::Drained(key) => self.drained(key),
                 }
-            };
+            }
             spoke |= output.len() > before;
+            // What an end gives to say waits for the turns of the other streams.
+            more |= self.http2.has_replies() && !output.is_full();
             if !(more || self.management.knocks && self.knock()) {
                 break;
             }

@@ -1,6 +1,6 @@
 //! From what passes the door to the lines of a log.
 
-use super::line::{self, Answer, Field, Kind, Octets, Status, Timer, Value, Verb};
+use super::line::{self, Answer, Due, Field, Kind, Octets, Status, Timer, Value, Verb};
 use crate::event::Event;
 use crate::grpc::{self, Metadata};
 use crate::hpack::{self, Fields};
@@ -125,9 +125,15 @@ fn origin_name(origin: Origin) -> &'static str {
     }
 }
 
-impl From<Option<Instant>> for Timer {
-    fn from(due: Option<Instant>) -> Self {
-        due.map_or(Self::Off, |due| Self::At(due.as_nanos()))
+impl From<Option<observe::Timer>> for Timer {
+    fn from(timer: Option<observe::Timer>) -> Self {
+        timer.map_or(Self::Off, |timer| Self::At(timer.at.as_nanos()))
+    }
+}
+
+impl From<observe::Timer> for Due {
+    fn from(timer: observe::Timer) -> Self {
+        Self { what: timer.what.to_string(), call: timer.call.map(crate::CallId::number) }
     }
 }
 

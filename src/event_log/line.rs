@@ -27,6 +27,9 @@ pub struct Header {
     /// What is hidden; a complete log has none of this, and replays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub masked: Option<Masked>,
+    /// What was wrong with the log that this one is a masked copy of: the first few faults, each with its line there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<String>,
     /// The config of the connection, seed included where the log is complete.
     pub config: serde_json::Value,
 }
@@ -50,13 +53,17 @@ pub struct Masked {
     pub binary: bool,
     /// Messages are hidden too.
     pub messages: bool,
+    /// Texts are hidden too: those of statuses, of GOAWAY, and of reasons why a connection ended.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub texts: bool,
 }
 
 /// One verb: its arguments, its answer, the frames that went through it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Its place in the log, from 1: a line that is missing shows.
+    /// Its place in the log, from 1: a line that is missing shows. As editors count it is in the line behind that number,
+    /// since the first line has none.
     pub n: u64,
     /// What was asked.
     #[serde(flatten)]
@@ -70,6 +77,21 @@ pub struct Entry {
     /// When the connection wants to be called again, where that has changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timer: Option<Timer>,
+    /// What that is for. Logs of earlier builds do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Due>,
+}
+
+/// What a timer is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Due {
+    /// The limit as the config calls it, such as `keepalive_time` or `idle_trim`; `deadline` of a call; `shutdown` by a
+    /// date; `rejected_request`, which is still coming in; `outdated`, whose reason is over.
+    pub what: String,
+    /// The call that it is of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u32>,
 }
 
 /// When the connection wants to be called again.

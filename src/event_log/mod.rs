@@ -57,11 +57,12 @@ mod mask;
 mod octets;
 mod read;
 mod record;
+mod repeats;
 mod replay;
 mod sum;
 
 pub use line::{
-    Answer, End, Entry, Event, Field, Frame, Header, Kind, LastLine, Masked, Octets, Role, Status, Timer, VERSION,
+    Answer, Due, End, Entry, Event, Field, Frame, Header, Kind, LastLine, Masked, Octets, Role, Status, Timer, VERSION,
     Value, Verb,
 };
 pub use mask::Mask;

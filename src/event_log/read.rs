@@ -1,9 +1,10 @@
 //! Reading a log, whole or not.
 
 use super::line::{Answer, Entry, FORMAT, Header, LastLine, VERSION};
-use super::mask::Mask;
+use super::mask::{Mask, Masking};
 use super::record::Lines;
 use super::sum;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use std::io::{self, Write};
@@ -60,25 +61,55 @@ pub enum Wrong {
     #[error("the line was changed after it was written: its checksum does not hold")]
     Changed,
     /// Lines are missing before this one, or it was put in.
-    #[error("this is line {found} of the log where {expected} should be: lines were taken out or put in")]
+    #[error(
+        "this was line {found} when the log was written, and line {expected} should be here: lines were taken out or put in"
+    )]
     OutOfOrder {
-        /// The number that it has.
+        /// Which line it was, from 1, as editors count.
         found: u64,
-        /// The number that it should have.
+        /// Which line should be here.
         expected: u64,
     },
+    /// A line with nothing in it. What is before and behind it is judged as if it were not there.
+    #[error("a blank line was put in")]
+    Blank,
     /// Lines behind the last one.
     #[error("the log had ended before this line")]
     AfterTheEnd,
     /// There is no last line.
     #[error("the log has no last line: it was cut off behind this one, or the connection is still open")]
     NoEnd,
+    /// The log is a masked copy of one with this fault; the line in it is that of the other log.
+    #[error("this is a masked copy of a log that was not whole; there, {0}")]
+    CopyOfDamaged(String),
 }
 
 impl Wrong {
     /// Whether what follows in the log is no longer all that was done.
     pub(super) fn leaves_a_gap(&self) -> bool {
-        !matches!(self, Self::Changed | Self::NoEnd)
+        !matches!(self, Self::Changed | Self::NoEnd | Self::Blank | Self::AfterTheEnd | Self::CopyOfDamaged(_))
+    }
+
+    /// In words that quote nothing of the line.
+    fn in_short(&self) -> String {
+        match self {
+            Self::NotJson(_) => "this is not JSON".to_string(),
+            Self::Unknown(_) => "this is not a line of a log".to_string(),
+            Self::NotALog(_) => "this is not the first line of an event log of grpc-sansio".to_string(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Faults of a log that its masked copy names one by one.
+const TOLD: usize = 8;
+
+/// What a parser says, without its "line 1": it has seen one line and knows no other.
+fn why(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())) {
+        Some(what) if error.column() > 0 => format!("{what} at column {}", error.column()),
+        _ => text,
     }
 }
 
@@ -108,6 +139,10 @@ impl Log {
             let at = index.saturating_add(1);
             let cut = at == count && !ends_whole;
             let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if index > 0 && line.trim_ascii().is_empty() {
+                log.fault(at, Wrong::Blank);
+                continue;
+            }
             let summed = sum::split(line);
             let found = if index == 0 { log.first(at, line, cut) } else { log.other(at, line, cut) };
             let Some(found) = found else {
@@ -116,7 +151,8 @@ impl Log {
                 continue;
             };
             if found != expected {
-                log.fault(at, Wrong::OutOfOrder { found, expected });
+                let line = |n: u64| n.saturating_add(1);
+                log.fault(at, Wrong::OutOfOrder { found: line(found), expected: line(expected) });
             } else if summed.is_none_or(|(text, stated)| before.is_some_and(|before| sum::of(text, before) != stated)) {
                 log.fault(at, Wrong::Changed);
             }
@@ -148,7 +184,7 @@ impl Log {
                 return None;
             }
             Err(error) => {
-                self.fault(at, Wrong::NotALog(error.to_string()));
+                self.fault(at, Wrong::NotALog(why(&error)));
                 return None;
             }
         };
@@ -164,13 +200,39 @@ impl Log {
             }
         }
         match serde_json::from_value(value) {
-            Ok(header) => self.header = Some(header),
+            Ok(header) => {
+                self.faults_of_the_original(at, &header);
+                self.header = Some(header);
+            }
             Err(error) => {
-                self.fault(at, Wrong::NotALog(error.to_string()));
+                self.fault(at, Wrong::NotALog(why(&error)));
                 return None;
             }
         }
         Some(0)
+    }
+
+    fn faults_of_the_original(&mut self, at: usize, header: &Header) {
+        let damage = |fault: &String| Fault { line: at, what: Wrong::CopyOfDamaged(fault.clone()) };
+        self.faults.extend(header.damaged.iter().map(damage));
+    }
+
+    /// What a copy says of what is wrong with this log, and with the one that it is a copy of itself. That the end is missing
+    /// shows in the copy too.
+    fn damage(&self) -> Vec<String> {
+        let (mut said, mut own) = (Vec::new(), 0_usize);
+        for fault in &self.faults {
+            match &fault.what {
+                Wrong::NoEnd => {}
+                Wrong::CopyOfDamaged(original) => said.push(original.clone()),
+                what => {
+                    own = own.saturating_add(1);
+                    said.extend((own <= TOLD).then(|| format!("line {}: {}", fault.line, what.in_short())));
+                }
+            }
+        }
+        said.extend((own > TOLD).then(|| format!("{} lines more have something wrong with them", own - TOLD)));
+        said
     }
 
     /// Another line; gives its number.
@@ -184,8 +246,8 @@ impl Log {
             Err(error) => {
                 let what = match error.is_eof() && cut {
                     true => Wrong::CutOff,
-                    false if error.is_data() => Wrong::Unknown(error.to_string()),
-                    false => Wrong::NotJson(error.to_string()),
+                    false if error.is_data() => Wrong::Unknown(why(&error)),
+                    false => Wrong::NotJson(why(&error)),
                 };
                 self.fault(at, what);
                 return None;
@@ -206,7 +268,7 @@ impl Log {
                 return None;
             }
         };
-        read.map_err(|error| self.fault(at, Wrong::Unknown(error.to_string()))).ok()
+        read.map_err(|error| self.fault(at, Wrong::Unknown(why(&error)))).ok()
     }
 
     /// Whether the log hides something.
@@ -214,9 +276,15 @@ impl Log {
         self.header.as_ref().is_some_and(|header| header.masked.is_some())
     }
 
-    /// The line of the first fault behind which something may be missing.
-    pub(super) fn gap(&self) -> Option<&Fault> {
+    /// The first fault behind which something may be missing: a replay and a masked copy go no further than the line before.
+    pub fn gap(&self) -> Option<&Fault> {
         self.faults.iter().find(|fault| fault.what.leaves_a_gap())
+    }
+
+    /// Why there is no first line.
+    pub(super) fn no_header(&self) -> Fault {
+        let unknown = || Fault { line: 1, what: Wrong::NotALog("there is no first line".to_string()) };
+        self.faults.first().cloned().unwrap_or_else(unknown)
     }
 
     /// The verb in the middle of which the program panicked.
@@ -224,15 +292,18 @@ impl Log {
         self.entries.iter().find(|(_, entry)| entry.answer == Answer::BrokeOff)
     }
 
-    /// Writes the log anew, masked, with checksums of its own. A log with a gap is written as far as the gap.
+    /// Writes the log anew, masked, with checksums of its own. A log with a gap is written as far as the gap. A copy of a log
+    /// with faults says so in its first line ([`Header::damaged`]), and whoever reads it finds them among its faults.
     ///
     /// # Errors
     ///
-    /// Those of the writer; and [`io::ErrorKind::InvalidData`] for a log without a first line.
+    /// Those of the writer; and [`io::ErrorKind::InvalidData`] with the [`Fault`] for a log without a first line.
     pub fn write_masked(&self, mask: &Mask, writer: impl Write) -> io::Result<()> {
         let Some(mut header) = self.header.clone() else {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "this is not an event log"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, self.no_header()));
         };
+        header.damaged = self.damage();
+        let mut mask = Masking::new(mask.clone());
         let mut failing = Failing { writer, error: None };
         {
             let mut lines = Lines::new(&mut failing, u64::MAX);
@@ -244,6 +315,7 @@ impl Log {
                 mask.entry(&mut entry);
                 lines.write(&entry);
             }
+            // Behind the last line there is no gap.
             if let Some(last) = self.last.filter(|_| gap == usize::MAX) {
                 lines.end(last.end);
             }

@@ -3,8 +3,8 @@
 use super::config::Config;
 use super::convert::plain;
 use super::cut::Cutter;
-use super::line::{Answer, End, Entry, FORMAT, Header, LastLine, Octets, Role, Timer, VERSION, Verb};
-use super::mask::Mask;
+use super::line::{Answer, Due, End, Entry, FORMAT, Header, LastLine, Octets, Role, Timer, VERSION, Verb};
+use super::mask::{Mask, Masking};
 use super::sum;
 use crate::config::{ClientConfigBuilder, ServerConfigBuilder, Settings, Watch};
 use crate::http2::Side;
@@ -182,7 +182,7 @@ impl<W: Write> Lines<W> {
 /// Writes down what passes the door of a connection.
 pub(super) struct Recorder<W: Write> {
     lines: Lines<W>,
-    mask: Option<Mask>,
+    mask: Option<Masking>,
     received: Cutter,
     sent: Cutter,
     pending: Option<Entry>,
@@ -216,8 +216,10 @@ impl<W: Write> Recorder<W> {
             role,
             at: now.as_nanos(),
             masked: None,
+            damaged: Vec::new(),
             config: serde_json::to_value(Config::of(settings, seed)).unwrap_or_default(),
         };
+        let mask = mask.map(Masking::new);
         if let Some(mask) = &mask {
             mask.header(&mut header);
         }
@@ -235,7 +237,7 @@ impl<W: Write> Recorder<W> {
 
     fn write(&mut self, mut entry: Entry) {
         let closed = matches!(&entry.answer, Answer::Event(event) if event.name == "closed");
-        if let Some(mask) = &self.mask {
+        if let Some(mask) = &mut self.mask {
             mask.entry(&mut entry);
         }
         self.lines.write(&entry);
@@ -249,7 +251,8 @@ impl<W: Write + Send + Sync> Observer for Recorder<W> {
     fn begins(&mut self, verb: &observe::Verb<'_>) {
         if self.lines.is_open() {
             let n = self.lines.next();
-            self.pending = Some(Entry { n, verb: verb.into(), answer: Answer::Done, frames: Vec::new(), timer: None });
+            let (answer, frames) = (Answer::Done, Vec::new());
+            self.pending = Some(Entry { n, verb: verb.into(), answer, frames, timer: None, due: None });
         }
     }
 
@@ -276,6 +279,7 @@ impl<W: Write + Send + Sync> Observer for Recorder<W> {
         let timer = said.timer.map(Timer::from);
         if timer.is_some() && timer != self.timer {
             (entry.timer, self.timer) = (timer, timer);
+            entry.due = said.timer.flatten().map(Due::from);
         }
         self.write(entry);
     }

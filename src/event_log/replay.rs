@@ -67,7 +67,7 @@ pub enum ReplayError {
     Differs {
         /// The line.
         line: usize,
-        /// Which part of it: `answer`, `frames`, `timer`, `octets`.
+        /// Which part of it: `answer`, `frames`, `timer`, `due`, `octets`.
         what: &'static str,
         /// That part in the log.
         logged: String,
@@ -114,8 +114,7 @@ impl Log {
     /// [`ReplayError::Masked`] for a masked log, and otherwise the first line that is different.
     pub fn replay(&self) -> Result<Replayed, ReplayError> {
         let Some(header) = &self.header else {
-            let unknown = || Fault { line: 1, what: super::Wrong::NotALog("there is no first line".to_string()) };
-            return Err(ReplayError::NoHeader(self.faults.first().cloned().unwrap_or_else(unknown)));
+            return Err(ReplayError::NoHeader(self.no_header()));
         };
         if header.masked.is_some() {
             return Err(ReplayError::Masked);
@@ -190,6 +189,9 @@ fn compare(header: &Header, line: usize, logged: &Entry, replayed: &Entry) -> Re
     }
     if logged.timer != replayed.timer {
         return differs("timer");
+    }
+    if logged.due.is_some() && logged.due != replayed.due {
+        return differs("due");
     }
     if written(logged) != written(replayed) {
         return differs("octets");

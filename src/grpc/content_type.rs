@@ -34,7 +34,7 @@ pub fn parse(value: &[u8]) -> Option<ContentType<'_>> {
     }
     let (start, rest) = value.split_at_checked(GRPC.len())?;
     let delimited = matches!(rest, [] | [b'+' | b';', ..]);
-    let visible = octets::all(rest, |octet| matches!(octet, 0x20..=0x7e));
+    let visible = octets::are_printable(rest);
     if !delimited || !visible || !start.eq_ignore_ascii_case(GRPC.as_bytes()) {
         return None;
     }

@@ -74,6 +74,7 @@ pub use message::{Message, MessageReader};
 pub use metadata::{Entries, Entry, IntoKey, Key, Metadata, MetadataError, MetadataView, Visible};
 pub use path::{Kind, Method, Path, PathError};
 pub use rejection::{Rejection, RejectionReason};
+pub(crate) use request::UsualRequest;
 pub use request::{RequestHead, RequestParts, RequestRules, Scheme};
 pub use reserved::Block;
 pub use response::{ResponseHead, ResponseParts};

@@ -1,5 +1,6 @@
 //! Paths and methods (G-004, G-005, G-022, G-023).
 
+use crate::octets;
 use alloc::borrow::Cow;
 use core::fmt;
 
@@ -42,20 +43,13 @@ impl<'a> Path<'a> {
     /// # Errors
     ///
     /// [`PathError`] where it is empty, has no leading slash, or has an octet that is not visible ASCII.
-    #[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "below the length")]
     pub const fn parse(value: &'a [u8]) -> Result<Self, PathError> {
         match value {
             [] => return Err(PathError::Empty),
             [b'/', ..] => {}
             _ => return Err(PathError::NoLeadingSlash),
         }
-        // No early exit: the compiler then looks at many octets at a time.
-        let (mut visible, mut at) = (true, 0);
-        while at < value.len() {
-            visible &= value[at].is_ascii_graphic();
-            at += 1;
-        }
-        if !visible {
+        if !octets::are_visible(value) {
             return Err(PathError::InvalidOctet);
         }
         Ok(Self(value))

@@ -202,6 +202,54 @@ impl<'a> RequestParts<'a> {
     }
 }
 
+/// A request that says nothing but its path, its timeout and who speaks: most do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UsualRequest {
+    /// As in [`RequestParts`].
+    pub(crate) timeout: Option<Duration>,
+    /// `te` is there (G-025).
+    pub(crate) has_te: bool,
+    /// `grpc-accept-encoding` is there.
+    pub(crate) lists_codings: bool,
+}
+
+impl UsualRequest {
+    /// Reads a request that [`RequestParts::parse`] would accept, whose content type is plain and that names no coding of
+    /// its own; `None` for any other.
+    pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = Field<'a>>) -> Option<Self> {
+        const NEEDED: u8 = 0b1111;
+        let (mut request, mut seen) = (Self::default(), 0u8);
+        for (name, value, _) in fields {
+            let (bit, sound) = match name {
+                b":method" => (1, value == b"POST"),
+                b":scheme" => (2, matches!(value, b"http" | b"https")),
+                b":path" => (4, Path::parse(value).is_ok()),
+                b"content-type" => (8, value == content_type::GRPC.as_bytes()),
+                b":authority" => (16, value.is_ascii()),
+                b"grpc-timeout" => {
+                    request.timeout = timeout::parse(value).ok().filter(|timeout| !timeout.is_zero());
+                    (32, request.timeout.is_some())
+                }
+                b"te" => {
+                    request.has_te = true;
+                    continue;
+                }
+                b"grpc-accept-encoding" => {
+                    request.lists_codings = true;
+                    continue;
+                }
+                b"grpc-encoding" | b"host" => return None,
+                _ => continue,
+            };
+            if !sound || seen & bit != 0 {
+                return None;
+            }
+            seen |= bit;
+        }
+        (seen & NEEDED == NEEDED).then_some(request)
+    }
+}
+
 /// The fields that gRPC reads, before any was judged.
 #[derive(Default)]
 struct Raw<'a> {
@@ -351,6 +399,66 @@ impl<'a> Raw<'a> {
         match core::str::from_utf8(value) {
             Ok(name) if codings.contains(value) => Ok(Some(name)),
             _ => Err(Rejection::unsupported(value, codings)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RequestParts, RequestRules, UsualRequest};
+    use crate::grpc::{Codings, Field};
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    const USUAL: [(&str, &str); 4] =
+        [(":method", "POST"), (":scheme", "http"), (":path", "/a.B/C"), ("content-type", "application/grpc")];
+    const ANY: [(&str, &str); 24] = [
+        ("x", "1"),
+        ("te", "trailers"),
+        ("te", ""),
+        (":authority", "a"),
+        (":authority", "b"),
+        ("host", "a"),
+        ("grpc-timeout", "1S"),
+        ("grpc-timeout", "0m"),
+        ("grpc-timeout", "99999999H"),
+        ("grpc-timeout", "1s"),
+        ("grpc-encoding", "identity"),
+        ("grpc-encoding", "gzip"),
+        ("grpc-encoding", "br"),
+        ("grpc-accept-encoding", "gzip"),
+        ("user-agent", "a/1"),
+        ("grpc-other", ""),
+        (":method", "GET"),
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":path", "a"),
+        (":path", "/"),
+        ("content-type", "text/html"),
+        ("content-type", "application/grpc+proto"),
+        (":authority", "\u{fc}"),
+    ];
+
+    proptest! {
+        /// What is taken for a usual request is accepted by the full reading, and says the same there.
+        #[test]
+        fn a_usual_request_is_read_alike(
+            picks in prop::collection::vec(0..ANY.len(), 0..10), usual in 0..6usize, order in Just([0, 1, 2, 3]).prop_shuffle(),
+        ) {
+            let texts = order[..usual.min(4)].iter().map(|at| USUAL[*at]).chain(picks.iter().map(|at| ANY[*at]));
+            let fields: Vec<Field<'_>> = texts.map(|(name, value)| (name.as_bytes(), value.as_bytes(), false)).collect();
+            let codings = Codings::new(["gzip"]).unwrap();
+            let full = RequestParts::parse(fields.iter().copied(), &RequestRules::new(&codings));
+            match UsualRequest::parse(fields.iter().copied()) {
+                Some(read) => {
+                    let full = full.unwrap();
+                    prop_assert_eq!((read.timeout, !read.has_te), (full.timeout, full.missing_te));
+                    prop_assert!(full.content_type.is_plain() && full.encoding.is_none());
+                    prop_assert!(read.lists_codings || !full.accepts("gzip"));
+                }
+                None if usual >= 4 => prop_assert!(!picks.iter().all(|at| matches!(ANY[*at].0, "x" | "te" | "user-agent"))),
+                None => {}
+            }
         }
     }
 }

@@ -96,7 +96,12 @@ pub enum Visibility {
 /// assert_eq!(visibility(b"x-id", b"\xff"), Visibility::Dropped);
 /// ```
 pub fn visibility(name: &[u8], value: &[u8]) -> Visibility {
-    match classify(name) {
+    classified_visibility(classify(name), name, value)
+}
+
+/// As [`visibility`], of a name whose class is known.
+pub(super) fn classified_visibility(class: Class, name: &[u8], value: &[u8]) -> Visibility {
+    match class {
         Class::Hidden => Visibility::Hidden,
         _ if !is_key(name) => Visibility::Dropped,
         _ if is_ascii_value(value) => Visibility::Shown,
@@ -124,5 +129,5 @@ pub const fn is_key(name: &[u8]) -> bool {
 
 /// Whether `value` is visible ASCII and spaces (G-106); the empty value is.
 pub fn is_ascii_value(value: &[u8]) -> bool {
-    octets::all(value, |octet| matches!(octet, 0x20..=0x7e))
+    octets::are_printable(value)
 }

@@ -147,6 +147,7 @@ mod tests {
 
     const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
+    /// G-348
     #[test]
     fn what_is_no_parent_is_not_there() {
         assert!(TraceContext::parse(GOOD, None).is_some());
@@ -168,6 +169,7 @@ mod tests {
         }
     }
 
+    /// G-348
     #[test]
     fn a_later_version_is_read_as_far_as_it_is_known() {
         let later = format!("{}-what", GOOD.replacen("00", "cc", 1));
@@ -180,6 +182,7 @@ mod tests {
         assert_eq!(TraceContext::parse(&long, None), None);
     }
 
+    /// G-348
     #[test]
     fn a_state_that_cannot_be_carried_is_left_out() {
         let state = |state: &str| TraceContext::parse(GOOD, Some(state)).unwrap().state;

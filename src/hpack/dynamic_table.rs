@@ -102,25 +102,16 @@ impl DynamicTable {
         }
     }
 
-    /// Where the record of the entry with `index` newer ones starts among all octets ever inserted, modulo 2^32.
-    #[inline]
-    pub(super) fn start(&self, index: usize) -> Option<u32> {
-        if index >= self.len() {
-            return None;
-        }
-        self.starts.get(self.starts.len() - 1 - index).copied()
-    }
-
-    /// The octets from such a place to the end: the record comes first, and says how long it is.
-    #[inline]
-    pub(super) fn record_at(&self, start: u32) -> &[u8] {
-        self.bytes.get(start.wrapping_sub(self.base) as usize..).unwrap_or_default()
-    }
-
     /// The octets from the entry with `index` newer ones to the end.
     #[inline]
     pub(super) fn record(&self, index: usize) -> Option<&[u8]> {
-        self.start(index).map(|start| self.record_at(start))
+        // Below 0 is above all places.
+        let place = self.starts.len().wrapping_sub(1).wrapping_sub(index);
+        let start = *self.starts.get(place)?;
+        if place < self.gone {
+            return None;
+        }
+        self.bytes.get(start.wrapping_sub(self.base) as usize..)
     }
 
     /// The entry with `index` newer ones, read.

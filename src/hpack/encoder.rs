@@ -10,32 +10,27 @@ mod hash;
 mod index;
 mod names;
 mod recent;
+mod string;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, Fields, Likeness, compare_record, is_record_of, same};
+use super::block::{FieldBlock, Head, is_record_of, same, split_record, strip_record};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
-use super::{huffman, integer, static_table};
+use super::{integer, static_table};
 use hash::Hasher;
 use index::Index;
-use names::{Name, Names};
+use names::{Name, Names, Places};
 use recent::Recent;
+use string::string;
 
 /// The table size before the peer says otherwise (RFC 9113 §6.5.2).
 const INITIAL_TABLE_SIZE: u32 = 4096;
 
-/// Fields of a block that are expected at the same positions of the next block.
-const MAX_EXPECTED: usize = 64;
-
-/// Wire indices from here on take more than one octet (RFC 7541 §6.1).
-const INDEX_MASK: usize = 0x7f;
-
-/// A string up to this many octets takes the Huffman code only if that saves an eighth of it. Random hexadecimal
-/// digits save more, random base64 less; both passes cost some 30 instructions an octet, more than an octet of a frame
-/// that is sent anyway.
-const SHORT_STRING: usize = 64;
+/// Insertions after which all that is known of names is forgotten, so that the number of an entry never comes to mean a
+/// newer one.
+const LONG_AGO: u64 = 1 << 30;
 
 /// The encoding context of one direction of a connection (RFC 7541 §2.2).
 ///
@@ -64,44 +59,32 @@ pub struct Encoder {
     hasher: Hasher,
     recent: Recent,
     names: Names,
-    /// What came in the previous block, by position.
-    expected: Vec<Expected>,
-    position: usize,
+    /// The place of the last field's name, [`NOWHERE`] before the first field of a block.
+    at: u8,
+    /// The places of the names that may come next, the likelier one first, and of those that a block may start with. No
+    /// more than a guess: who is there is looked at.
+    expected: [u8; 2],
+    first: [u8; 2],
     memo: Memo,
-    /// The fields of the run in `memo`.
+    /// The fields of the run in `memo`, and the places of their names.
     run: Vec<Indexed>,
+    run_places: Places,
     own_limit: u32,
     resize: Option<Resize>,
 }
 
-/// A field that went out as an index: the place of its name, and the entry.
+/// A field that goes out as an index: the place of its name, and the entry.
 #[derive(Clone, Copy, Debug)]
 struct Indexed {
     place: u8,
     entry: Entry,
 }
 
-/// What came at a position of the last block.
-#[derive(Clone, Copy, Debug)]
-struct Expected {
-    /// The count of insertions at which `start` and `wire` hold.
-    generation: u64,
-    /// The place of the name, and the entry if it went out as one.
-    indexed: Indexed,
-    /// Where the entry's record is in the table.
-    start: u32,
-    /// The one octet that it goes out as.
-    wire: u8,
-}
-
-impl Expected {
-    const NOTHING: Self =
-        Self { generation: u64::MAX, indexed: Indexed { place: 0, entry: Entry::NONE }, start: 0, wire: 0 };
-}
+/// No place of a name.
+const NOWHERE: u8 = u8::MAX;
 
 /// An entry of either table, or none: 0, the static table's by wire index, then those of the dynamic table in the order
-/// in which they came in, modulo 2^31, whether they are still there or not. After so many an old one may name another:
-/// what an entry holds is compared before it is used.
+/// in which they came in, modulo 2^31, whether they are still there or not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Entry(u32);
 
@@ -140,10 +123,12 @@ impl Encoder {
             hasher: Hasher::new(seed),
             recent: Recent::new(),
             names: Names::new(),
-            expected: Vec::new(),
-            position: 0,
+            at: NOWHERE,
+            expected: [0, 1],
+            first: [0, 1],
             memo: Memo::new(),
             run: Vec::new(),
+            run_places: Places::NONE,
             own_limit: max_table_size,
             resize: None,
         };
@@ -164,8 +149,15 @@ impl Encoder {
     /// Starts a header block: writes the size updates that are due. The block's fields follow through
     /// [`encode_field`](Self::encode_field).
     pub fn begin_block(&mut self, out: &mut Vec<u8>) {
-        self.position = 0;
-        let Some(Resize { smallest, last }) = self.resize.take() else { return };
+        (self.at, self.expected) = (NOWHERE, self.first);
+        if let Some(resize) = self.resize {
+            self.tell_sizes(resize, out);
+        }
+    }
+
+    #[cold]
+    fn tell_sizes(&mut self, Resize { smallest, last }: Resize, out: &mut Vec<u8>) {
+        self.resize = None;
         if smallest < last && (smallest as usize) < self.table.max_size() {
             self.resize_to(smallest, out);
         }
@@ -177,32 +169,64 @@ impl Encoder {
     /// Adds a field to the block begun last.
     #[inline]
     pub fn encode_field(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
-        self.encode_next(&field, out);
+        self.encode_next(field, out);
     }
 
-    /// As [`encode_field`](Self::encode_field); returns the entry if the field went out as an index.
-    #[inline]
-    fn encode_next(&mut self, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
-        let position = self.position;
-        self.position += 1;
-        // Lists mostly come in the same order, with the same values.
-        if let Some(expected) = self.expected.get(position)
-            && is_record_of(self.expected_record(expected), field)
-            && !field.sensitive
+    /// As [`encode_field`](Self::encode_field), for the loops.
+    #[inline(always)]
+    fn encode_next(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
+        // Names mostly come in the same order, with the values that they had last.
+        let [place, _] = self.expected;
+        let Field { name: text, value, sensitive, .. } = field;
+        if let Some(name) = self.names.get_mut(place)
+            && let entry = name.last[0]
+            && let Some((record, index)) = look_up(&self.table, entry)
+            && let Some((known, _)) = split_record(record)
+            && same(known.name, text)
         {
-            let indexed = expected.indexed;
-            out.push(expected.wire);
-            self.names.get_mut(indexed.place)?.hit(indexed.entry);
-            return Some(indexed);
+            (self.at, self.expected) = (place, name.next);
+            if same(known.value, value) && !sensitive {
+                name.hit(entry);
+                // RFC 7541 §6.1.
+                integer::encode(index, 7, 0x80, out);
+                return;
+            }
+            return self.encode_changed(place, &Field { name: text, value, sensitive, class: 0 }, out);
         }
-        self.encode_unexpected(position, field, out)
+        // Only a field that comes here has to lie in memory.
+        self.encode_unexpected(&Field { name: text, value, sensitive, class: 0 }, out);
     }
 
     /// Writes one whole header block.
     pub fn encode<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>, out: &mut Vec<u8>) {
         self.begin_block(out);
-        for field in fields {
-            self.encode_field(field, out);
+        let mut fields = fields.into_iter();
+        let (mut usual, mut count) = (self.memo.usual(self.table.inserted()), 0);
+        let next = loop {
+            let Some(Field { name, value, sensitive, .. }) = fields.next() else { break None };
+            match strip_record(usual, &Field::new(name, value)) {
+                Some(rest) if !sensitive => (usual, count) = (rest, count + 1),
+                // The class means nothing here, and is not copied for that.
+                _ => break Some(Field { name, value, sensitive, class: 0 }),
+            }
+        };
+        self.encode_run(count, out);
+        if let Some(next) = next {
+            self.encode_rest(next, fields, out);
+        }
+    }
+
+    /// Encodes what follows the start of a block.
+    #[inline(never)]
+    fn encode_rest<'a>(&mut self, first: Field<'a>, mut rest: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        if self.memo.is_learning() {
+            let fields = [first].into_iter().chain(rest);
+            return self.learn_run(fields.map(|field| Field { class: 0, ..field }), out);
+        }
+        let mut next = Some(first);
+        while let Some(field) = next {
+            self.encode_next(field, out);
+            next = rest.next();
         }
     }
 
@@ -211,34 +235,71 @@ impl Encoder {
         self.begin_block(out);
         let mut fields = block.fields();
         if let Some(run) = self.memo.recall(block.records(), self.table.inserted()) {
-            out.extend_from_slice(run.made);
-            self.position = run.count;
-            fields.skip_records(run.count, run.given_len);
-            for Indexed { place, entry } in &self.run {
+            let count = run.count;
+            fields.skip_records(count, run.given_len);
+            self.encode_run(count, out);
+        }
+        if self.memo.is_learning() {
+            return self.learn_run(fields, out);
+        }
+        for field in fields {
+            self.encode_next(field, out);
+        }
+    }
+
+    /// Encodes the first `count` fields of the run, with which the block starts.
+    #[inline(never)]
+    fn encode_run(&mut self, count: usize, out: &mut Vec<u8>) {
+        if let Some(last) = self.run.get(count.wrapping_sub(1)) {
+            self.at = last.place;
+            self.note_run(count);
+            self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
+        }
+        match self.memo.made(count) {
+            // Trailers; and no call of a copy for them.
+            [octet] => out.push(*octet),
+            octets => out.extend_from_slice(octets),
+        }
+        self.memo.compared(count, self.table.inserted());
+    }
+
+    /// Notes that names had the entries of the run again.
+    #[inline]
+    fn note_run(&mut self, count: usize) {
+        // To say twice that a name has an entry changes nothing.
+        if self.names.changed.meets(self.run_places) {
+            for Indexed { place, entry, .. } in self.run.iter().take(count) {
                 if let Some(name) = self.names.get_mut(*place) {
                     name.hit(*entry);
                 }
             }
-        } else if self.memo.is_learning() {
-            self.run.clear();
-            self.learn_run(&mut fields, out);
-        }
-        for field in fields {
-            self.encode_next(&field, out);
+            if count == self.run.len() {
+                self.names.changed = self.names.changed.without(self.run_places);
+            }
         }
     }
 
-    /// Encodes the indexed fields that a block starts with, and the one after them.
+    /// Encodes a block, and learns the run of indexed fields that it starts with.
     #[cold]
-    fn learn_run(&mut self, fields: &mut Fields<'_>, out: &mut Vec<u8>) {
-        while self.memo.is_learning()
-            && let Some((field, record)) = fields.next_record()
-        {
+    fn learn_run<'a>(&mut self, fields: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        self.run.clear();
+        (self.run_places, self.names.changed) = (Places::NONE, Places::ALL);
+        for field in fields {
             let start = out.len();
-            let indexed = self.encode_next(&field, out);
-            let octets = out.get(start..).filter(|_| indexed.is_some());
-            self.memo.learn(octets.map(|octets| (record, octets)));
-            self.run.extend(indexed.filter(|_| self.memo.is_learning()));
+            self.encode_field(field, out);
+            // RFC 7541 §6.1: an index, of what the name has last now.
+            if let Some(&[octet]) = out.get(start..)
+                && octet >= 0x80
+                && let Some(name) = self.names.get(self.at)
+                && let Some(head) = Head::of(field).pack()
+                && self.memo.is_learning()
+                && self.memo.learn(&[&head.to_le_bytes(), field.name, field.value], &[octet])
+            {
+                self.run.push(Indexed { place: self.at, entry: name.last[0] });
+                self.run_places = self.run_places.with(self.at);
+            } else {
+                self.memo.end();
+            }
         }
     }
 
@@ -250,19 +311,15 @@ impl Encoder {
     /// Octets of memory allocated.
     pub fn heap_size(&self) -> usize {
         let names = self.names.heap_size();
-        let blocks = self.expected.capacity() * size_of::<Expected>() + self.run.capacity() * size_of::<Indexed>();
-        self.table.heap_size()
-            + self.index.heap_size()
-            + self.recent.heap_size()
-            + self.memo.heap_size()
-            + names
-            + blocks
+        let run = self.run.capacity() * size_of::<Indexed>();
+        let memo = self.memo.heap_size() + run;
+        self.table.heap_size() + self.index.heap_size() + self.recent.heap_size() + names + memo
     }
 
     /// Gives the memory back that only spares work, and changes nothing of what is sent. The table stays.
     pub(crate) fn trim(&mut self) {
         self.memo.trim();
-        (self.expected, self.run) = (Vec::new(), Vec::new());
+        self.run = Vec::new();
     }
 
     /// The number of entries ever inserted.
@@ -285,65 +342,71 @@ impl Encoder {
         integer::encode(size as usize, 5, 0x20, out);
         self.table.set_max_size(size as usize);
         self.memo.forget();
-        self.expected.clear();
     }
 
-    /// The record that is expected; nothing where it may have gone.
-    #[inline(always)]
-    fn expected_record(&self, expected: &Expected) -> &[u8] {
-        match expected.indexed.entry {
-            Entry(fixed @ ..Entry::MADE) => static_table::record(fixed as usize),
-            _ if expected.generation == self.table.inserted() => self.table.record_at(expected.start),
-            _ => &[],
-        }
-    }
-
-    /// Encodes a field that is not what came at this position last.
-    fn encode_unexpected(&mut self, position: usize, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
-        if let Some(place) = self.expected.get(position).map(|expected| expected.indexed.place)
-            && let Some(entry) = self.names.get(place).map(|name| name.last[0])
-        {
-            match self.compare(entry, field) {
-                Likeness::Field if !field.sensitive => return self.hit(position, Indexed { place, entry }, out),
-                Likeness::None => {}
-                Likeness::Name | Likeness::Field => return self.encode_changed(position, place, field, out),
+    /// Encodes a field whose name is not the one that is expected first, or has nothing in the table any more.
+    fn encode_unexpected(&mut self, field: &Field<'_>, out: &mut Vec<u8>) {
+        let [gone, other] = self.expected;
+        for place in [other, gone] {
+            if let Some(is_last) = self.compare(place, field) {
+                return self.encode_named(place, is_last, field, out);
             }
         }
         let found = self.names.place(Recent::name(field.name));
         if found.moved {
-            // What was expected, and what was learnt, speaks of places that may be another's now.
+            // What was learnt speaks of places that may be another's now.
             self.memo.forget();
-            self.expected.fill(Expected::NOTHING);
         }
-        let place = found.place;
+        let is_last = self.compare(found.place, field);
+        if is_last.is_none() {
+            self.learn_name(found.place, field.name);
+        }
+        self.encode_named(found.place, is_last.unwrap_or(false), field, out);
+    }
+
+    /// Whether a field is the one that the name at a place had last; `None` where no table has it under this name, as two
+    /// names may have had the place in turn.
+    fn compare(&self, place: u8, field: &Field<'_>) -> Option<bool> {
         let name = self.names.get(place)?;
-        let entry = name.last[0];
-        match self.compare(entry, field) {
-            Likeness::Field if !field.sensitive => return self.hit(position, Indexed { place, entry }, out),
-            Likeness::None if !self.is_of(name, field.name) => self.learn_name(place, field.name),
-            _ => {}
+        let Some((record, _)) = look_up(&self.table, name.last[0]) else {
+            let (record, _) = name_entry(&self.table, name);
+            let (known, _) = split_record(record)?;
+            return same(known.name, field.name).then_some(false);
+        };
+        let (known, _) = split_record(record)?;
+        same(known.name, field.name).then(|| same(known.value, field.value))
+    }
+
+    /// Encodes a field whose name has this place, and had the same value last or not.
+    #[inline]
+    fn encode_named(&mut self, place: u8, is_last: bool, field: &Field<'_>, out: &mut Vec<u8>) {
+        self.come_to(place);
+        let entry = self.names.get(place).map_or(Entry::NONE, |name| name.last[0]);
+        if is_last && !field.sensitive { self.hit(place, entry, out) } else { self.encode_changed(place, field, out) }
+    }
+
+    /// Notes that the name at a place came next.
+    #[inline]
+    fn come_to(&mut self, place: u8) {
+        let [likely, _] = self.expected;
+        if likely != place {
+            let expected = [place, likely];
+            match self.names.get_mut(self.at) {
+                Some(name) => name.next = expected,
+                None => self.first = expected,
+            }
         }
-        self.expect(position, Expected { indexed: Indexed { place, entry: Entry::NONE }, ..Expected::NOTHING });
-        self.encode_changed(position, place, field, out)
+        self.at = place;
+        self.expected = self.names.get(place).map_or(self.first, |name| name.next);
     }
 
     /// Writes the index of a field (RFC 7541 §6.1).
-    fn hit(&mut self, position: usize, indexed: Indexed, out: &mut Vec<u8>) -> Option<Indexed> {
-        let index = self.wire_index(indexed.entry);
-        self.names.get_mut(indexed.place)?.hit(indexed.entry);
-        integer::encode(index, 7, 0x80, out);
-        let start = self.newer_than(indexed.entry).and_then(|newer| self.table.start(newer)).unwrap_or(0);
-        // What takes more than one octet is not expected.
-        let generation = if index < INDEX_MASK { self.table.inserted() } else { u64::MAX };
-        self.expect(position, Expected { generation, indexed, start, wire: 0x80 | index as u8 });
-        Some(indexed)
-    }
-
-    fn expect(&mut self, position: usize, expected: Expected) {
-        match self.expected.get_mut(position) {
-            Some(known) => *known = expected,
-            None if position < MAX_EXPECTED => self.expected.push(expected),
-            None => {}
+    fn hit(&mut self, place: u8, entry: Entry, out: &mut Vec<u8>) {
+        if let Some((_, index)) = look_up(&self.table, entry)
+            && let Some(name) = self.names.change(place)
+        {
+            name.hit(entry);
+            integer::encode(index, 7, 0x80, out);
         }
     }
 
@@ -353,73 +416,56 @@ impl Encoder {
         let same_name = |newer| self.table.field(newer).is_some_and(|entry| entry.name == text);
         let newest = self.index.find_name(hash, self.table.len(), same_name);
         let newest = newest.map_or(Entry::NONE, |newer| self.made_before(newer));
-        let Some(name) = self.names.get_mut(place) else { return };
+        let Some(name) = self.names.change(place) else { return };
         (name.hash, name.newest, name.last) = (hash, newest, [Entry::NONE; 2]);
         name.fixed = static_table::find_name(text).unwrap_or(0) as u8;
     }
 
     /// Encodes a field whose value is not the last one that its name, which has this place, had in a table.
-    fn encode_changed(&mut self, position: usize, place: u8, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
-        if !field.sensitive
-            && let Some(entry) = self.ask(place, field)
-        {
-            return self.hit(position, Indexed { place, entry }, out);
+    fn encode_changed(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
+        let Some(name) = self.names.change(place) else { return };
+        if name.is_worth_asking() || field.sensitive {
+            return self.encode_rare(place, field, out);
         }
-        let name = self.names.get(place)?;
-        // Two names may have had the place in turn, so its name is compared before it goes out.
-        let same_name = if self.is_of(name, field.name) { self.name_entry(name) } else { Entry::NONE };
-        if field.sensitive {
-            // RFC 7541 §6.2.3; P-034, P-037.
-            self.literal(same_name, field, 4, 0x10, out);
-            return None;
-        }
-        if name.is_worth_asking() && self.is_worth_indexing(place, same_name == Entry::NONE, field) {
-            // RFC 7541 §6.2.1.
-            self.literal(same_name, field, 6, 0x40, out);
-            self.insert(place, field);
-            return None;
-        }
-        self.names.get_mut(place)?.miss();
+        name.miss();
         // RFC 7541 §6.2.2.
-        self.literal(same_name, field, 4, 0, out);
-        None
+        literal::<4, 0>(name_entry(&self.table, name).1, field, out);
     }
 
-    /// The entry that is a field whose name has this place, unless its values never come back.
-    fn ask(&self, place: u8, field: &Field<'_>) -> Option<Entry> {
-        let name = self.names.get(place).filter(|name| name.is_worth_asking())?;
-        if self.compare(name.last[1], field) == Likeness::Field {
+    /// The same, unless its values never come back.
+    #[inline(never)]
+    fn encode_rare(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
+        let Some(name) = self.names.get(place) else { return };
+        let (_, same_name) = name_entry(&self.table, name);
+        if field.sensitive {
+            // RFC 7541 §6.2.3; P-034, P-037.
+            return literal::<4, 0x10>(same_name, field, out);
+        }
+        let hash = self.hasher.value(u64::from(name.hash), field.value) as u32;
+        if let Some(entry) = self.ask(name, hash, field) {
+            return self.hit(place, entry, out);
+        }
+        if self.is_worth_indexing(place, same_name == 0, field) {
+            // RFC 7541 §6.2.1.
+            literal::<6, 0x40>(same_name, field, out);
+            self.insert(place, hash, field);
+        } else {
+            literal::<4, 0>(same_name, field, out);
+            self.names.change(place).into_iter().for_each(Name::miss);
+        }
+    }
+
+    /// The entry that is a field of this name and this hash.
+    fn ask(&self, name: &Name, hash: u32, field: &Field<'_>) -> Option<Entry> {
+        if look_up(&self.table, name.last[1]).is_some_and(|(record, _)| is_record_of(record, field)) {
             return Some(name.last[1]);
         }
         if let Some(index) = static_table::find_value(usize::from(name.fixed), field.value) {
             return Some(Entry::fixed(index));
         }
-        let is_it = |newer| self.compare_made(newer, field) == Likeness::Field;
-        let newer = self.index.find_field(self.field_hash(name, field), self.table.len(), is_it)?;
+        let is_it = |newer| self.table.record(newer).is_some_and(|record| is_record_of(record, field));
+        let newer = self.index.find_field(hash, self.table.len(), is_it)?;
         Some(self.made_before(newer))
-    }
-
-    fn field_hash(&self, name: &Name, field: &Field<'_>) -> u32 {
-        self.hasher.value(u64::from(name.hash), field.value) as u32
-    }
-
-    /// An entry with a name. The static table's indices are shorter and never move, so its names go first.
-    #[inline]
-    fn name_entry(&self, name: &Name) -> Entry {
-        match usize::from(name.fixed) {
-            0 if self.newer_than(name.newest).is_some_and(|newer| newer < self.table.len()) => name.newest,
-            fixed => Entry::fixed(fixed),
-        }
-    }
-
-    /// Whether what is known of a name is of this one, which the table has an entry for.
-    fn is_of(&self, name: &Name, text: &[u8]) -> bool {
-        let entry = self.name_entry(name);
-        let known = match self.newer_than(entry) {
-            Some(newer) => self.table.field(newer),
-            None => static_table::get(entry.0 as usize),
-        };
-        known.is_some_and(|known| same(known.name, text))
     }
 
     /// Whether a field that no table has should enter ours. What takes most of the table for itself should not, nor
@@ -430,112 +476,53 @@ impl Encoder {
         size <= max / 4 && (new_name || name.keeps_new_values()) || self.recent.seen(name.tag(), field.value)
     }
 
-    fn insert(&mut self, place: u8, field: &Field<'_>) {
-        let Some(name) = self.names.get(place) else { return };
-        let (name_hash, field_hash) = (name.hash, self.field_hash(name, field));
+    fn insert(&mut self, place: u8, hash: u32, field: &Field<'_>) {
+        let Some(name) = self.names.change(place) else { return };
         if self.table.insert_field(Field { class: 0, ..*field }) {
-            self.index.insert(self.table.inserted() as u32, self.table.len(), name_hash, field_hash);
-            let entry = Entry::made(self.table.inserted());
-            if let Some(name) = self.names.get_mut(place) {
-                name.insert(entry);
+            let inserted = self.table.inserted();
+            self.index.insert(inserted as u32, self.table.len(), name.hash, hash);
+            name.insert(Entry::made(inserted));
+            if inserted.is_multiple_of(LONG_AGO) {
+                self.names = Names::new();
             }
         }
-    }
-
-    #[inline(always)]
-    fn compare(&self, entry: Entry, field: &Field<'_>) -> Likeness {
-        match self.newer_than(entry) {
-            Some(newer) => self.compare_made(newer, field),
-            None => static_table::get(entry.0 as usize).map_or(Likeness::None, |entry| Likeness::of(&entry, field)),
-        }
-    }
-
-    #[inline(always)]
-    fn compare_made(&self, newer: usize, field: &Field<'_>) -> Likeness {
-        self.table.record(newer).map_or(Likeness::None, |record| compare_record(record, field))
-    }
-
-    /// How many entries came into the dynamic table after this one; `None` for one of the static table.
-    #[inline(always)]
-    fn newer_than(&self, entry: Entry) -> Option<usize> {
-        let newer = (self.table.inserted() as u32).wrapping_sub(entry.0) & !Entry::MADE;
-        (entry.0 >= Entry::MADE).then_some(newer as usize)
     }
 
     /// The entry of the dynamic table with so many newer ones.
     fn made_before(&self, newer: usize) -> Entry {
         Entry::made(self.table.inserted() - newer as u64)
     }
-
-    #[inline]
-    fn wire_index(&self, entry: Entry) -> usize {
-        self.newer_than(entry).map_or(entry.0 as usize, |newer| static_table::LEN + 1 + newer)
-    }
-
-    /// A literal with the name of an entry, or with its own.
-    fn literal(&self, name: Entry, field: &Field<'_>, prefix_bits: u32, pattern: u8, out: &mut Vec<u8>) {
-        integer::encode(self.wire_index(name), prefix_bits, pattern, out);
-        if name == Entry::NONE {
-            string(field.name, out);
-        }
-        string(field.value, out);
-    }
 }
 
-/// RFC 7541 §5.2; P-029: the Huffman code only where it pays.
-fn string(bytes: &[u8], out: &mut Vec<u8>) {
-    if bytes.len() > SHORT_STRING {
-        return long_string(bytes, out);
+/// A literal with the name of an entry, by wire index, or with its own: `PATTERN` over a prefix of so many bits.
+#[inline]
+fn literal<const PREFIX_BITS: u32, const PATTERN: u8>(name: usize, field: &Field<'_>, out: &mut Vec<u8>) {
+    integer::encode(name, PREFIX_BITS, PATTERN, out);
+    if name == 0 {
+        string(field.name, out);
     }
-    let start = out.len();
-    // The longest code that pays; its length takes one octet.
-    let limit = bytes.len() - bytes.len().div_ceil(8);
-    // Of a fixed length, which is cheaper than the right one.
-    out.extend_from_slice(&[0; 1 + SHORT_STRING + huffman::SLACK]);
-    if let Some([first, room @ ..]) = out.get_mut(start..)
-        && let Some(len) = huffman::encode(bytes, room.get_mut(..limit + huffman::SLACK).unwrap_or_default())
-        && len <= limit
-        && len > 0
-    {
-        *first = 0x80 | len as u8;
-        return out.truncate(start + 1 + len);
-    }
-    out.truncate(start);
-    plain_string(bytes, out);
+    string(field.value, out);
 }
 
-fn plain_string(bytes: &[u8], out: &mut Vec<u8>) {
-    integer::encode(bytes.len(), 7, 0, out);
-    out.extend_from_slice(bytes);
+/// The record of an entry with a name, and its wire index; 0 where there is none. The static table's indices are shorter
+/// and never move, so its names go first.
+#[inline]
+fn name_entry<'a>(table: &'a DynamicTable, name: &Name) -> (&'a [u8], usize) {
+    let entry = if name.fixed == 0 { name.newest } else { Entry::fixed(usize::from(name.fixed)) };
+    look_up(table, entry).unwrap_or_default()
 }
 
-fn long_string(bytes: &[u8], out: &mut Vec<u8>) {
-    let (start, limit) = (out.len(), bytes.len() - 1);
-    // Room for the length of the longest code that pays.
-    integer::encode(limit, 7, 0x80, out);
-    let code_start = out.len();
-    out.resize(code_start + limit + huffman::SLACK, 0);
-    match huffman::encode(bytes, out.get_mut(code_start..).unwrap_or_default()).filter(|len| *len <= limit) {
-        Some(len) => {
-            out.truncate(code_start + len);
-            set_length(start, code_start, len, out);
-        }
-        None => {
-            out.truncate(start);
-            plain_string(bytes, out);
+/// The record of an entry, and more, and its wire index; `None` for none, and for one that is gone.
+#[inline(always)]
+fn look_up(table: &DynamicTable, entry: Entry) -> Option<(&[u8], usize)> {
+    match entry {
+        Entry::NONE => None,
+        Entry(fixed @ ..Entry::MADE) => Some((static_table::record(fixed as usize), fixed as usize)),
+        Entry(serial) => {
+            let newer = ((table.inserted() as u32).wrapping_sub(serial) & !Entry::MADE) as usize;
+            Some((table.record(newer)?, static_table::LEN + 1 + newer))
         }
     }
-}
-
-/// Writes the length `len` at `start`, of the code at `code_start`, before which there is room for a length as long.
-fn set_length(start: usize, code_start: usize, len: usize, out: &mut Vec<u8>) {
-    let end = out.len();
-    integer::encode(len, 7, 0x80, out);
-    let prefix_len = out.len() - end;
-    if let Some(code) = out.get_mut(code_start..) {
-        code.rotate_right(prefix_len);
-    }
-    out.drain(start..code_start);
 }
 
 #[cfg(test)]

@@ -3,82 +3,90 @@
 mod table;
 
 use alloc::vec::Vec;
+use core::slice;
 
 use super::error::DecodeError;
-use table::{CODES, LENGTH_BITS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
+use table::{CODES, LENGTHS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
 
 /// Octets beyond the code that [`encode`] needs room for, as it writes whole words.
 pub(super) const SLACK: usize = size_of::<u64>();
 
 /// Writes the code of `bytes`, padded with ones (P-029), to the start of `out`; returns its length. `None`, with
-/// anything written, where the code leaves less than [`SLACK`] octets of `out`: whoever wants a code no longer than
-/// that asks for nothing more, and pays for nothing more.
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "256 entries, one for each octet; four codes of 14 bits, or one of 30, and 7 bits fit into 64"
-)]
-pub(super) fn encode(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
-    let mut packer = Packer { bits: 0, pending: 0, place: 0 };
-    let (fours, rest) = bytes.as_chunks::<4>();
-    for four in fours {
-        let [a, b, c, d] = four.map(|octet| CODES[usize::from(octet)]);
-        // The lower octets add up to the length of all four.
-        let length = (a + b + c + d) & LENGTH_MASK;
-        if length <= FOUR_CODES {
-            [a, b, c, d].into_iter().for_each(|code| packer.push(code));
-            packer.flush(length, out)?;
-        } else {
-            for code in [a, b, c, d] {
-                packer.push(code);
-                packer.flush(code & LENGTH_MASK, out)?;
-            }
-        }
+/// anything written, where the code is longer than `limit`, beyond which `out` has [`SLACK`] octets: whoever wants a
+/// code no longer than that pays for nothing more.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "at most 64 bits are pending, and 7 bits round them up")]
+pub(super) fn encode(bytes: &[u8], limit: usize, out: &mut [u8]) -> Option<usize> {
+    let (mut packed, mut place) = (Packed { bits: 0, pending: 0 }, 0);
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for eight in eights {
+        // Mostly the codes of eight octets fit into a word; where they do not, they are packed one by one.
+        (packed, place) = match packed.with(eight) {
+            Some(all) => all.flush(place, limit, out)?,
+            None => packed.one_by_one(eight, place, limit, out)?,
+        };
     }
-    for &octet in rest {
-        let code = CODES[usize::from(octet)];
-        packer.push(code);
-        packer.flush(code & LENGTH_MASK, out)?;
+    if !rest.is_empty() {
+        (packed, place) = match packed.with(rest) {
+            Some(all) => all.flush(place, limit, out)?,
+            None => packed.one_by_one(rest, place, limit, out)?,
+        };
     }
     // RFC 7541 §5.2: the rest of the last octet is filled from EOS, which starts with ones.
-    let padding = packer.pending.wrapping_neg() % 8;
-    packer.push(((1 << padding) - 1) << LENGTH_BITS | padding);
-    packer.flush(padding, out)?;
-    Some(packer.place)
+    let padding = packed.pending.wrapping_neg() % 8;
+    packed = Packed { bits: packed.bits << padding | ((1 << padding) - 1), pending: packed.pending + padding };
+    let (_, len) = packed.flush(place, limit, out)?;
+    (len <= limit).then_some(len)
 }
 
-const LENGTH_MASK: u64 = (1 << LENGTH_BITS) - 1;
-
-/// Bits of four codes that can be packed at once.
-const FOUR_CODES: u64 = 56;
-
-/// Packs codes into words.
-struct Packer {
-    /// The lower `pending` bits, and those of the codes that were added since, wait for their octets; bits above them
-    /// are stale.
+/// Codes packed into a word.
+#[derive(Clone, Copy)]
+struct Packed {
+    /// The lower `pending` bits wait for their octets; bits above them are stale.
     bits: u64,
-    pending: u64,
-    place: usize,
+    /// At most 64.
+    pending: u32,
 }
 
-impl Packer {
-    /// Adds a word of [`CODES`].
+impl Packed {
+    /// With the codes of a few octets behind; `None` where the word has no room for them.
     #[inline(always)]
-    fn push(&mut self, code: u64) {
-        self.bits = self.bits << (code & 63) | code >> LENGTH_BITS;
+    #[expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        reason = "256 entries, one for each octet; the lengths of a few codes"
+    )]
+    fn with(self, octets: &[u8]) -> Option<Self> {
+        let Self { mut bits, mut pending } = self;
+        for &octet in octets {
+            let length = u32::from(LENGTHS[usize::from(octet)]);
+            bits = bits << (length & 63) | CODES[usize::from(octet)];
+            pending += length;
+        }
+        (pending <= 64).then_some(Self { bits, pending })
     }
 
-    /// Writes all whole octets, `length` bits having been added, which leaves 7 bits at most.
+    /// As [`with`](Self::with), for codes of any length; what is written leaves seven bits at most.
+    #[cold]
+    fn one_by_one(mut self, octets: &[u8], mut place: usize, limit: usize, out: &mut [u8]) -> Option<(Self, usize)> {
+        for octet in octets {
+            // Seven bits and a code of 30 fit.
+            (self, place) = self.with(slice::from_ref(octet))?.flush(place, limit, out)?;
+        }
+        Some((self, place))
+    }
+
+    /// Writes all whole octets, which leaves seven bits at most.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "at most 63 bits are pending, and places lie in memory")]
-    fn flush(&mut self, length: u64, out: &mut [u8]) -> Option<()> {
-        let pending = self.pending + length;
-        // Twice, so that no bits at all are no shift by 64.
-        let word = self.bits << 1 << (63 - pending);
-        *out.get_mut(self.place..)?.first_chunk_mut()? = word.to_be_bytes();
-        self.place += (pending / 8) as usize;
-        self.pending = pending % 8;
-        Some(())
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 64 bits are pending, and places lie in memory")]
+    fn flush(self, place: usize, limit: usize, out: &mut [u8]) -> Option<(Self, usize)> {
+        if place > limit {
+            return None;
+        }
+        // No bits at all move by nothing: what is written then will be written over.
+        let word = self.bits << (self.pending.wrapping_neg() % 64);
+        out.get_mut(place..place + SLACK)?.copy_from_slice(&word.to_be_bytes());
+        Some((Self { bits: self.bits, pending: self.pending % 8 }, place + (self.pending / 8) as usize))
     }
 }
 
@@ -227,7 +235,8 @@ mod tests {
         for bit in input.iter().flat_map(|octet| (0..8).rev().map(move |shift| octet >> shift & 1)) {
             code = code << 1 | u64::from(bit);
             length += 1;
-            if let Some(symbol) = CODES.iter().position(|&word| word == code << LENGTH_BITS | length) {
+            let is_it = |symbol: &usize| LENGTHS[*symbol] == length && CODES[*symbol] == code;
+            if let Some(symbol) = (0..256).find(is_it) {
                 out.push(symbol as u8);
                 (code, length) = (0, 0);
             } else if length == 30 {
@@ -243,12 +252,12 @@ mod tests {
     }
 
     fn encoded(bytes: &[u8]) -> Vec<u8> {
-        let bits: u64 = bytes.iter().map(|&octet| CODES[usize::from(octet)] & LENGTH_MASK).sum();
+        let bits: u64 = bytes.iter().map(|&octet| u64::from(LENGTHS[usize::from(octet)])).sum();
         let len = bits.div_ceil(8) as usize;
         let mut out = vec![0; len + SLACK];
-        assert_eq!(encode(bytes, &mut out), Some(len));
-        // Both sides of the room that it needs.
-        assert!(len == 0 || encode(bytes, &mut vec![0; len - 1]).is_none());
+        assert_eq!(encode(bytes, len, &mut out), Some(len));
+        // Both sides of the limit.
+        assert!(len == 0 || encode(bytes, len - 1, &mut out.clone()).is_none());
         out.truncate(len);
         out
     }

@@ -53,20 +53,51 @@ impl Memo {
 
     /// Asked at the start of each block.
     #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn recall(&mut self, block: &[u8], generation: u64) -> Option<Run<'_>> {
-        self.learning = false;
         if self.count > 0 && self.generation == generation && block.starts_with(&self.given) {
-            self.misses = 0;
+            (self.misses, self.learning) = (0, false);
             return Some(Run { number: self.number, count: self.count, given_len: self.given.len(), made: &self.made });
         }
+        self.miss(generation);
+        None
+    }
+
+    /// The records that a block usually starts with, for whoever compares them one by one; none where nothing is known.
+    /// What came of it goes to [`compared`](Self::compared).
+    #[inline]
+    pub(super) fn usual(&self, generation: u64) -> &[u8] {
+        if self.generation == generation { &self.given } else { &[] }
+    }
+
+    /// Notes that a block started with so many of the fields of [`usual`](Self::usual), and no more.
+    #[inline]
+    pub(super) fn compared(&mut self, count: usize, generation: u64) {
+        if count > 0 && count == self.count {
+            (self.misses, self.learning) = (0, false);
+        } else if count > 0 && self.misses == PATIENCE {
+            // Too late to learn this block from its start: the next one.
+            self.forget();
+        } else {
+            self.miss(generation);
+        }
+    }
+
+    /// A block started in another way.
+    #[expect(clippy::arithmetic_side_effects, reason = "one more than `PATIENCE` at most")]
+    fn miss(&mut self, generation: u64) {
+        self.learning = false;
         self.misses += 1;
         if self.misses > PATIENCE {
             self.forget();
             (self.misses, self.generation, self.learning) = (0, generation, true);
             self.number = self.number.wrapping_add(1);
         }
-        None
+    }
+
+    /// What the first `count` fields were made into, where each took one octet.
+    #[inline]
+    pub(super) fn made(&self, count: usize) -> &[u8] {
+        self.made.get(..count).unwrap_or_default()
     }
 
     /// Whether [`learn`](Self::learn) wants to know of the next field of the block.
@@ -74,19 +105,23 @@ impl Memo {
         self.learning
     }
 
-    /// Notes the next field of the block; `None` where it was not indexed, which ends the run.
+    /// Notes the next field of the block, the given form in parts, unless the run would be too long; returns whether it
+    /// did.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(super) fn learn(&mut self, field: Option<(&[u8], &[u8])>) {
-        let fits =
-            |more: &(&[u8], &[u8])| (self.given.len() + more.0.len()).max(self.made.len() + more.1.len()) <= MAX_LEN;
-        match field.filter(fits) {
-            Some((given, made)) => {
-                self.given.extend_from_slice(given);
-                self.made.extend_from_slice(made);
-                self.count += 1;
-            }
-            None => self.learning = false,
+    pub(super) fn learn(&mut self, given: &[&[u8]], made: &[u8]) -> bool {
+        let given_len: usize = given.iter().map(|part| part.len()).sum();
+        let fits = (self.given.len() + given_len).max(self.made.len() + made.len()) <= MAX_LEN;
+        if fits {
+            given.iter().for_each(|part| self.given.extend_from_slice(part));
+            self.made.extend_from_slice(made);
+            self.count += 1;
         }
+        fits
+    }
+
+    /// The run ends.
+    pub(super) fn end(&mut self) {
+        self.learning = false;
     }
 
     /// The table changed otherwise than by an insertion.
@@ -124,8 +159,10 @@ mod tests {
             assert_eq!(memo.recall(&given, 0), None);
             let mut learnt = 0;
             while memo.is_learning() {
-                memo.learn(Some((&given, &made)));
-                learnt += usize::from(memo.is_learning());
+                match memo.learn(&[&given], &made) {
+                    true => learnt += 1,
+                    false => memo.end(),
+                }
             }
             assert_eq!(learnt, MAX_LEN / given.len().max(made.len()));
             let block = given.repeat(9);
@@ -141,8 +178,8 @@ mod tests {
         for (others, known) in [(PATIENCE, true), (PATIENCE + 1, false)] {
             let mut memo = Memo::new();
             memo.recall(&usual, 5);
-            memo.learn(Some((&usual, &[9])));
-            memo.learn(None);
+            assert!(memo.learn(&[&usual], &[9]));
+            memo.end();
             let number = memo.recall(&usual, 5).map(|run| run.number);
             (0..others).for_each(|_| assert_eq!(memo.recall(&other, 5), None));
             assert_eq!(memo.recall(&usual, 5).is_some_and(|run| Some(run.number) == number), known);

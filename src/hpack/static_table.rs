@@ -11,30 +11,32 @@ pub(super) fn get(index: usize) -> Option<Field<'static>> {
     ENTRIES.get(index.checked_sub(1)?).map(|(name, value)| Field::new(name, value))
 }
 
-/// The record of the entry at a wire index, as a dynamic table would have it, and more; nothing for 0 and above 61.
+/// The record of the entry at a wire index, as a dynamic table would have it, and more; one that is no field's for 0 and
+/// above 61.
 #[inline]
+#[expect(clippy::indexing_slicing, reason = "an entry for each value of six bits")]
 pub(super) fn record(index: usize) -> &'static [u8] {
-    RECORDS.get(index.wrapping_sub(1)).map_or(&[], |record| record)
+    &RECORDS[if index < RECORDS.len() { index } else { 0 }]
 }
 
 /// The same, as long as it is.
 #[inline]
 pub(super) fn whole_record(index: usize) -> Option<&'static [u8]> {
-    let at = index.wrapping_sub(1);
-    RECORDS.get(at)?.get(..usize::from(*RECORD_LENS.get(at)?))
+    RECORDS.get(index)?.get(..usize::from(*RECORD_LENS.get(index.wrapping_sub(1))?))
 }
 
 /// Octets that are enough for each record.
 const RECORD_LEN: usize = 40;
 
 #[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
-static RECORDS: [[u8; RECORD_LEN]; LEN] = {
-    let mut records = [[0; RECORD_LEN]; LEN];
+static RECORDS: [[u8; RECORD_LEN]; 64] = {
+    // The lengths of no field.
+    let mut records = [[0xff; RECORD_LEN]; 64];
     let mut index = 0;
     while index < LEN {
         let (name, value) = ENTRIES[index];
         let Some(head) = Head::of(Field::new(name, value)).pack() else { panic!() };
-        let (record, head) = (&mut records[index], head.to_le_bytes());
+        let (record, head) = (&mut records[index + 1], head.to_le_bytes());
         let mut at = 0;
         while at < HEAD_LEN + name.len() + value.len() {
             record[at] = match at.checked_sub(HEAD_LEN) {
@@ -195,7 +197,9 @@ mod tests {
         for name in [&b""[..], b"x", b"te", b":statux", b"grpc-timeout", &[0xff; 300]] {
             assert_eq!(find_name(name), None);
         }
-        assert_eq!((record(0), record(LEN + 1)), (&[][..], &[][..]));
+        for index in [0, LEN + 1, LEN + 2, LEN + 3, usize::MAX] {
+            assert_eq!((split_record(record(index)), whole_record(index)), (None, None));
+        }
         assert_eq!((get(0), get(LEN + 1), find_value(0, b""), find_value(LEN + 1, b"")), (None, None, None, None));
     }
 }

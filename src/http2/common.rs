@@ -18,7 +18,7 @@ pub(crate) struct Common {
     pub(super) queued: usize,
     pub(super) receive_window: ReceiveWindow,
     /// A stream's credit is announced from here on, in octets.
-    credit_from: i64,
+    pub(super) credit_from: i64,
 }
 
 impl Common {
@@ -72,13 +72,26 @@ impl Common {
     }
 
     /// As [`Common::send`], of octets in two parts.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
         if stream.send != Send::Ended {
-            stream.outbox.append(&mut self.pool, JOIN_UP_TO, first, second);
+            stream.outbox.append(&mut self.pool, first, second);
             self.queued += first.len() + second.len();
             self.schedule(stream);
         }
+    }
+
+    /// Takes the buffer out of the stream's queue that the next small message would join, for a run of them to be written
+    /// there; says how many octets it takes before it has to grow, or is full. [`Common::put_back`] is to follow before
+    /// anything else is done with the stream. `None` where those are less than `octets`.
+    pub(crate) fn set_aside<T>(&mut self, stream: &mut Stream<T>, octets: usize) -> Option<(Vec<u8>, usize)> {
+        stream.outbox.take_last(&mut self.pool, octets)
+    }
+
+    /// Brings back what [`Common::set_aside`] took out, with `added` octets more.
+    pub(crate) fn put_back<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>, added: usize) {
+        stream.outbox.put_last(&mut self.pool, buffer, added);
+        self.queued += added;
     }
 
     /// As [`Connection::send_shared`](super::Connection::send_shared).

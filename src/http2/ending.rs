@@ -154,6 +154,20 @@ impl<T: Default> Connection<T> {
             .min(self.next_stall_timeout())
     }
 
+    /// Which limit of the config is due at that time.
+    pub(crate) fn name_of_timeout(&self, at: Instant) -> Option<&'static str> {
+        let is = |until: Option<Instant>, name| (until == Some(at)).then_some(name);
+        let shutdown = || match self.shutdown {
+            Shutdown::Announced { until } => is(Some(until), "shutdown_ping_timeout"),
+            _ => None,
+        };
+        is(self.handshake_until, "handshake_timeout")
+            .or_else(|| is(self.settings_ack_until, "settings_ack_timeout"))
+            .or_else(shutdown)
+            .or_else(|| is(self.reader.block_until(self.config.header_block_timeout), "header_block_timeout"))
+            .or_else(|| self.name_of_stall(at))
+    }
+
     /// Does what is due at `now`; afterwards [`is_ended`](Self::is_ended) may be true, and
     /// [`next_stalled`](Self::next_stalled) names streams to give up.
     pub fn handle_timeout(&mut self, now: Instant) {

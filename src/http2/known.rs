@@ -50,7 +50,9 @@ impl Received {
     #[inline]
     pub(super) fn recall(&mut self, block: &[u8], generation: u64) -> bool {
         let same = self.number != 0 && self.known.generation == generation && self.known.as_slice() == block;
-        self.misses = if same { 0 } else { self.misses.saturating_add(1) };
+        if same {
+            self.misses = 0;
+        }
         same
     }
 
@@ -63,6 +65,7 @@ impl Received {
         summary: Summary,
         fields: &FieldBlock,
     ) -> bool {
+        self.misses = self.misses.saturating_add(1);
         if self.misses < PATIENCE && self.number != 0 {
             return false;
         }
@@ -78,6 +81,8 @@ impl Received {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) response: Received,
+    /// For so many streams the layer above still wants its fields: until then nothing takes its place.
+    pub(super) held: u32,
     pub(super) trailers: Received,
     pub(super) sent_response: Sent,
     pub(super) sent_trailers: Sent,

@@ -2,15 +2,15 @@
 
 use super::closed::Closed;
 use super::config::Side;
-use super::connection::{Connection, LATE_FRAMES, Shutdown};
+use super::connection::{Connection, CurrentBlock, LATE_FRAMES, Shutdown};
 use super::error::{ConnectionError, DEBUG_DATA_KEPT, Fault, Origin};
 use super::input::Input;
 use super::lines::Place;
 use super::outgoing::{KEEPALIVE_PING, OurSettings, SHUTDOWN_PING};
 use super::reader::{OpenBlock, Payload, Phase, gathered_len, glitch_cost};
 use super::slots::StreamKey;
-use super::step::Step;
-use super::stream::Send;
+use super::step::{Part, Step};
+use super::stream::{Receive, Send};
 use crate::frame::{
     DEFAULT_WINDOW, ErrorCode, Flags, GoAway, HEAD_LEN, Head, Kind, Ping, Priority, RstStream, SettingId, Settings,
     StreamId, WindowUpdate,
@@ -108,6 +108,36 @@ impl<T: Default> Connection<T> {
         input.take(HEAD_LEN);
         let end_stream = flags.contains(Flags::END_STREAM);
         Some((OpenBlock { stream, end_stream, continuations: 0 }, input.take(length as usize)))
+    }
+
+    /// The response or the trailers at the front of the input, taken, if they lie there whole, in the octets that most
+    /// have, and if their stream expects them: as [`Step::Headers`] says it. `None`, with nothing done, for anything else.
+    #[inline]
+    pub(crate) fn known_reply(&mut self, input: &mut Input<'_>) -> Option<(StreamKey, Part)> {
+        const LAST: Flags = Flags(Flags::END_HEADERS.0 | Flags::END_STREAM.0);
+        let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
+        let Head { length, kind: Kind::HEADERS, flags, stream } = Head::parse(octets) else { return None };
+        let (block, known) = (rest.get(..length as usize)?, self.known.as_mut()?);
+        let stream = self.slots.at_mut(self.ids.get(stream.get(), |slot| self.slots.id(slot))?)?;
+        let (part, known, current) = match (stream.receive, flags) {
+            (Receive::Head { .. }, Flags::END_HEADERS) => (Part::Response, &mut known.response, CurrentBlock::Response),
+            (Receive::Body, LAST) if stream.has_all_content() => {
+                (Part::Trailers, &mut known.trailers, CurrentBlock::Trailers)
+            }
+            _ => return None,
+        };
+        if !self.reader.is_at_ease() || !known.recall(block, self.decoder.generation()?) {
+            return None;
+        }
+        self.current_block = current;
+        self.counters.frames_received += 1;
+        input.take(HEAD_LEN + length as usize);
+        let key = stream.key;
+        match part {
+            Part::Trailers => self.receive_ended(key),
+            _ => stream.receive = Receive::Body,
+        }
+        Some((key, part))
     }
 
     /// Judges a frame from its head and picks how to read the rest.

@@ -29,10 +29,13 @@ impl<T: Default> Connection<T> {
         }
         let stream = self.slots.at_mut(self.ids.get(stream.get(), |slot| self.slots.id(slot))?)?;
         let window = stream.receive_window.available().min(self.common.receive_window.available() - 1);
-        if window < i64::from(length) || stream.receive != Receive::Body || stream.content_left.is_some() {
+        let end = flags.contains(Flags::END_STREAM);
+        if window < i64::from(length) || stream.receive != Receive::Body || !stream.expects_content(length, end) {
             return None;
         }
-        let end = flags.contains(Flags::END_STREAM);
+        if let Some(left) = &mut stream.content_left {
+            *left = ContentLeft::new(left.get() - u64::from(length));
+        }
         if end {
             if stream.send == Send::Ended {
                 return None;
@@ -242,7 +245,7 @@ impl<T: Default> Connection<T> {
     /// END_STREAM on DATA.
     fn end_of_stream(&mut self, now: Instant, key: StreamKey) -> Result<Step, Fault> {
         let Some(stream) = self.slots.get(key).filter(|stream| !stream.is_closed()) else { return Ok(Step::Nothing) };
-        if stream.content_left.is_some_and(|left| left.get() > 0) {
+        if !stream.has_all_content() {
             let reason = "less DATA than content-length says (RFC 9113 section 8.1.1)";
             return self.reset_by_fault(now, key, ErrorCode::PROTOCOL_ERROR, reason);
         }

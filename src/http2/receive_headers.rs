@@ -118,7 +118,7 @@ impl<T: Default> Connection<T> {
             return None;
         }
         let stream = self.slots.get_mut(key)?;
-        if part == Part::Trailers && stream.content_left.is_some_and(|left| left.get() > 0) {
+        if part == Part::Trailers && !stream.has_all_content() {
             return None;
         }
         let status = known.summary.status;
@@ -140,7 +140,8 @@ impl<T: Default> Connection<T> {
             Part::Trailers => (&mut all.trailers, CurrentBlock::Trailers),
         };
         // A response whose content has a length says more than its fields.
-        if self.fields.fields().any(|field| field.class == class::CONTENT_LENGTH) {
+        let is_held = part == Part::Response && all.held > 0;
+        if is_held || self.fields.fields().any(|field| field.class == class::CONTENT_LENGTH) {
             return;
         }
         let number = self.next_known;
@@ -198,7 +199,7 @@ impl<T: Default> Connection<T> {
         if !oversized && let Err(malformed) = check_trailers(&self.fields) {
             return self.malformed(now, key, malformed);
         }
-        if self.slots.get(key).and_then(|stream| stream.content_left).is_some_and(|left| left.get() > 0) {
+        if self.slots.get(key).is_some_and(|stream| !stream.has_all_content()) {
             return self.malformed(now, key, Malformed("less DATA than content-length says (RFC 9113 section 8.1.1)"));
         }
         Ok(self.block_done(key, block, Part::Trailers, 0, oversized))

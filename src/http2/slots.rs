@@ -19,6 +19,9 @@ pub struct StreamKey {
 }
 
 impl StreamKey {
+    /// Names no stream, ever.
+    pub(crate) const NONE: Self = Self { index: 0, generation: 0 };
+
     /// A small number, unique among the streams that are open now: an index for a table kept beside the connection.
     pub const fn index(self) -> usize {
         self.index as usize

@@ -115,6 +115,17 @@ impl<T: Default> Connection<T> {
         self.stalls.release_at.min(self.stalls.check_at).min(check_crowd_at)
     }
 
+    /// Which of these limits is due at that time.
+    pub(super) fn name_of_stall(&self, at: Instant) -> Option<&'static str> {
+        let stalls = &self.stalls;
+        let names = [
+            (stalls.release_at, "tiny_data_hold"),
+            (stalls.check_at, "stalled_send_timeout"),
+            (stalls.check_crowd_at, "crowded_send_timeout"),
+        ];
+        names.into_iter().find(|(when, _)| *when == at).map(|(_, name)| name)
+    }
+
     pub(super) fn handle_stalls(&mut self, now: Instant) {
         if self.stalls.release_at <= now {
             self.stalls.release_at = Instant::MAX;

@@ -174,6 +174,21 @@ impl<T> Stream<T> {
         self.send == Send::Ended
     }
 
+    /// Whether no DATA is due any more that a `content-length` promised.
+    pub(super) fn has_all_content(&self) -> bool {
+        self.content_left.is_none_or(|left| left.get() == 0)
+    }
+
+    /// Whether so many octets of DATA are what its `content-length`, if there is one, still promises: all of it, where
+    /// these are the last.
+    #[inline]
+    pub(super) fn expects_content(&self, octets: u32, last: bool) -> bool {
+        self.content_left.is_none_or(|left| {
+            let octets = u64::from(octets);
+            if last { left.get() == octets } else { left.get() >= octets }
+        })
+    }
+
     /// Whether its own window lets octets go that wait for it.
     pub(super) fn may_send(&self) -> bool {
         self.send_window.available() > 0 && !self.outbox.is_empty()

@@ -23,15 +23,27 @@ const WORTHWHILE_CREDIT: u32 = 1024;
 impl<T: Default> Connection<T> {
     /// Whether [`transmit_step`](Self::transmit_step) has something to say.
     pub fn wants_transmit(&self) -> bool {
+        self.has_replies() || self.has_turns()
+    }
+
+    /// Whether [`transmit_replies`](Self::transmit_replies) has.
+    pub(crate) fn has_replies(&self) -> bool {
         if self.ended {
             return self.control.has_frames();
         }
-        self.control.is_pending()
-            || self.owes_credit()
-            || self.common.lines.is_any_owing()
-            || !self.common.lines.is_empty(Place::Ready)
-            || self.may_unblock()
-            || (self.waiting_streams() > 0 && self.may_start())
+        self.control.is_pending() || self.owes_credit() || self.common.lines.is_any_owing()
+    }
+
+    fn has_turns(&self) -> bool {
+        !self.ended
+            && (!self.common.lines.is_empty(Place::Ready)
+                || self.may_unblock()
+                || (self.waiting_streams() > 0 && self.may_start()))
+    }
+
+    /// Whether so much is queued that stalled streams are watched together (T-45).
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.common.queued > self.config.crowded_queue as usize || self.stalls.is_crowded()
     }
 
     /// Adds frames to `output` until its target is met, nothing is left to say, or a header block is needed, which
@@ -42,7 +54,7 @@ impl<T: Default> Connection<T> {
     pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
         self.transmit_replies(now, output);
         let before = output.len();
-        let turn = self.transmit_turn(now, output);
+        let turn = self.transmit_turn(now, None, output);
         self.spoke(output.len() > before);
         turn
     }
@@ -60,25 +72,37 @@ impl<T: Default> Connection<T> {
         if self.control.is_pending() {
             self.write_replies(now, output);
         }
-        if self.common.queued > self.config.crowded_queue as usize || self.stalls.is_crowded() {
+        if self.is_crowded() {
             self.watch_crowd(now);
         }
         self.write_credit(output);
     }
 
-    /// The second half: the turns of the streams.
-    pub(crate) fn transmit_turn(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
+    /// The second half: the turns of the streams. The turn of the one `inside` it goes on: its HEADERS were just added.
+    #[inline]
+    pub(crate) fn transmit_turn(
+        &mut self,
+        now: Instant,
+        mut inside: Option<StreamKey>,
+        output: &mut WriteBuf,
+    ) -> Transmit {
         if self.ended {
             return Transmit::Done;
         }
         loop {
-            self.start_waiting();
-            if output.is_full() {
-                return Transmit::Done;
-            }
-            self.unblock();
-            let Some(key) = self.common.lines.first(Place::Ready, &self.slots) else { return Transmit::Done };
-            let Some(stream) = self.slots.get_mut(key) else { return Transmit::Done };
+            let key = match inside.take() {
+                Some(key) if !output.is_full() => key,
+                _ => {
+                    self.start_waiting();
+                    if output.is_full() {
+                        return Transmit::Done;
+                    }
+                    self.unblock();
+                    let Some(key) = self.common.lines.first(Place::Ready, &self.slots) else { return Transmit::Done };
+                    key
+                }
+            };
+            let Some(stream) = self.slots.get_mut(key) else { continue };
             match (stream.send, stream.ending) {
                 (Send::Head, _) if self.common.side == Side::Client || stream.head_wanted => {
                     return Transmit::Head(key);
@@ -88,6 +112,7 @@ impl<T: Default> Connection<T> {
                     if self.data_turn(now, key, output) {
                         return Transmit::Drained(key);
                     }
+                    inside = self.slots.get(key).filter(|stream| stream.outbox.is_empty()).map(|_| key);
                 }
                 (Send::Body, Ending::Trailers) => return Transmit::Trailers(key),
                 (Send::Body, Ending::Data) => {
@@ -314,6 +339,27 @@ impl<T: Default> Connection<T> {
         // dealt out octet by octet: the peer would spend a round trip on each (RFC 1122 §4.2.3.3, RFC 9113 §6.9).
         let completes = awaited > 0 && available + i64::from(increment) >= awaited;
         completes || increment >= self.credit_threshold().min(WORTHWHILE_CREDIT)
+    }
+
+    /// Octets of a stream that may be consumed before anybody could tell: so many owe the peer no announcement that it was
+    /// not owed before.
+    pub(crate) fn credit_slack(&self, key: StreamKey) -> u32 {
+        let Some(stream) = self.slots.get(key) else { return 0 };
+        let below = |from: i64, owed: i64| (from - 1 - owed).clamp(0, i64::from(u32::MAX)) as u32;
+        let own = if stream.owes || stream.receive == Receive::Ended {
+            u32::MAX
+        } else {
+            below(self.common.credit_from, stream.receive_window.owed())
+        };
+        let window = &self.common.receive_window;
+        let all = if self.owes_credit() {
+            u32::MAX
+        } else if self.control.awaited == 0 && window.available() > 0 {
+            below(i64::from(self.credit_threshold()), window.owed())
+        } else {
+            0
+        };
+        own.min(all)
     }
 
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {

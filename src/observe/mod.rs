@@ -17,9 +17,9 @@ pub use calls::CallMetrics;
 pub(crate) use calls::CallMetrics;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 pub(crate) use calls::{CallSink, Calls};
-pub(crate) use said::Answer;
 #[cfg(feature = "event-log")]
 pub(crate) use said::Said;
+pub(crate) use said::{Answer, Timer};
 #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use tap::Observer;
 pub(crate) use tap::{Observers, Tap};

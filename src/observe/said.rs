@@ -14,7 +14,18 @@ use core::fmt;
 #[derive(Clone, Copy)]
 pub(crate) struct Said<'a> {
     pub(crate) answer: Answer<'a>,
-    pub(crate) timer: Option<Option<Instant>>,
+    pub(crate) timer: Option<Option<Timer>>,
+}
+
+/// When a connection wants to be called again, and what for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timer {
+    pub(crate) at: Instant,
+    /// The limit in the config, or `deadline` of a call, `shutdown` by a date, a `rejected_request` that is still
+    /// coming, or `outdated`.
+    pub(crate) what: &'static str,
+    /// The call that it is of.
+    pub(crate) call: Option<CallId>,
 }
 
 #[derive(Clone, Copy)]

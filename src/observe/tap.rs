@@ -1,8 +1,7 @@
 //! Who watches a connection. Without the features that watch there is nobody, and all of this is compiled away.
 
-use super::said::{Answer, Said};
+use super::said::{Answer, Said, Timer};
 use super::verb::Verb;
-use crate::time::Instant;
 #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
@@ -143,7 +142,7 @@ impl Tap<'_> {
     }
 
     /// The verb is done, and came to this.
-    pub(crate) fn said(self, answer: Answer<'_>, timer: Option<Option<Instant>>) {
+    pub(crate) fn said(self, answer: Answer<'_>, timer: Option<Option<Timer>>) {
         let said = Said { answer, timer };
         #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
         {

@@ -36,6 +36,11 @@ pub enum Damage {
     Lose,
 }
 
+/// How every PING frame begins (RFC 9113 §6.7): eight octets of payload, of type 6.
+const PING: [u8; 4] = [0, 0, 8, 6];
+
+const PING_LEN: usize = 17;
+
 /// One direction of a transport: octets go in at one end and come out at the other, in order, late and in pieces.
 ///
 /// Faults that last are fields; those that happen are verbs:
@@ -292,6 +297,14 @@ impl FaultyLink {
         Some(next.max(self.stalled_until))
     }
 
+    /// Whether anything but PINGs and their answers is on its way.
+    pub(super) fn carries_news(&self) -> bool {
+        let octets = self.travelling.iter().flat_map(|(_, octets)| octets);
+        let pings = self.in_flight.is_multiple_of(PING_LEN)
+            && octets.zip((0..PING_LEN).cycle()).all(|(octet, at)| PING.get(at).is_none_or(|known| known == octet));
+        !pings || matches!(self.end, End::At(_)) && !self.dropping
+    }
+
     /// Octets taken so far that were not lost.
     pub fn written(&self) -> u64 {
         self.written
@@ -380,6 +393,29 @@ mod tests {
         assert_eq!((link.read(NOW), link.next_arrival()), (None, Some(later)));
         assert_eq!(link.read(later), octets("hello"));
         assert_eq!(link.read(later), Some(Read::Eof));
+    }
+
+    #[test]
+    fn pings_are_no_news_however_they_are_cut() {
+        let ping = [&[0, 0, 8, 6, 0, 0, 0, 0, 0][..], b"whatever"].concat();
+        for takes in [1, 16, 17, 18, usize::MAX] {
+            let carries_news = |octets: &[u8]| {
+                let mut link = FaultyLink::new(1);
+                link.takes = takes;
+                let mut rest = octets;
+                while link.write(NOW, &mut rest) > 0 {}
+                link.carries_news()
+            };
+            assert!(!carries_news(&[]) && !carries_news(&ping) && !carries_news(&ping.repeat(3)));
+            let mut window = ping.clone();
+            window[3] = 8;
+            for news in [&ping[..16], &window, &[&ping[..], &window].concat(), &[&window[..], &ping].concat()] {
+                assert!(carries_news(news), "{takes}: {news:?}");
+            }
+        }
+        let mut link = link_with(&ping);
+        link.close(NOW);
+        assert!(link.carries_news(), "the end");
     }
 
     #[test]

@@ -93,12 +93,26 @@ pub struct Net {
     asked: u64,
     /// Steps and events since time last moved.
     busy: usize,
+    /// Since when nothing but keepalive is there to wait for.
+    idle_since: Option<Instant>,
 }
+
+/// Keepalive alone leads nowhere, but over a slow line some of it may be on its way at all times: a world in which nothing else
+/// happens for so long is over.
+const IDLE: Duration = Duration::from_secs(60);
 
 impl Net {
     /// A world without connections, at time zero.
     pub const fn new(seed: u64) -> Self {
-        Self { clock: Clock::new(), rng: Rng::new(seed), wires: Vec::new(), alarms: BTreeMap::new(), asked: 0, busy: 0 }
+        Self {
+            clock: Clock::new(),
+            rng: Rng::new(seed),
+            wires: Vec::new(),
+            alarms: BTreeMap::new(),
+            asked: 0,
+            busy: 0,
+            idle_since: None,
+        }
     }
 
     /// Connects a client to a server, over links that deliver at once and whole until [`Net::wire`] says otherwise.
@@ -242,7 +256,7 @@ impl Net {
             let alarm = self.alarms.first_key_value().map(|((at, _), _)| *at);
             let next = self.wires.iter().filter_map(|wire| wire.wakes_at).chain(alarm).min();
             self.busy = 0;
-            if until == Instant::MAX && alarm.is_none() && !self.wires.iter().any(Wire::is_pending) {
+            if until == Instant::MAX && alarm.is_none() && self.is_over() {
                 return None;
             }
             match next.filter(|next| *next <= until) {
@@ -254,6 +268,16 @@ impl Net {
                 }
             }
         }
+    }
+
+    /// Whether there is nothing to wait for but keepalive, as long as alarms are not looked at.
+    fn is_over(&mut self) -> bool {
+        if self.wires.iter().any(Wire::leads_anywhere) {
+            self.idle_since = None;
+            return false;
+        }
+        let since = *self.idle_since.get_or_insert(self.clock.now());
+        self.clock.now().saturating_since(since) >= IDLE || !self.wires.iter().any(Wire::is_pending)
     }
 
     fn poll(&mut self) -> Option<News> {

@@ -99,15 +99,17 @@ impl Wire {
         timers.into_iter().chain([self.up.next_arrival(), self.down.next_arrival()]).flatten().min()
     }
 
-    /// Whether anything will ever happen here without anybody's doing.
+    /// Whether anything will ever happen here without anybody's doing: keepalive over links that work is nothing, unless some of
+    /// it is on its way.
     pub(super) fn is_pending(&self) -> bool {
-        let soon = [
-            pending_timeout(&self.client, [&self.up, &self.down]),
-            pending_timeout(&self.server, [&self.up, &self.down]),
-            self.up.next_arrival(),
-            self.down.next_arrival(),
-        ];
-        self.awake || soon.iter().any(Option::is_some)
+        self.leads_anywhere() || self.up.next_arrival().or(self.down.next_arrival()).is_some()
+    }
+
+    /// Whether anything but keepalive will, wherever that is.
+    pub(super) fn leads_anywhere(&self) -> bool {
+        let links = [&self.up, &self.down];
+        let timeout = pending_timeout(&self.client, links).or_else(|| pending_timeout(&self.server, links));
+        self.awake || timeout.is_some() || links.iter().any(|link| link.carries_news())
     }
 
     /// One round of both loops, unless it sleeps; whether anything happened.

@@ -154,3 +154,24 @@ fn g_144_each_code_is_sent_as_its_number() {
         assert_eq!(said[0].field("grpc-message"), None, "G-146");
     }
 }
+
+/// G-080: a second request message is one too many when its prefix is there, and not before: a request that ends inside the
+/// prefix has broken another rule (G-073).
+#[test]
+fn g_080_a_second_request_message_is_too_many_from_its_prefix_on() {
+    let wire = framed(b"second");
+    for (part, status) in [(4, None), (5, Some(CARDINALITY)), (6, Some(CARDINALITY))] {
+        let mut raw = Raw::server();
+        raw.request(1, &[], false);
+        let id = raw.opened();
+        raw.it.call(id).unwrap().expect(Kind::Unary).unwrap();
+        raw.data(1, &framed(b"first"), false);
+        raw.data(1, &wire[..part], false);
+        let said = raw.said_of_calls();
+        assert_eq!(said.first().and_then(|seen| seen.field("grpc-status")), status.map(Code::as_str_number), "{part}");
+        if status.is_none() {
+            raw.data(1, b"", true);
+            assert_eq!(raw.said_of_calls()[0].field("grpc-status"), Some("13"));
+        }
+    }
+}

@@ -234,3 +234,36 @@ fn g_137_deadlines_and_cancellation_are_handed_on() {
         assert_eq!(client.said_of_calls(), [Seen::Reset(1, ErrorCode::CANCEL)]);
     }
 }
+
+/// G-137: an application gives a call less time than its client does, or a time at all; more than the client's it cannot
+/// give.
+#[test]
+fn g_137_an_application_shortens_a_deadline() {
+    for (timeout, limits, ends) in [("9S", &[5, 7][..], 5), ("9S", &[9, 12], 9), ("99H", &[3], 3), ("9S", &[0], 0)] {
+        let mut raw = Raw::server();
+        raw.request(1, &[("grpc-timeout", timeout)], false);
+        let id = raw.opened();
+        limits.iter().for_each(|limit| raw.it.call(id).unwrap().limit_deadline(at(*limit)));
+        if ends > 0 {
+            raw.sleep(ends as u32 * SECOND - Duration::from_nanos(1));
+            assert_eq!(raw.poll(), [], "{timeout} {limits:?}");
+            raw.sleep(Duration::from_nanos(1));
+        }
+        assert_eq!(raw.poll(), [Event::Stopped(id)], "{timeout} {limits:?}");
+        assert_eq!(raw.it.call(id).unwrap().stopped(), Some(Stop::DeadlineExceeded));
+        assert_eq!(raw.said_of_calls(), [Seen::Reset(1, ErrorCode::CANCEL)]);
+    }
+}
+
+/// L-08: a call has stopped for one reason: a deadline that passes while its application has not let go of it changes nothing.
+#[test]
+fn l_08_a_deadline_does_not_stop_a_call_twice() {
+    let mut raw = Raw::server();
+    raw.request(1, &[("grpc-timeout", "5S")], false);
+    let id = raw.opened();
+    raw.reset(1, ErrorCode::CANCEL);
+    assert_eq!(raw.poll(), [Event::Stopped(id)]);
+    raw.sleep(6 * SECOND);
+    assert_eq!((raw.poll(), raw.said_of_calls()), (vec![], vec![]));
+    assert_eq!(raw.it.call(id).unwrap().stopped(), Some(Stop::Cancelled));
+}

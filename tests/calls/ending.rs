@@ -392,3 +392,26 @@ fn g_157_calls_after_the_last_goaway_are_unprocessed() {
     assert_eq!((client.log(late).code(), client.log(late).is_unprocessed()), (Some(Code::Unavailable), true));
     assert_eq!(client.log(first).code(), None, "the one below goes on");
 }
+
+/// An error of a connection says who ended it and why, and quotes the peer where that said something.
+#[test]
+fn an_error_quotes_what_was_said() {
+    let error = |feed: &dyn Fn(&mut Raw<grpc_sansio::Client>)| {
+        let mut raw = Raw::client();
+        let _id = raw.request(&OpenOptions::new(&UNARY), b"m");
+        feed(&mut raw);
+        raw.it.receive_eof(raw.now());
+        raw.it.error().unwrap().to_string()
+    };
+    let told = error(&|raw| raw.goaway(1, ErrorCode::INTERNAL_ERROR, b"why"));
+    assert!(told.starts_with("HTTP/2: the peer ended the connection: "), "{told}");
+    assert!(told.ends_with("(INTERNAL_ERROR), saying \"why\""), "{told}");
+    let untold = error(&|raw| raw.goaway(1, ErrorCode::INTERNAL_ERROR, b""));
+    assert_eq!(untold, told.strip_suffix(", saying \"why\"").unwrap());
+    let broken = error(&|raw| raw.data(0, b"", false));
+    assert!(broken.starts_with("HTTP/2: the peer broke the protocol: ") && broken.ends_with(')'), "{broken}");
+    let lost = error(&|_| {});
+    assert!(lost.starts_with("transport: the connection was lost: "), "{lost}");
+    let failed = error(&|raw| raw.it.receive_failure(raw.now(), "no route to host"));
+    assert_eq!(failed, "no route to host");
+}

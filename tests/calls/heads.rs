@@ -46,6 +46,39 @@ fn client_with_response(more: &[(&str, &str)]) -> (Raw<Client>, CallId) {
     (raw, id)
 }
 
+/// A head that was not read yet stays what it is, whatever heads become usual in the meantime, and whether its call is read
+/// or let go.
+#[test]
+fn unread_heads_stay_what_they_are() {
+    let mut raw = Raw::client();
+    let (mut unread, mut stream) = (Vec::new(), 1);
+    for round in 0..12 {
+        // The same head several times in a row becomes the usual one, unless an unread call still wants the one before.
+        let value = ["a", "b", "c"][round % 3];
+        for _ in 0..5 {
+            let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+            raw.headers(stream, &[&RESPONSE[..], &[("key", value)]].concat(), false);
+            unread.push((id, value));
+            stream += 2;
+        }
+        raw.it.audit().unwrap();
+        // Of some rounds all are read, of others some, and some calls go unread.
+        for n in (0..unread.len()).rev().filter(|n| round % 4 == 3 || n % (round + 2) == 0).collect::<Vec<_>>() {
+            let (id, value) = unread.swap_remove(n);
+            let mut call = raw.it.call(id).unwrap();
+            if n % 5 == 1 {
+                call.cancel();
+                continue;
+            }
+            let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
+            assert_eq!(head.metadata().get("key"), Some(value));
+            assert_eq!(names(head.fields()), [":status", "content-type", "key"]);
+        }
+        raw.it.audit().unwrap();
+    }
+    assert!(unread.is_empty());
+}
+
 #[test]
 fn a_response_shows_its_parts() {
     for (encoding, expected) in [("gzip", Some("gzip")), ("identity", None)] {
@@ -100,10 +133,12 @@ fn an_outcome_is_kept() {
 fn a_client_names_itself_and_its_attempts() {
     let config = ClientConfig::builder("localhost").user_agent("mine/2").build().unwrap();
     let mut raw = Raw::client_with(&config);
-    raw.open(&OpenOptions::new(&UNARY).previous_attempts(3));
-    let head = raw.said().into_iter().find(|seen| seen.field(":path").is_some()).unwrap();
-    assert_eq!(head.field("grpc-previous-rpc-attempts"), Some("3"));
-    assert!(head.field("user-agent").unwrap().starts_with("mine/2 "));
+    for (attempts, said) in [(0, None), (1, Some("1")), (8, Some("8")), (9, Some("9")), (255, Some("9"))] {
+        raw.open(&OpenOptions::new(&UNARY).previous_attempts(attempts));
+        let head = raw.said().into_iter().find(|seen| seen.field(":path").is_some()).unwrap();
+        assert_eq!(head.field("grpc-previous-rpc-attempts"), said);
+        assert!(head.field("user-agent").unwrap().starts_with("mine/2 "));
+    }
 }
 
 /// Blocks of octets that were there before are not decoded again: each call is still shown its own fields, also where
@@ -188,5 +223,22 @@ fn headers_of_calls_that_are_let_go_are_held_no_more() {
             call.cancel();
         }
         raw.said();
+    }
+}
+
+/// Trailers that nobody read go with a call that is cancelled, and so does a head: what is held of them falls to nothing.
+#[test]
+fn headers_of_cancelled_calls_are_not_held() {
+    let long = "x".repeat(2_000);
+    for read_head in [false, true] {
+        let (mut raw, id) = client_with_response(&[("key", &long)]);
+        raw.headers(1, &[("grpc-status", "9"), ("cost", &long)], true);
+        if read_head {
+            assert!(matches!(raw.it.call(id).unwrap().read(), Some(Item::Head(_))));
+        }
+        assert!(raw.it.held_headers() > 1_000);
+        raw.it.call(id).unwrap().cancel();
+        assert_eq!(raw.it.held_headers(), 0);
+        assert_eq!(raw.it.audit(), Ok(()));
     }
 }

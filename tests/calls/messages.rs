@@ -4,7 +4,7 @@ use crate::raw::{OK, RESPONSE, Raw, Seen, client_config, framed, limits, server_
 use crate::{BIDI, DOWNLOAD, UNARY};
 use grpc_sansio::frame::{Data, ErrorCode, Frame, StreamId};
 use grpc_sansio::grpc::{Code, Codings, Kind, Message, Metadata, Status};
-use grpc_sansio::{ClientConfig, Event, Misuse, OpenError, OpenOptions, SendError, ServerConfig, Stop};
+use grpc_sansio::{ClientConfig, Event, Item, Misuse, OpenError, OpenOptions, SendError, ServerConfig, Stop};
 
 /// G-064, G-065: any cut of the prefix, zero-length messages, padding, empty DATA, many messages in a frame.
 #[test]
@@ -379,5 +379,57 @@ fn g_092_eight_codings_can_be_answered_in() {
         assert_eq!(call.set_encoding(name).is_ok(), allowed, "{name}");
         call.send(b"r".to_vec()).unwrap();
         assert_eq!(raw.said_of_calls()[0].field("grpc-encoding"), allowed.then_some(name));
+    }
+}
+
+/// G-067: a message over the limit is refused where it comes whole, too, and in one frame with others.
+#[test]
+fn g_067_a_whole_message_over_the_limit() {
+    let config = client_config(limits(|limits| limits.max_receive_message = Some(100)));
+    for (length, code) in [(100, Code::Ok), (101, Code::ResourceExhausted)] {
+        let mut raw = Raw::client_with(&config);
+        let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+        raw.headers(1, &RESPONSE, false);
+        raw.data(1, &[framed(b"small"), framed(&vec![7; length]), framed(b"after")].concat(), false);
+        raw.headers(1, &OK, true);
+        raw.poll();
+        assert_eq!(raw.log(id).code(), Some(code), "{length}");
+        assert_eq!(raw.log(id).messages().count(), if code == Code::Ok { 3 } else { 1 });
+    }
+}
+
+/// G-095: a response in a coding that is not known may still have messages that are not compressed, however they come.
+#[test]
+fn g_095_plain_messages_of_an_unknown_coding() {
+    for cut in 0..12 {
+        let mut raw = Raw::client();
+        let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+        raw.headers(1, &[RESPONSE[0], RESPONSE[1], ("grpc-encoding", "unknown")], false);
+        let wire = framed(b"message");
+        raw.data(1, &wire[..cut], false);
+        raw.data(1, &wire[cut..], false);
+        raw.headers(1, &OK, true);
+        raw.poll();
+        assert_eq!(raw.log(id).code(), Some(Code::Ok), "{cut}");
+        assert_eq!(raw.log(id).messages().collect::<Vec<_>>(), [b"message"]);
+    }
+}
+
+/// A payload of at least 4 KiB is handed over as the memory it lies in; a smaller one, which may share its buffer with others,
+/// is copied, so that keeping it keeps no more.
+#[test]
+fn large_payloads_are_kept_without_a_copy() {
+    for (size, same) in [(1, false), (4_095, false), (4_096, true), (60_000, true)] {
+        let mut raw = Raw::client();
+        let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+        raw.headers(1, &RESPONSE, false);
+        framed(&vec![7; size]).chunks(16_384).for_each(|piece| raw.data(1, piece, false));
+        let mut call = raw.it.call(id).unwrap();
+        let _head = call.read();
+        let Some(Item::Message(payload)) = call.read() else { panic!("a message of {size}") };
+        let place = payload.as_ptr();
+        let kept = payload.into_bytes();
+        assert_eq!((kept.len(), kept.as_ptr() == place), (size, same), "{size}");
+        assert!(kept.iter().all(|octet| *octet == 7));
     }
 }

@@ -63,7 +63,7 @@ fn metadata_goes_once_whatever_else_goes_with_the_call() {
     }
 }
 
-/// G-116: reserved names do not reach the application, except those that are for it.
+/// G-116, G-257: reserved names do not reach the application, except those that are for it.
 #[test]
 fn g_116_reserved_names_are_hidden() {
     let mut raw = Raw::server();
@@ -83,7 +83,7 @@ fn g_116_reserved_names_are_hidden() {
     assert_eq!((log.metadata(), log.trailers()), (Some(&some(&[("mine", "y")])), Some(&some(&[("theirs", "z")]))));
 }
 
-/// G-115: reserved names cannot be sent, but for those that belong into trailers.
+/// G-115, G-256, G-241: reserved names cannot be sent, but for those that belong into trailers.
 #[test]
 fn g_115_reserved_names_are_refused() {
     let reserved = some(&[("grpc-retry-pushback-ms", "5")]);
@@ -100,7 +100,9 @@ fn g_115_reserved_names_are_refused() {
     assert_eq!(call.send_head(&reserved), Err(Misuse::ReservedMetadata));
     call.finish(&Status::ok(), &reserved);
     assert_eq!(raw.said_of_calls()[0].field("grpc-retry-pushback-ms"), Some("5"), "the one place where it belongs");
-    assert!(Metadata::new().append("grpc-tracing", "x").is_err(), "a name that belongs nowhere");
+    for nowhere in ["grpc-tracing", "grpc-previous-rpc-attempts"] {
+        assert!(Metadata::new().append(nowhere, "1").is_err(), "{nowhere} belongs nowhere");
+    }
 }
 
 fn large(octets: usize) -> Metadata {
@@ -290,4 +292,24 @@ fn g_120_metadata_and_the_peers_limit_to_the_octet() {
     let whole = list_size(&only(u32::MAX));
     assert!(only(whole).field("large").is_some() && only(whole - 1).field("large").is_none());
     assert_eq!(only(whole - 1).field("grpc-status"), Some("0"));
+}
+
+/// G-059: the plainest response head counts too: a client that accepts just so much gets it, and one that accepts an octet less
+/// can be told nothing, not even why.
+#[test]
+fn g_059_the_plainest_head_to_the_octet() {
+    let whole = (":status200".len() + 32 + "content-typeapplication/grpc".len() + 32) as u32;
+    for (limit, fits) in [(whole, true), (whole - 1, false)] {
+        let mut raw = Raw::server();
+        raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, limit)]);
+        raw.request(1, &[], true);
+        let id = raw.opened();
+        raw.it.call(id).unwrap().send(b"r".to_vec()).unwrap();
+        let said = raw.said_of_calls();
+        if fits {
+            assert_eq!((list_size(&said[0]), said.len()), (whole, 2), "{said:?}");
+        } else {
+            assert_eq!(said, [Seen::Reset(1, ErrorCode::INTERNAL_ERROR)]);
+        }
+    }
 }

@@ -304,3 +304,23 @@ fn a_thousand_calls_through_ten_streams() {
         assert_eq!(pair.server.counters().streams_refused, 0);
     }
 }
+
+/// Each thing that happened to a connection is told, also where several did in one read.
+#[test]
+fn what_happens_together_is_told_together() {
+    let config = client_config(limits(|limits| {
+        (limits.call_window, limits.connection_window, limits.max_waiting_calls) = (65_535, 65_535, 0);
+    }));
+    let mut raw = Raw::client_with(&config);
+    raw.settings(&[(SettingId::MAX_CONCURRENT_STREAMS, 1)]);
+    let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+    let now = raw.now();
+    assert_eq!(raw.it.open(now, &OpenOptions::new(&BIDI)), Err(OpenError::Full));
+    raw.headers(1, &RESPONSE, false);
+    // Nobody reads it, so it fills the connection's window.
+    for size in [16_379, 16_379, 16_379, 16_378] {
+        raw.data(1, &framed(&vec![1; size]), false);
+    }
+    raw.settings(&[(SettingId::MAX_CONCURRENT_STREAMS, 2)]);
+    assert_eq!(raw.poll(), [Event::Available, Event::WindowExhausted, Event::Readable(id)]);
+}

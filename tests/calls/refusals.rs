@@ -1,7 +1,8 @@
 //! Requests that never reach the application (G-018 to G-032, G-126).
 
 use crate::raw::{REQUEST, Raw, Seen, framed};
-use grpc_sansio::frame::ErrorCode;
+use grpc_sansio::frame::{ErrorCode, Frame, Ping};
+use grpc_sansio::{Event, OpenOptions};
 use std::time::Duration;
 
 fn refused(fields: &[(&str, &str)], end: bool) -> (Raw<grpc_sansio::Server>, Vec<Seen>) {
@@ -241,4 +242,37 @@ fn held_responses_to_the_octet() {
     // 15,872 and 512 of them fill it; 512 more are free, and 513 are one too many.
     assert!(respond(1, 16_384) && respond(3, 1_024) && respond(5, 512));
     assert!(!respond(7, 513));
+}
+
+/// G-018: a refusal is said once, where a request ends just when its time was over and the answer had begun.
+#[test]
+fn g_018_a_refusal_is_said_once() {
+    let (mut raw, _) = refused(&[(":method", "GET")], false);
+    raw.sleep(Duration::from_secs(10));
+    raw.data(1, b"late", true);
+    let said = raw.said_of_calls();
+    let (_, at_once) = refused(&[(":method", "GET")], true);
+    assert_eq!(said, at_once);
+}
+
+/// G-353: what is odd about a peer is an event, a count, or the text of an error.
+#[test]
+fn g_353_what_is_odd_about_a_peer_can_be_seen() {
+    let mut raw = Raw::server();
+    raw.request(1, &[], false);
+    raw.opened();
+    raw.request(3, &[("long", &"x".repeat(20_000))], true);
+    (0..3).for_each(|_| raw.frame(Frame::Ping(Ping { ack: false, payload: [0; 8] })));
+    let (counters, guards) = (raw.it.counters(), raw.it.guards());
+    assert_eq!((counters.header_lists_oversized, counters.pings_received), (1, 3));
+    assert!(guards.ping_strikes.spent > 0, "{guards:?}");
+
+    let mut raw = Raw::client();
+    let id = raw.request(&OpenOptions::new(&crate::UNARY), b"m");
+    raw.goaway(0, ErrorCode::ENHANCE_YOUR_CALM, b"too_many_pings");
+    let events = raw.poll();
+    assert!(events.contains(&Event::TooManyPings) && events.contains(&Event::Draining), "{events:?}");
+    assert_eq!(raw.it.counters().goaways_received, 1);
+    let log = raw.log(id);
+    assert!(log.outcome().unwrap().message().contains("GOAWAY"), "{log:?}");
 }

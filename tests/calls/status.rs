@@ -3,7 +3,7 @@
 use crate::raw::{OK, RESPONSE, Raw, Seen, framed};
 use crate::{BIDI, DOWNLOAD, UNARY};
 use grpc_sansio::frame::ErrorCode;
-use grpc_sansio::grpc::{Code, Status};
+use grpc_sansio::grpc::{Code, Metadata, Status};
 use grpc_sansio::testing::{CallLog, Record};
 use grpc_sansio::{OpenOptions, Origin};
 
@@ -293,17 +293,38 @@ fn l_15_truncation_is_never_success() {
     }
 }
 
-/// G-055: DATA behind the end changes nothing of the outcome, and is credited.
+/// G-055: DATA behind the end changes nothing of the outcome, and goes back to the connection's window; behind Trailers-Only
+/// too. It is STREAM_CLOSED, once, unless the client has reset the stream already, as it does where it was not done itself
+/// (G-043).
 #[test]
 fn g_055_data_after_the_end() {
-    let mut raw = Raw::client();
-    let id = raw.request(&OpenOptions::new(&BIDI), b"m");
-    raw.headers(1, &RESPONSE, false);
-    raw.headers(1, &OK, true);
-    raw.data(1, &framed(b"late"), false);
-    raw.poll();
-    assert_eq!((raw.log(id).code(), raw.log(id).messages().count()), (Some(Code::Ok), 0));
-    assert_eq!(raw.it.error(), None);
+    for (trailers_only, half_closed) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut raw = Raw::client();
+        // Another call, so that the connection goes on.
+        raw.request(&OpenOptions::new(&BIDI), b"m");
+        let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+        if half_closed {
+            raw.it.call(id).unwrap().half_close().unwrap();
+            raw.said();
+        }
+        if trailers_only {
+            raw.headers(3, &[RESPONSE[0], RESPONSE[1], OK[0]], true);
+        } else {
+            raw.headers(3, &RESPONSE, false);
+            raw.headers(3, &OK, true);
+        }
+        let whole = raw.it.windows().unwrap().receive;
+        raw.data(3, &framed(b"late"), false);
+        let code = if half_closed { ErrorCode::STREAM_CLOSED } else { ErrorCode::NO_ERROR };
+        assert_eq!(raw.said(), [Seen::Reset(3, code)]);
+        (0..30).for_each(|_| raw.data(3, &framed(&[1; 10_000]), false));
+        let said = raw.said();
+        let [Seen::Window(0, credit)] = said[..] else { panic!("credit, and no second reset: {said:?}") };
+        assert_eq!((credit, raw.it.windows().unwrap().receive), (9 + 30 * 10_005, whole));
+        raw.poll();
+        assert_eq!((raw.log(id).code(), raw.log(id).messages().count()), (Some(Code::Ok), 0));
+        assert_eq!((raw.it.error(), raw.it.calls()), (None, 1));
+    }
 }
 
 /// G-142, G-117, G-118: details and trailing metadata come with every status.
@@ -365,5 +386,21 @@ fn g_160_one_status_whatever_comes_later() {
         let log = raw.log(id);
         assert_eq!((log.code(), log.items.len()), (Some(Code::FailedPrecondition), 3), "{log:?}");
         assert!(raw.it.call(id).is_none() && raw.poll().is_empty());
+    }
+}
+
+/// G-144: a status that is no more than its code is said as it is, after any others that were said before.
+#[test]
+fn g_144_plain_statuses_follow_each_other() {
+    let mut raw = Raw::server();
+    let codes = [Code::NotFound, Code::NotFound, Code::NotFound, Code::Aborted, Code::Ok, Code::Ok, Code::NotFound];
+    for (stream, code) in (1..).step_by(2).zip(codes.into_iter().chain(codes)) {
+        raw.request(stream, &[], true);
+        let id = raw.opened();
+        let mut call = raw.it.call(id).unwrap();
+        call.send(b"r".to_vec()).unwrap();
+        call.finish(&Status::new(code, ""), &Metadata::new());
+        let said = raw.said_of_calls();
+        assert_eq!(said.last().and_then(|seen| seen.field("grpc-status")), Some(code.as_str_number()), "{stream}");
     }
 }

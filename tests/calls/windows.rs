@@ -495,7 +495,7 @@ fn round(raw: &mut Raw<grpc_sansio::Server>, ledger: &mut Ledger, stream: u32, w
     raw.said().iter().filter_map(credit).sum()
 }
 
-/// A call's window doubles while its peer runs into it and its reader keeps up, to `max_call_window` at most.
+/// G-198: a call's window doubles while its peer runs into it and its reader keeps up, to `max_call_window` at most.
 #[test]
 fn windows_grow_where_readers_keep_up() {
     let mut raw = Raw::server();
@@ -516,7 +516,7 @@ fn windows_grow_where_readers_keep_up() {
     }
 }
 
-/// The calls of a connection grow by `window_growth` together; what a call had goes back when its peer is done.
+/// G-198: the calls of a connection grow by `window_growth` together; what a call had goes back when its peer is done.
 #[test]
 fn window_growth_is_shared() {
     let mut raw = Raw::server_with(&server_config(limits(|limits| limits.window_growth = 100_000)));

@@ -23,7 +23,7 @@ fn contains(octets: &[u8], part: &[u8]) -> bool {
 }
 
 /// Whether the log says `secret`: plainly, in base64 at any of its three offsets, or as HPACK would write it.
-fn says(log: &[u8], secret: &str) -> bool {
+pub(crate) fn says(log: &[u8], secret: &str) -> bool {
     let mut huffman = Vec::new();
     Encoder::new(0, 1).encode([Field::new(b"x", secret.as_bytes())], &mut huffman);
     let texts: Vec<Vec<u8>> = String::from_utf8_lossy(log)

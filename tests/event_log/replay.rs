@@ -191,3 +191,23 @@ fn a_hook_may_record_some_connections_and_not_others() {
     }
     assert_eq!(file.log().entries.len(), 1);
 }
+
+/// The log says why: of a call what stopped it, of a connection what ended it, and of no other event anything.
+#[test]
+fn the_log_says_why_things_ended() {
+    let mut talk = Talk::new();
+    let _id = talk.client.open(talk.at(), &OpenOptions::new(&METHODS[3])).unwrap();
+    talk.carry();
+    while talk.client.poll_event().is_some() {}
+    // A frame that is larger than it may be.
+    talk.client.receive(talk.at(), &[0xff; 9]);
+    while talk.client.poll_event().is_some() {}
+    let why = talk.client.error().unwrap().to_string();
+    let log = talk.end()[0].log();
+    let event = |entry: &Answer| if let Answer::Event(event) = entry { Some(event.clone()) } else { None };
+    let told: Vec<_> = log.entries.iter().filter_map(|(_, entry)| event(&entry.answer)).collect();
+    let reason = |name: &str| told.iter().find(|event| event.name == name).and_then(|event| event.reason.as_deref());
+    assert_eq!((reason("stopped"), reason("closed")), (Some("connection_lost"), Some(&*why)));
+    let others = told.iter().filter(|event| !["stopped", "closed"].contains(&&*event.name));
+    assert!(others.clone().count() > 1 && others.clone().all(|event| event.reason.is_none()), "{told:?}");
+}

@@ -5,30 +5,30 @@ use crate::talk::Talk;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-fn run_with(args: &[&str], set: &[(&str, &str)]) -> Output {
+pub(crate) fn run_with(args: &[&str], set: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_grpc-log"));
     command.args(args).env_remove("NO_COLOR").envs(set.iter().copied());
     command.output().unwrap()
 }
 
 /// What it prints, and its exit status.
-fn run(args: &[&str]) -> (String, i32) {
+pub(crate) fn run(args: &[&str]) -> (String, i32) {
     let output = run_with(args, &[]);
     let printed = [output.stdout, output.stderr].concat();
     (String::from_utf8(printed).unwrap(), output.status.code().unwrap())
 }
 
-struct Kept(PathBuf);
+pub(crate) struct Kept(PathBuf);
 
 impl Kept {
-    fn new(name: &str, octets: &[u8]) -> Self {
+    pub(crate) fn new(name: &str, octets: &[u8]) -> Self {
         let name = format!("grpc-log-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::write(&path, octets).unwrap();
         Self(path)
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }
@@ -75,7 +75,7 @@ fn frames_and_calls_are_shown() {
         let (summary, status) = run(&["summary", path]);
         assert_eq!(status, 0);
         for part in
-            ["call 1  stream 1  /test.Service/Unary", "call 2  stream 3", "1 of 12 octets", "1 of 13 octets", "OK"]
+            ["call 1  stream 1  /test.Service/Unary", "call 2  stream 3", "1 queued to be sent (1", " read (1", "OK"]
         {
             assert!(summary.contains(part), "{of}: {part} is not in\n{summary}");
         }
@@ -98,7 +98,78 @@ fn one_call_or_stream_can_be_picked() {
             );
         }
         assert_eq!(by_call, by_stream);
-        assert!(!run(&[file.path(), "--call", "7"]).0.contains("call"));
+    }
+}
+
+#[test]
+fn a_call_or_stream_that_is_not_there_is_said() {
+    for octets in two_calls() {
+        let file = Kept::new(&format!("absent-{}", octets.len()), &octets);
+        for (args, said) in [
+            (&["--call", "9"][..], "there is no call 9 in this log: its calls are 1, 2"),
+            (&["--stream", "7"], "there is no stream 7 in this log: its streams are 0, 1, 3"),
+            (&["--call", "9", "--stream", "1"], "there is no call 9"),
+        ] {
+            let (shown, status) = run(&[&["show", file.path()], args].concat());
+            assert!(status == 3 && shown.contains(said), "{status}: {shown}");
+            // What is there is shown all the same.
+            assert_eq!(shown.contains("HEADERS stream 1"), args.len() > 2, "{shown}");
+        }
+        for args in [["--call", "2"], ["--stream", "0"]] {
+            assert_eq!(run(&[file.path(), args[0], args[1]]).1, 0);
+        }
+        // Of a log that is cut both are said.
+        let cut = Kept::new(&format!("absent-cut-{}", octets.len()), &octets[..octets.len() / 2]);
+        let (shown, status) = run(&[cut.path(), "--call", "9"]);
+        assert!(status == 3 && shown.contains("there is no call 9") && shown.contains("cut off"), "{shown}");
+    }
+    // Many are not listed one by one, and of none there is nothing to list.
+    let mut talk = Talk::new();
+    for _ in 0..30 {
+        talk.client.open(talk.at(), &grpc_sansio::OpenOptions::new(&crate::talk::METHODS[0])).unwrap();
+    }
+    let file = Kept::new("many", &talk.end()[0].octets());
+    let (shown, _) = run(&[file.path(), "--call", "31"]);
+    assert!(shown.contains("19, 20 and so on, 30 in all, the last 30"), "{shown}");
+    assert!(run(&[file.path(), "--stream", "1"]).0.contains("there is no stream 1 in this log: it has no streams"));
+    let file = Kept::new("silent", &Talk::new().end()[0].octets());
+    assert!(run(&[file.path(), "--call", "1"]).0.contains("there is no call 1 in this log: it has no calls"));
+}
+
+/// Nothing was said, so nothing is known.
+#[test]
+fn windows_are_not_made_up() {
+    let silent = Kept::new("windows-silent", &Talk::new().end()[0].octets());
+    let (summary, status) = run(&["summary", silent.path()]);
+    assert!(status == 0 && summary.contains("calls 0; received 0 octets") && !summary.contains("windows"), "{summary}");
+    for nothing in [&b""[..], b"no log\n"] {
+        let file = Kept::new("windows-nothing", nothing);
+        let (summary, status) = run(&["summary", file.path()]);
+        assert!(status == 1 && summary.lines().count() == 1 && summary.starts_with("line 1: "), "{summary}");
+    }
+    let mut talk = Talk::new();
+    talk.client.transmit(talk.at(), &mut grpc_sansio::WriteBuf::new());
+    talk.client.receive(talk.at(), b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    let stranger = Kept::new("windows-stranger", &talk.end()[0].octets());
+    assert!(!run(&["summary", stranger.path()]).0.contains("windows"));
+    let spoken = Kept::new("windows-spoken", &two_calls()[0]);
+    assert!(run(&["summary", spoken.path()]).0.contains("windows: this end may send"));
+}
+
+#[test]
+fn a_dash_is_standard_input() {
+    let [octets, _] = two_calls();
+    let file = Kept::new("dash", &octets);
+    for args in [&["show"][..], &["summary"], &["replay"], &["mask"], &[]] {
+        let named = run_with(&[args, &[file.path()]].concat(), &[]);
+        let piped = Command::new(env!("CARGO_BIN_EXE_grpc-log"))
+            .args(args)
+            .arg("-")
+            .stdin(std::fs::File::open(file.path()).unwrap())
+            .output()
+            .unwrap();
+        assert!(named.status.success() && !named.stdout.is_empty());
+        assert_eq!((named.stdout, named.stderr), (piped.stdout, piped.stderr), "{args:?}");
     }
 }
 

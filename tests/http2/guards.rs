@@ -411,3 +411,15 @@ fn late_frames_are_few() {
         ends(&mut server, &late, ErrorCode::ENHANCE_YOUR_CALM, "glitch_burst");
     }
 }
+
+/// H-116, T-25: SETTINGS that move the windows of all streams cost as much as there are of those, and a whole token at least.
+#[test]
+fn a_moved_window_costs_by_the_streams_that_it_moves() {
+    for (streams, cost) in [(1, 1), (16, 1), (32, 2), (96, 6)] {
+        let mut server = Peer::server();
+        (0..streams).for_each(|n| _ = server.hear(&headers(2 * n + 1, GET, false)));
+        let before = guard(&server, "glitch_burst").spent;
+        server.hear(&settings(&[(SettingId::INITIAL_WINDOW_SIZE, 70_000)]));
+        assert_eq!(guard(&server, "glitch_burst").spent - before, cost, "{streams} streams");
+    }
+}

@@ -63,7 +63,7 @@ fn h005_wrong_preface_is_found_at_its_first_octet() {
     }
 }
 
-/// A client of HTTP/1.1 is told in its words, as long as nothing else was said, whatever its method and however it is cut.
+/// H-004, H-005, H-008, G-169: a client of HTTP/1.1 is told in its words, as long as nothing else was said, whatever its method and however it is cut.
 #[test]
 fn h005_http_1_1_is_answered() {
     let says = |peer: &mut Peer| {
@@ -136,6 +136,15 @@ fn h006_settings_are_acknowledged_after_our_own() {
     server.hear(&[&PREFACE[..], &settings(&[])].concat());
     let said = server.say();
     assert_eq!((said[0].as_str(), said.last().unwrap().as_str()), ("SETTINGS", "SETTINGS ACK"));
+    // A client that has said nothing yet, and one that has.
+    let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+    client.hear(&settings(&[]));
+    let said = client.say();
+    assert_eq!((said[0].as_str(), said.last().unwrap().as_str()), ("SETTINGS", "SETTINGS ACK"));
+    let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+    assert!(!client.say().contains(&"SETTINGS ACK".to_string()), "there is nothing to acknowledge");
+    client.hear(&settings(&[]));
+    assert_eq!(client.say(), ["SETTINGS ACK"]);
 }
 
 /// H-007
@@ -155,6 +164,37 @@ fn http_1_answer_is_recognised() {
     let mut client = Peer::new(Side::Client, Config::new(Side::Client));
     assert_eq!(client.hear(b"HTTP/1.1 400 Bad Request\r\n\r\n"), ["closed PROTOCOL_ERROR"]);
     assert!(client.http2.error().unwrap().reason().contains("HTTP/1"));
+}
+
+/// What only begins like an answer of HTTP/1, or only goes on like one, is no such thing.
+#[test]
+fn half_of_an_http_1_answer_is_not_recognised() {
+    for first in [&b"HTTX/1.1 400 Bad Request\r\n"[..], b"\0\0\0P\0\0\0\0\0"] {
+        let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+        assert_eq!(client.hear(first), ["closed PROTOCOL_ERROR"]);
+        let reason = client.http2.error().unwrap().reason();
+        assert!(reason.contains("first frame is not SETTINGS"), "{reason}");
+    }
+}
+
+/// Octets that a TLS alert begins with are the head of a frame once the peer has spoken HTTP/2, and what a server's client sends
+/// is none; nor is whatever else comes of a head.
+#[test]
+fn an_alert_is_recognised_at_the_beginning_only() {
+    use grpc_sansio::http2::Origin;
+    let (alert, frame) = (&[0x15, 3, 3][..], &[0, 0, 18][..]);
+    let fresh = || Peer::new(Side::Client, Config::new(Side::Client));
+    for (mut peer, octets, origin) in [
+        (fresh(), alert, Origin::Local),
+        (fresh(), frame, Origin::Transport),
+        (fresh(), b"", Origin::Transport),
+        (Peer::client(), alert, Origin::Transport),
+        (Peer::server(), alert, Origin::Transport),
+    ] {
+        peer.hear(octets);
+        peer.http2.receive_eof();
+        assert_eq!(peer.http2.error().map(|error| error.origin()), Some(origin), "{octets:?}");
+    }
 }
 
 /// `handshake_timeout` of the limits.

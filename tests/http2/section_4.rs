@@ -125,8 +125,8 @@ fn h124_continuation_of_nothing() {
 #[test]
 fn h021_every_block_is_decoded() {
     let insert = |value: u8| [GET, &[0x40, 1, b'x', 1, value]].concat();
-    // Indexed 62 is the newest entry.
-    let newest = [GET, &[0xbe]].concat();
+    // 62 is the newest entry, 65 that of the first request.
+    let all = [GET, &[0xbe, 0xbf, 0xc0, 0xc1]].concat();
     let config = Config { max_concurrent_streams: 1, ..Config::new(Side::Server) };
     let mut server = Peer::started(Side::Server, config, &[]);
     assert_eq!(server.hear(&headers(1, &insert(b'1'), false)), ["request 1"]);
@@ -139,9 +139,24 @@ fn h021_every_block_is_decoded() {
     let key = server.key(1);
     server.http2.release(key);
     assert!(server.hear(&headers(1, &[0x40, 1, b'x', 1, b'7'], true)).is_empty());
-    assert_eq!(server.hear(&headers(7, &newest, true)), ["request 7 END"]);
-    let last = server.http2.fields().fields().last().unwrap();
-    assert_eq!((last.name, last.value), (&b"x"[..], &b"7"[..]));
+    assert_eq!(server.hear(&headers(7, &all, true)), ["request 7 END"]);
+    let fields = server.http2.fields().fields().filter(|field| field.name == b"x");
+    assert_eq!(fields.map(|field| field.value[0]).collect::<Vec<_>>(), *b"7531");
+    // Nothing else is in the table.
+    server.fails(&headers(9, &[GET, &[0xc2]].concat(), true), ErrorCode::COMPRESSION_ERROR);
+}
+
+/// G-387: what h2spec plays in its commit af83a65 and not in v2.2.1. The case that was added, hpack/2.3.3/2: a literal whose
+/// name is past both tables. Those that changed: hpack/5.2/3, EOS inside of a value; http2/6.7/4, a short PING on
+/// stream 0; http2/5.1/1, DATA on an idle stream, where it takes either error since.
+#[test]
+fn g_387_what_is_new_in_h2spec() {
+    let literal = [GET, &[0x7f, 0x07, 0x00]].concat();
+    Peer::server().fails(&headers(1, &literal, true), ErrorCode::COMPRESSION_ERROR);
+    let eos = b"\x00\x85\xf2\xb2\x4a\x84\xff\x87\x49\x51\xff\xff\xff\xfa\x7f";
+    Peer::server().fails(&headers(1, &[GET, eos].concat(), true), ErrorCode::COMPRESSION_ERROR);
+    Peer::server().fails(&raw(Kind::PING, Flags::NONE, 0, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
+    Peer::server().fails(&data(1, 4, true), ErrorCode::PROTOCOL_ERROR);
 }
 
 /// H-022, P-039

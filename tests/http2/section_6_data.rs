@@ -296,13 +296,20 @@ fn h111_windows_end_at_2_to_the_31_minus_1() {
     server.fails(&window(0, 1), ErrorCode::FLOW_CONTROL_ERROR);
 }
 
-/// H-117: by SETTINGS, on any stream.
+/// H-117: by SETTINGS, on any stream, of either side.
 #[test]
 fn h117_settings_take_a_window_too_far() {
     let mut server = server_open();
     server.hear(&window(1, 1));
     assert!(server.hear(&settings(&[(SettingId::INITIAL_WINDOW_SIZE, 0x7fff_fffe)])).is_empty());
     server.fails(&settings(&[(SettingId::INITIAL_WINDOW_SIZE, 0x7fff_ffff)]), ErrorCode::FLOW_CONTROL_ERROR);
+
+    let mut client = Peer::client();
+    client.request();
+    client.request();
+    client.hear(&window(3, 1));
+    assert!(client.hear(&settings(&[(SettingId::INITIAL_WINDOW_SIZE, 0x7fff_fffe)])).is_empty());
+    client.fails(&settings(&[(SettingId::INITIAL_WINDOW_SIZE, 0x7fff_ffff)]), ErrorCode::FLOW_CONTROL_ERROR);
 }
 
 /// H-114: both windows, to the octet.

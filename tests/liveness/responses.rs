@@ -1,11 +1,11 @@
 //! Responses as a client sees them: cut short, with informational ones before them, in slots that were used before.
 
-use crate::raw::{OK, RESPONSE, Raw, client_config, framed, limits};
+use crate::raw::{OK, RESPONSE, Raw, Seen, client_config, framed, limits};
 use crate::traffic::METHODS;
 use grpc_sansio::frame::{ErrorCode, SettingId};
 use grpc_sansio::grpc::{Code, Kind, Metadata, Method, Status};
 use grpc_sansio::testing::{CallLog, Cut, Pair, Rng, answer};
-use grpc_sansio::{Client, OpenOptions, ServerConfig};
+use grpc_sansio::{Client, OpenOptions, SendError, ServerConfig};
 use proptest::prelude::*;
 
 fn call(raw: &mut Raw<Client>, method: usize) -> grpc_sansio::CallId {
@@ -235,32 +235,72 @@ proptest! {
         prop_assert_eq!(log.code() == Some(Code::Ok), whole && by_trailers, "{:?}", log);
         prop_assert!(raw.it.error().is_none() && raw.it.call(id).is_none());
     }
-}
 
-/// L-38, G-059, SETTINGS_MAX_HEADER_LIST_SIZE of zero: whatever the peer accepts, the call ends.
-#[test]
-fn l_38_no_header_list_fits() {
-    let mut raw = Raw::client();
-    raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, 0)]);
-    let id = raw.request(&OpenOptions::new(&METHODS[0]), b"m");
-    raw.poll();
-    assert_eq!(raw.log(id).code(), Some(Code::ResourceExhausted));
-    let mut raw = Raw::server();
-    raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, 0)]);
-    raw.said();
-    for (stream, after_message) in [(1, false), (3, true)] {
-        raw.request(stream, &[], true);
+    /// L-14: a response that is complete stays so, whatever RST_STREAM follows it, and however the two are cut; our own half
+    /// learns of the end.
+    #[test]
+    fn l_14_a_complete_response_survives_any_reset(
+        method in 0..4usize,
+        sizes in prop::collection::vec(0..3_000usize, 1..5),
+        ok: bool,
+        code in prop_oneof![0..16u32, any::<u32>()],
+        cut in 1..300usize,
+    ) {
+        let kind = METHODS[method].kind();
+        let sizes = &sizes[..if kind.server_streams() { sizes.len() } else { 1 }];
+        let mut raw = Raw::client();
+        let id = call(&mut raw, method);
+        raw.collect();
+        raw.headers(1, &RESPONSE, false);
+        sizes.iter().for_each(|size| raw.data(1, &framed(&vec![7; *size]), false));
+        raw.headers(1, &[("grpc-status", if ok { "0" } else { "10" })], true);
+        raw.reset(1, ErrorCode(code));
+        raw.collected().chunks(cut).for_each(|piece| raw.feed(piece));
+        let ended = matches!(raw.it.call(id).unwrap().send(vec![1]), Err(SendError::Ended(_) | SendError::Misuse(_)));
+        prop_assert!(ended);
+        raw.poll();
+        let log = raw.log(id);
+        // G-082: a single message gives way to a status that is not OK.
+        let shown = if ok || kind.server_streams() { sizes } else { &[] };
+        prop_assert_eq!(log.code(), Some(if ok { Code::Ok } else { Code::Aborted }));
+        prop_assert_eq!(log.messages().map(<[u8]>::len).collect::<Vec<_>>(), shown);
+        prop_assert!(!log.is_unprocessed() && raw.it.error().is_none());
+    }
+
+    /// L-38, G-059: whatever SETTINGS_MAX_HEADER_LIST_SIZE the peer has, the call ends, and no list beyond it is said.
+    #[test]
+    fn l_38_whatever_header_list_fits(limit in 0..500u32, value in 0..200usize, text in 0..200usize, after_message: bool) {
+        let mut metadata = Metadata::new();
+        metadata.append("key", &"v".repeat(value)).unwrap();
+        let list = |seen: &Seen| match seen {
+            Seen::Headers { fields, .. } => fields.iter().map(|(name, value)| name.len() + value.len() + 32).sum(),
+            _ => 0,
+        };
+        let mut raw = Raw::client();
+        raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, limit)]);
+        raw.said();
+        let id = raw.open(&OpenOptions::new(&METHODS[0]).metadata(&metadata));
+        raw.it.call(id).unwrap().send(b"m".to_vec()).unwrap();
+        let said = raw.said();
+        raw.poll();
+        let refused = raw.log(id).code() == Some(Code::ResourceExhausted);
+        prop_assert_eq!(said.is_empty(), refused, "{:?}", said);
+        prop_assert!(said.iter().all(|seen| list(seen) <= limit as usize));
+
+        let mut raw = Raw::server();
+        raw.settings(&[(SettingId::MAX_HEADER_LIST_SIZE, limit)]);
+        raw.said();
+        raw.request(1, &[], true);
         let id = raw.opened();
         if after_message {
             raw.it.call(id).unwrap().send(vec![1]).unwrap();
         }
-        raw.it.call(id).unwrap().finish(&Status::new(Code::Aborted, "a message"), &Metadata::new());
+        raw.it.call(id).unwrap().finish(&Status::new(Code::Aborted, "m".repeat(text)), &metadata);
         let said = raw.said();
-        let over = said
-            .iter()
-            .any(|seen| matches!(seen, crate::raw::Seen::Reset(..) | crate::raw::Seen::Headers { end: true, .. }));
-        assert!(over, "{said:?}");
+        prop_assert!(said.iter().all(|seen| list(seen) <= limit as usize), "{:?}", said);
+        let over = said.iter().any(|seen| matches!(seen, Seen::Reset(..) | Seen::Headers { end: true, .. }));
+        prop_assert!(over, "{:?}", said);
+        raw.poll();
+        prop_assert_eq!(raw.it.calls(), 0);
     }
-    raw.poll();
-    assert_eq!(raw.it.calls(), 0);
 }

@@ -4,10 +4,11 @@ use crate::raw::{OK, RESPONSE, Raw, Seen, framed};
 use crate::traffic::METHODS;
 use grpc_sansio::frame::{ErrorCode, Frame, Ping, SettingId};
 use grpc_sansio::grpc::{Code, Kind, Metadata, Status};
-use grpc_sansio::testing::{Pair, Record, answer};
+use grpc_sansio::testing::{Cut, Pair, Record, answer};
 use grpc_sansio::{
     CallId, Client, Event, Instant, OpenError, OpenOptions, Origin, SendError, ServerConfig, ServerManagement, Stop,
 };
+use proptest::prelude::*;
 use std::time::Duration;
 
 fn bidi() -> OpenOptions<'static> {
@@ -188,33 +189,9 @@ fn l_11_a_client_that_does_not_answer_the_goodbye() {
     assert!(!output.is_empty() && broken.is_finished());
 }
 
-/// L-14: a response that is complete stays so, whatever RST_STREAM follows it, and however the two are cut; our own half
-/// learns of the end.
+/// L-14: and a complete request: what came before the reset can be read, and that it was cancelled is known.
 #[test]
-fn l_14_a_complete_response_survives_any_reset() {
-    let codes = [ErrorCode::NO_ERROR, ErrorCode::CANCEL, ErrorCode::INTERNAL_ERROR, ErrorCode::REFUSED_STREAM];
-    for code in codes {
-        for one_by_one in [false, true] {
-            let mut raw = Raw::client();
-            let id = raw.request(&bidi(), b"request");
-            raw.collect();
-            raw.headers(1, &RESPONSE, false);
-            raw.data(1, &framed(b"response"), false);
-            raw.headers(1, &OK, true);
-            raw.reset(1, code);
-            let segment = raw.collected();
-            match one_by_one {
-                true => segment.iter().for_each(|octet| raw.feed(std::slice::from_ref(octet))),
-                false => raw.feed(&segment),
-            }
-            assert!(matches!(raw.it.call(id).unwrap().send(vec![1]), Err(SendError::Ended(_))));
-            raw.poll();
-            let log = raw.log(id);
-            assert_eq!((log.code(), log.messages().next()), (Some(Code::Ok), Some(&b"response"[..])), "{code:?}");
-            assert!(!log.is_unprocessed() && raw.it.error().is_none());
-        }
-    }
-    // And a complete request: what came before the reset can be read, and that it was cancelled is known.
+fn l_14_a_complete_request_survives_a_reset() {
     let mut raw = Raw::server();
     raw.request(1, &[], false);
     let id = raw.opened();
@@ -226,71 +203,9 @@ fn l_14_a_complete_response_survives_any_reset() {
     assert_eq!(raw.it.call(id).unwrap().stopped(), Some(Stop::Cancelled));
 }
 
-/// L-26, H-029: an id is given when HEADERS leave, so frames for the next one are for an idle stream: that ends the
-/// connection, and the calls that waited with it, unprocessed and once.
+/// L-32, T-81: the same on a server, after its client's reset.
 #[test]
-fn l_26_frames_for_a_call_that_has_not_left() {
-    type Say = fn(&mut Raw<Client>);
-    let frames: [(&str, Say); 5] = [
-        ("HEADERS", |raw| raw.headers(1, &RESPONSE, false)),
-        ("DATA", |raw| raw.data(1, b"", false)),
-        ("RST_STREAM", |raw| raw.reset(1, ErrorCode::CANCEL)),
-        ("WINDOW_UPDATE", |raw| raw.window(1, 1)),
-        ("trailers", |raw| raw.headers(1, &[RESPONSE[0], RESPONSE[1], OK[0]], true)),
-    ];
-    for (name, say) in frames {
-        for limited in [false, true] {
-            let mut raw = Raw::client();
-            if limited {
-                raw.settings(&[(SettingId::MAX_CONCURRENT_STREAMS, 0)]);
-                raw.said();
-            }
-            let ids = [raw.open(&bidi()), raw.open(&bidi())];
-            say(&mut raw);
-            assert_eq!(raw.it.error().map(|error| error.code()), Some(ErrorCode::PROTOCOL_ERROR), "{name}");
-            raw.poll();
-            for id in ids {
-                let log = raw.log(id);
-                assert_eq!((log.items.len(), log.code()), (1, Some(Code::Unavailable)), "{name}");
-                assert!(log.is_unprocessed());
-            }
-            assert!(matches!(raw.said()[..], [Seen::GoAway(0, ErrorCode::PROTOCOL_ERROR, _)]), "{name}");
-        }
-    }
-}
-
-/// L-32, T-81: whatever ended a call, verbs on it say so, change nothing and send nothing.
-#[test]
-fn l_32_verbs_on_a_dead_call() {
-    type Die = fn(&mut Raw<Client>);
-    let deaths: [(&str, Die); 6] = [
-        ("trailers", |raw| raw.headers(1, &[RESPONSE[0], RESPONSE[1], OK[0]], true)),
-        ("reset", |raw| raw.reset(1, ErrorCode::CANCEL)),
-        ("GOAWAY", |raw| raw.goaway(0, ErrorCode::NO_ERROR, b"")),
-        ("deadline", |raw| raw.sleep(Duration::from_secs(60))),
-        ("a broken rule", |raw| raw.data(1, &[9, 0, 0, 0, 0], false)),
-        ("the transport", |raw| raw.it.receive_eof(raw.now())),
-    ];
-    for (name, die) in deaths {
-        let mut raw = Raw::client();
-        let id = raw.open(&bidi().deadline(Instant::from_nanos(60_000_000_000)));
-        raw.said();
-        if name == "a broken rule" {
-            raw.headers(1, &RESPONSE, false);
-        }
-        die(&mut raw);
-        raw.said();
-        let mut call = raw.it.call(id).expect("its end was not read");
-        for _ in 0..2 {
-            assert!(matches!(call.send(vec![1]), Err(SendError::Ended(_))), "{name}");
-            assert!(matches!(call.send_with(10, |_| panic!("not called")), Err(SendError::Ended(()))), "{name}");
-            assert_eq!((call.half_close(), call.queued(), call.is_writable()), (Ok(()), 0, false), "{name}");
-        }
-        assert_eq!(raw.said(), [], "{name}");
-        raw.poll();
-        assert!(raw.log(id).code().is_some() && raw.it.call(id).is_none(), "{name}");
-    }
-    // On a server, after its client's reset.
+fn l_32_verbs_on_a_servers_dead_call() {
     let mut raw = Raw::server();
     raw.request(1, &[], false);
     let id = raw.opened();
@@ -303,42 +218,128 @@ fn l_32_verbs_on_a_dead_call() {
     assert!(raw.it.call(id).is_none());
 }
 
-/// L-33: a transport that takes nothing any more cannot hold up the end: at the time that was set every call has its end,
-/// and both sides are told that the connection is over. An end at once takes one verb.
-#[test]
-fn l_33_a_close_that_cannot_be_written() {
-    for patience in [0, 20] {
+/// What ends a client's call on stream 1.
+type Die = fn(&mut Raw<Client>);
+const DEATHS: [(&str, Die); 6] = [
+    ("trailers", |raw| raw.headers(1, &[RESPONSE[0], RESPONSE[1], OK[0]], true)),
+    ("reset", |raw| raw.reset(1, ErrorCode::CANCEL)),
+    ("GOAWAY", |raw| raw.goaway(0, ErrorCode::NO_ERROR, b"")),
+    ("deadline", |raw| raw.sleep(Duration::from_secs(60))),
+    ("a broken rule", |raw| raw.data(1, &[9, 0, 0, 0, 0], false)),
+    ("the transport", |raw| raw.it.receive_eof(raw.now())),
+];
+
+/// Frames for a stream.
+type Say = fn(&mut Raw<Client>, u32);
+const FRAMES: [(&str, Say); 5] = [
+    ("HEADERS", |raw, stream| raw.headers(stream, &RESPONSE, false)),
+    ("DATA", |raw, stream| raw.data(stream, b"", false)),
+    ("RST_STREAM", |raw, stream| raw.reset(stream, ErrorCode::CANCEL)),
+    ("WINDOW_UPDATE", |raw, stream| raw.window(stream, 1)),
+    ("trailers", |raw, stream| raw.headers(stream, &[RESPONSE[0], RESPONSE[1], OK[0]], true)),
+];
+
+proptest! {
+    #![proptest_config(crate::cases(100))]
+
+    /// L-26, H-029: an id is given when HEADERS leave, so frames for the next ones are for an idle stream: that ends the
+    /// connection, and the calls that waited with it, unprocessed and once.
+    #[test]
+    fn l_26_frames_for_a_call_that_has_not_left(
+        frame in 0..FRAMES.len(), stream in 0..200u32, left in 0..4u32, calls in 1..5usize, limited: bool,
+    ) {
+        let mut raw = Raw::client();
+        (0..left).for_each(|_| _ = raw.request(&bidi(), b"m"));
+        if limited {
+            raw.settings(&[(SettingId::MAX_CONCURRENT_STREAMS, left)]);
+            raw.said();
+        }
+        let ids: Vec<_> = (0..calls).map(|_| raw.open(&bidi())).collect();
+        let (name, say) = FRAMES[frame];
+        say(&mut raw, 2 * (left + stream) + 1);
+        prop_assert_eq!(raw.it.error().map(|error| error.code()), Some(ErrorCode::PROTOCOL_ERROR), "{}", name);
+        raw.poll();
+        for id in ids {
+            let log = raw.log(id);
+            prop_assert_eq!((log.items.len(), log.code()), (1, Some(Code::Unavailable)), "{}", name);
+            prop_assert!(log.is_unprocessed());
+        }
+        let said = raw.said();
+        prop_assert!(matches!(said[..], [Seen::GoAway(0, ErrorCode::PROTOCOL_ERROR, _)]), "{name}: {said:?}");
+    }
+
+    /// L-32, T-81: whatever ended a call, verbs on it, in any order, say so, change nothing and send nothing.
+    #[test]
+    fn l_32_verbs_on_a_dead_call(death in 0..DEATHS.len(), verbs in prop::collection::vec(0..5u8, 1..20)) {
+        let (name, die) = DEATHS[death];
+        let mut raw = Raw::client();
+        let id = raw.open(&bidi().deadline(Instant::from_nanos(60_000_000_000)));
+        raw.said();
+        if name == "a broken rule" {
+            raw.headers(1, &RESPONSE, false);
+        }
+        die(&mut raw);
+        raw.said();
+        let mut call = raw.it.call(id).expect("its end was not read");
+        for verb in verbs {
+            match verb {
+                0 => prop_assert!(matches!(call.send(vec![1]), Err(SendError::Ended(_))), "{name}"),
+                1 => {
+                    let sent = call.send_with(10, |_| panic!("not called"));
+                    prop_assert!(matches!(sent, Err(SendError::Ended(()))), "{name}");
+                }
+                2 => prop_assert_eq!(call.half_close(), Ok(())),
+                3 => prop_assert_eq!(call.queued(), 0),
+                _ => prop_assert!(!call.is_writable()),
+            }
+        }
+        prop_assert_eq!(raw.said(), [], "{}", name);
+        raw.poll();
+        prop_assert!(raw.log(id).code().is_some() && raw.it.call(id).is_none(), "{name}");
+    }
+
+    /// L-33: a transport that takes nothing any more cannot hold up the end: at the time that was set every call has its
+    /// end, and both sides are told that the connection is over. An end at once takes one verb.
+    #[test]
+    fn l_33_a_close_that_cannot_be_written(
+        patience in prop_oneof![Just(0), 1..100_000u64], queued in prop::collection::vec(0..60_000usize, 1..5),
+    ) {
         let mut pair = Pair::new(33);
         pair.watch();
-        let id = pair.open(&bidi()).unwrap();
+        let ids: Vec<_> = queued.iter().map(|_| pair.open(&bidi()).unwrap()).collect();
         pair.drive();
         (pair.up.takes, pair.down.takes) = (0, 0);
-        let (now, by) = (pair.now(), pair.now().saturating_add(Duration::from_secs(patience)));
-        pair.client.call(id).unwrap().send(vec![1; 60_000]).unwrap();
+        let patience = Duration::from_millis(patience);
+        let (now, by) = (pair.now(), pair.now().saturating_add(patience));
+        for (id, size) in ids.iter().zip(queued) {
+            pair.client.call(*id).unwrap().send(vec![1; size]).unwrap();
+        }
         pair.server.shutdown(now, Some(by));
         pair.client.shutdown(now, Some(by));
         pair.drive();
         let closed = |pair: &Pair| (pair.client_log.count(Event::Closed), pair.server_log.count(Event::Closed));
-        pair.sleep(Duration::from_secs(patience).saturating_sub(Duration::from_nanos(1)));
-        assert_eq!(closed(&pair), if patience == 0 { (1, 1) } else { (0, 0) });
+        pair.sleep(patience.saturating_sub(Duration::from_nanos(1)));
+        prop_assert_eq!(closed(&pair), if patience.is_zero() { (1, 1) } else { (0, 0) });
         pair.sleep(Duration::from_nanos(1));
-        assert_eq!(closed(&pair), (1, 1));
-        assert_eq!(pair.client_log.call(id).unwrap().code(), Some(Code::Unavailable));
-        assert_eq!((pair.client.calls(), pair.server.calls()), (0, 0));
-        assert_eq!(pair.client.error().map(|error| error.origin()), Some(Origin::Application));
+        prop_assert_eq!(closed(&pair), (1, 1));
+        for id in ids {
+            prop_assert_eq!(pair.client_log.call(id).unwrap().code(), Some(Code::Unavailable));
+        }
+        prop_assert_eq!((pair.client.calls(), pair.server.calls()), (0, 0));
+        prop_assert_eq!(pair.client.error().map(|error| error.origin()), Some(Origin::Application));
         pair.sleep(Duration::from_secs(1));
-        assert_eq!((pair.client.poll_timeout(), pair.server.poll_timeout()), (None, None), "nothing left to wait for");
+        prop_assert_eq!((pair.client.poll_timeout(), pair.server.poll_timeout()), (None, None), "nothing to wait for");
     }
-}
 
-/// L-34: an end that follows its last words at once does not overtake them, on a transport that takes an octet at a time.
-#[test]
-fn l_34_the_last_words_arrive() {
-    for takes in [1, 7, usize::MAX] {
+    /// L-34: an end that follows its last words at once does not overtake them, on a transport that takes a few octets at a
+    /// time, or all.
+    #[test]
+    fn l_34_the_last_words_arrive(takes in prop_oneof![1..17usize, 17..200usize, Just(usize::MAX)], size in 1_000..4_000usize, cut in 1..500usize) {
         let mut pair = Pair::new(34);
         pair.watch();
         pair.down.takes = takes;
-        let message = vec![7; 3_000];
+        pair.down.cut = Cut::AtMost(cut);
+        let message = vec![7; size];
         let response = message.clone();
         pair.on_server(answer(Kind::BidiStreaming, move |_| {
             (vec![response.clone()], Status::new(Code::Aborted, "last words"))
@@ -358,35 +359,37 @@ fn l_34_the_last_words_arrive() {
         let finished_early = pair.server_output.len();
         pair.drive();
         let log = pair.client_log.call(id).unwrap();
-        assert_eq!((log.code(), log.messages().next()), (Some(Code::Aborted), Some(&message[..])), "{takes}");
-        assert!(takes == usize::MAX || finished_early > 0, "otherwise this tests nothing");
-        assert_eq!((pair.client.error(), pair.server.error()), (None, None));
+        prop_assert_eq!((log.code(), log.messages().next()), (Some(Code::Aborted), Some(&message[..])));
+        // The second GOAWAY alone is longer than 16 octets.
+        prop_assert!(takes > 16 || finished_early > 0, "otherwise this tests nothing");
+        prop_assert_eq!((pair.client.error(), pair.server.error()), (None, None));
     }
-}
 
-/// L-35, design §8: replies wait for an output that takes an octet at a time, up to `max_replies`; draining makes room for
-/// as many again, and every PING is answered, in order (the observer compares).
-#[test]
-fn l_35_replies_go_on_when_the_output_drains() {
-    let mut management = ServerManagement::default();
-    management.max_ping_strikes = None;
-    let mut raw = Raw::server_with(&ServerConfig::builder().management(management).build().unwrap());
-    raw.output_target(1);
-    let mut answered = 0;
-    for round in 0..5_000u64 {
-        raw.frame(Frame::Ping(Ping { ack: false, payload: round.to_be_bytes() }));
-        // Two come for each that is answered, until as many wait as may; then one for one.
-        if round % 2 == 0 || round - answered > 900 {
-            let said = raw.said();
-            answered += said.iter().filter(|seen| matches!(seen, Seen::Ping(true, _))).count() as u64;
+    /// L-35, design §8: replies wait for an output that takes a few octets now and then, up to `max_replies`; draining makes
+    /// room for as many again, and every PING is answered, in order (the observer compares).
+    #[test]
+    fn l_35_replies_go_on_when_the_output_drains(rounds in prop::collection::vec((0..600u64, 1..30_000usize), 1..20)) {
+        let mut management = ServerManagement::default();
+        management.max_ping_strikes = None;
+        let mut raw = Raw::server_with(&ServerConfig::builder().management(management).build().unwrap());
+        let ping = |raw: &mut Raw<_>, number: u64| raw.frame(Frame::Ping(Ping { ack: false, payload: number.to_be_bytes() }));
+        let (mut asked, mut answered) = (0, 0);
+        for (pings, octets) in rounds {
+            // Never more than may wait.
+            for _ in 0..pings.min(1_000 - (asked - answered)) {
+                ping(&mut raw, asked);
+                asked += 1;
+            }
+            raw.output_target(octets);
+            answered += raw.said().iter().filter(|seen| matches!(seen, Seen::Ping(true, _))).count() as u64;
         }
+        raw.output_target(usize::MAX);
+        answered += raw.said().len() as u64;
+        prop_assert_eq!((answered, raw.it.error()), (asked, None));
+        // The other side of the limit.
+        (0..1_000).for_each(|number| ping(&mut raw, number));
+        prop_assert!(raw.it.error().is_none());
+        ping(&mut raw, 0);
+        prop_assert_eq!(raw.it.error().map(|error| error.code()), Some(ErrorCode::ENHANCE_YOUR_CALM));
     }
-    raw.output_target(usize::MAX);
-    answered += raw.said().len() as u64;
-    assert_eq!((answered, raw.it.error()), (5_000, None));
-    // The other side of the limit.
-    (0..1_000u64).for_each(|round| raw.frame(Frame::Ping(Ping { ack: false, payload: round.to_be_bytes() })));
-    assert!(raw.it.error().is_none());
-    raw.frame(Frame::Ping(Ping { ack: false, payload: [0; 8] }));
-    assert_eq!(raw.it.error().map(|error| error.code()), Some(ErrorCode::ENHANCE_YOUR_CALM));
 }

@@ -53,6 +53,16 @@ fn is_as_scripted(script: &Script, result: &Result) -> bool {
     }
 }
 
+/// So many steps, and the time that they take.
+fn steps(traffic: &mut Traffic, count: usize) {
+    for _ in 0..count {
+        traffic.step();
+        let arrivals = [&traffic.pair.up, &traffic.pair.down].into_iter().filter_map(|link| link.next_arrival());
+        let arrival = arrivals.min().unwrap_or(traffic.pair.now());
+        traffic.pair.clock.advance_to(arrival);
+    }
+}
+
 proptest! {
     #![proptest_config(crate::cases(30))]
 
@@ -87,6 +97,30 @@ proptest! {
         }
     }
 
+    /// L-09, G-181: a client says goodbye at any point: that ends none of its calls, whatever their state at its server, those
+    /// that waited for their turn included.
+    #[test]
+    fn l_09_g_181_a_client_says_goodbye_at_any_point(
+        seed: u64,
+        limit in 1..6u32,
+        manners in manners(),
+        at in 0..60usize,
+        scripts in prop::collection::vec(script(), 1..10),
+    ) {
+        let mut traffic = start(seed, &tight(limit), &scripts, manners, Attention::Events);
+        steps(&mut traffic, at);
+        let now = traffic.pair.now();
+        traffic.pair.client.shutdown(now, None);
+        traffic.settle();
+        prop_assert!(traffic.pair.client.is_finished() && traffic.pair.server.is_finished(), "L-12: {:?}", traffic.pair);
+        prop_assert_eq!((traffic.pair.client.error(), traffic.pair.server.error()), (None, None));
+        for (script, result) in scripts.iter().zip(traffic.results()) {
+            // What was not opened by then never is.
+            let opened = result.outcome.is_some() || result.cancelled;
+            prop_assert!(if opened { is_as_scripted(script, &result) } else { !result.shown }, "{script:?} {result:?}");
+        }
+    }
+
     /// L-10, L-11: a server says goodbye at any point, to calls in any state: each ends exactly once, what it shows to its
     /// application goes on to its own end, what it never showed may be tried again, and nothing new begins.
     #[test]
@@ -99,12 +133,7 @@ proptest! {
         by in prop::option::of(0..40u64),
     ) {
         let mut traffic = start(seed, &tight(limit), &scripts, manners, Attention::Events);
-        for _ in 0..at {
-            traffic.step();
-            let arrivals = [&traffic.pair.up, &traffic.pair.down].into_iter().filter_map(|link| link.next_arrival());
-            let arrival = arrivals.min().unwrap_or(traffic.pair.now());
-            traffic.pair.clock.advance_to(arrival);
-        }
+        steps(&mut traffic, at);
         let now = traffic.pair.now();
         let until = by.map(|millis| now.saturating_add(Duration::from_millis(millis)));
         traffic.pair.server.shutdown(now, until);

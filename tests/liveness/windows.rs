@@ -4,12 +4,11 @@ use crate::raw::{OK, RESPONSE, Raw, Seen, client_config, framed, limits, server_
 use crate::traffic::METHODS;
 use grpc_sansio::frame::{Data, ErrorCode, Frame, PREFACE, Ping, SettingId, Settings, StreamId};
 use grpc_sansio::grpc::{Code, Metadata, Status};
-use grpc_sansio::testing::{Cut, Pair, Record};
-use grpc_sansio::{CallId, Event, Limits, OpenOptions, SendError};
+use grpc_sansio::testing::{CallLog, Cut, Pair, Record, answer};
+use grpc_sansio::{Connection, Event, Instant, Limits, OpenOptions, SendError, Server, ServerConfig};
 use proptest::prelude::*;
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::time::Duration;
 
 /// A DATA frame that may come late: its stream by place, its octets, its padding.
 fn late_data() -> impl Strategy<Value = (usize, usize, Option<u8>)> {
@@ -165,37 +164,137 @@ proptest! {
             }
         }
     }
+
+    /// L-19: an application that serves one call at a time, with many at its door, each of whose answers needs the client's
+    /// WINDOW_UPDATE: none of them waits for what comes behind the others' requests.
+    #[test]
+    fn l_19_one_at_a_time(seed: u64, calls in 1..40usize, request in 0..40_000usize, parts in 1..7u8, size in 1..60_000usize) {
+        let mut pair = Pair::new(seed);
+        pair.cut(Cut::Random);
+        pair.drive();
+        pair.on_server(one_at_a_time(parts, size));
+        let ids: Vec<_> = (0..calls)
+            .map(|_| {
+                let id = pair.open(&OpenOptions::new(&METHODS[2])).unwrap();
+                pair.client.call(id).unwrap().send(vec![3; request]).unwrap();
+                id
+            })
+            .collect();
+        pair.drive();
+        for id in ids {
+            let log = pair.client_log.call(id).expect("served");
+            prop_assert_eq!((log.code(), log.messages().count()), (Some(Code::Ok), usize::from(parts)));
+        }
+        prop_assert_eq!(pair.server_log.count(Event::WindowExhausted), 0);
+    }
+
+    /// L-21, G-190: messages of any size up to the limit arrive through windows that are smaller, several at once, both ways,
+    /// and the budget for them is whole again.
+    #[test]
+    fn l_21_messages_larger_than_the_window(
+        seed: u64,
+        sizes in prop::collection::vec(prop_oneof![65_000..66_100usize, 0..400_001usize], 1..4),
+        whole: bool,
+        delay in 0..20u64,
+    ) {
+        let limits = limits(|limits| {
+            (limits.call_window, limits.connection_window) = (65_535, 65_535 * 4);
+            (limits.assembly_budget, limits.max_receive_message) = (400_000, Some(400_000));
+        });
+        let mut pair = Pair::with(&client_config(limits.clone()), &server_config(limits), seed);
+        pair.watch();
+        pair.cut(if whole { Cut::Whole } else { Cut::Random });
+        pair.delay(Duration::from_millis(delay));
+        pair.on_server(answer(METHODS[0].kind(), |request| {
+            (request.messages().map(<[u8]>::to_vec).collect(), Status::ok())
+        }));
+        let ids: Vec<_> = sizes
+            .iter()
+            .map(|size| {
+                let id = pair.open(&OpenOptions::new(&METHODS[0])).unwrap();
+                pair.client.call(id).unwrap().send(vec![5; *size]).unwrap();
+                id
+            })
+            .collect();
+        pair.drive();
+        for (id, size) in ids.into_iter().zip(sizes) {
+            let log = pair.client_log.call(id).expect("an end");
+            prop_assert_eq!((log.code(), log.messages().map(<[u8]>::len).sum()), (Some(Code::Ok), size));
+        }
+        prop_assert_eq!((pair.client.lent(), pair.server.lent()), (0, 0));
+    }
+
+    /// L-22, H-081: our SETTINGS bind the peer from its acknowledgement on: what they forbid is legal before, and what they
+    /// allow is taken at once. The acknowledgement comes at any point of a conversation, which goes the same way each time.
+    #[test]
+    fn l_22_the_acknowledgement_at_any_point(at in 0..=12u32, size in 16_384..39_995usize, half in 3..20_000usize) {
+        let logs = conversation(at, size, half);
+        for log in &logs {
+            prop_assert_eq!(log.messages().map(<[u8]>::len).collect::<Vec<_>>(), [size]);
+            let Record::Request { metadata, .. } = &log.items[0] else { panic!("a head first") };
+            prop_assert!(metadata.get("a-long-name-of-metadata").is_some());
+        }
+        prop_assert_eq!(logs, conversation(0, size, half), "acknowledged before frame {}", at);
+    }
+
+    /// L-24, G-191: up to fifteen calls that nobody reads hold up none of the others, whatever those carry.
+    #[test]
+    fn l_24_unread_calls_hold_up_nobody(seed: u64, unread in 0..16u32, others in prop::collection::vec(0..200_000usize, 1..6)) {
+        let mut pair = Pair::new(seed);
+        pair.cut(Cut::Random);
+        let mut serve = answer(METHODS[0].kind(), |request| {
+            (request.messages().map(<[u8]>::to_vec).collect(), Status::ok())
+        });
+        // The first calls are those that nobody reads.
+        pair.on_server(move |now, server, event| match event {
+            Event::Opened(id) | Event::Readable(id) if id.number() <= unread => {}
+            _ => serve(now, server, event),
+        });
+        for _ in 0..unread {
+            let id = pair.open(&OpenOptions::new(&METHODS[3])).unwrap();
+            while pair.client.call(id).unwrap().queued() == 0 {
+                pair.client.call(id).unwrap().send(vec![0; 10_000]).unwrap();
+                pair.drive();
+            }
+        }
+        prop_assert_eq!(pair.server_log.count(Event::WindowExhausted), 0);
+        let ids: Vec<_> = others
+            .iter()
+            .map(|size| {
+                let id = pair.open(&OpenOptions::new(&METHODS[0])).unwrap();
+                pair.client.call(id).unwrap().send(vec![5; *size]).unwrap();
+                id
+            })
+            .collect();
+        pair.drive();
+        for (id, size) in ids.into_iter().zip(others) {
+            let log = pair.client_log.call(id).expect("an end");
+            prop_assert_eq!((log.code(), log.messages().map(<[u8]>::len).sum()), (Some(Code::Ok), size));
+        }
+    }
 }
 
-/// L-19: an application that serves one call at a time, with a hundred at its door, each of whose answers needs the
-/// client's WINDOW_UPDATE: none of them waits for what comes behind the others' requests.
-#[test]
-fn l_19_one_at_a_time() {
-    let mut pair = Pair::new(19);
-    pair.cut(Cut::Random);
-    pair.drive();
-    let line: Rc<RefCell<VecDeque<CallId>>> = Rc::default();
-    let mut at_work = None;
-    pair.on_server(move |_, server, event| {
-        let mut line = line.borrow_mut();
+/// Serves the calls in order, each when the one before is done: the whole request, then so many messages of this size.
+fn one_at_a_time(parts: u8, size: usize) -> impl FnMut(Instant, &mut Connection<Server>, Event) {
+    let (mut line, mut at_work) = (VecDeque::new(), None);
+    move |_, server, event| {
         if let Event::Opened(id) = event {
             line.push_back(id);
         }
         loop {
-            let Some((id, left)) = at_work.or_else(|| line.pop_front().map(|id| (id, 6))) else { return };
+            let Some((id, left)) = at_work.or_else(|| line.pop_front().map(|id| (id, parts))) else { return };
             let mut call = server.call(id).expect("nobody cancels");
-            // The whole request first.
             while call.read().is_some() {}
             if !call.has_ended() {
                 at_work = Some((id, left));
                 return;
             }
-            match call.send(vec![left; 60_000]) {
+            match call.send(vec![left; size]) {
                 Err(SendError::Full(_)) => {
                     at_work = Some((id, left));
                     return;
                 }
-                Ok(()) if left > 0 => at_work = Some((id, left - 1)),
+                Ok(()) if left > 1 => at_work = Some((id, left - 1)),
                 Ok(()) => {
                     call.finish(&Status::ok(), &Metadata::new());
                     at_work = None;
@@ -203,74 +302,52 @@ fn l_19_one_at_a_time() {
                 Err(other) => panic!("{other:?}"),
             }
         }
-    });
-    let ids: Vec<_> = (0..100)
-        .map(|_| {
-            let id = pair.open(&OpenOptions::new(&METHODS[2])).unwrap();
-            pair.client.call(id).unwrap().send(vec![3; 30_000]).unwrap();
-            id
-        })
-        .collect();
-    pair.drive();
-    for id in ids {
-        let log = pair.client_log.call(id).expect("served");
-        assert_eq!((log.code(), log.messages().count()), (Some(Code::Ok), 7));
     }
-    assert_eq!(pair.server_log.count(Event::WindowExhausted), 0);
 }
 
-/// L-22, H-081: our SETTINGS bind the peer from its acknowledgement on: what they forbid is legal before, and what they
-/// allow is taken at once. The acknowledgement comes at any point of a conversation, which goes the same way each time.
-#[test]
-fn l_22_the_acknowledgement_at_any_point() {
-    let config = server_config(limits(|limits| {
+/// Four requests in twelve pieces, of which the one with this number is preceded by the acknowledgement of our SETTINGS.
+fn conversation(acknowledged_at: u32, size: usize, half: usize) -> Vec<CallLog> {
+    let mut raw = Raw::fresh_server(&other_settings());
+    raw.feed(PREFACE);
+    raw.settings(&[]);
+    raw.said();
+    let mut ids = Vec::new();
+    for at in 0..=12 {
+        if at == acknowledged_at {
+            raw.frame(Frame::Settings(Settings::ACK));
+            raw.encoder.set_peer_max_table_size(100);
+        }
+        let stream = 2 * (at / 3) + 1;
+        match at % 3 {
+            _ if at == 12 => {}
+            0 => {
+                // Metadata that the smaller table has no room for, the same each time.
+                raw.request(stream, &[("a-long-name-of-metadata", &"v".repeat(100))], false);
+                ids.push(raw.opened());
+            }
+            // Larger than the default frame; with what follows more than the window that is the default.
+            1 => raw.data(stream, &framed(&vec![1; size]), false),
+            _ => framed(&vec![2; 2 * half])[..2 * half].chunks(half).for_each(|half| raw.data(stream, half, false)),
+        }
+        raw.poll();
+    }
+    assert_eq!(raw.it.error(), None, "acknowledged before frame {acknowledged_at}");
+    ids.iter().map(|id| raw.log(*id)).collect()
+}
+
+/// A server whose SETTINGS are not the default ones.
+fn other_settings() -> ServerConfig {
+    server_config(limits(|limits| {
         limits.decoder_table = 100;
         limits.max_frame = 40_000;
         limits.call_window = 100_000;
-    }));
-    let mut conversations = Vec::new();
-    for acknowledged_at in 0..=12 {
-        let mut raw = Raw::fresh_server(&config);
-        raw.feed(PREFACE);
-        raw.settings(&[]);
-        raw.said();
-        let mut ids = Vec::new();
-        for at in 0..12 {
-            if at == acknowledged_at {
-                raw.frame(Frame::Settings(Settings::ACK));
-                raw.encoder.set_peer_max_table_size(100);
-            }
-            let stream = 2 * (at / 3) + 1;
-            match at % 3 {
-                0 => {
-                    // Metadata that the smaller table has no room for, the same each time.
-                    raw.request(stream, &[("a-long-name-of-metadata", &"v".repeat(100))], false);
-                    ids.push(raw.opened());
-                }
-                // Larger than the default frame, and all of the window that was announced.
-                1 => raw.data(stream, &framed(&vec![1; 34_995]), false),
-                _ => (0..2)
-                    .for_each(|half| raw.data(stream, &framed(&vec![2; 30_000])[half * 15_000..][..15_000], false)),
-            }
-            raw.poll();
-        }
-        if acknowledged_at == 12 {
-            raw.frame(Frame::Settings(Settings::ACK));
-        }
-        assert_eq!(raw.it.error(), None, "acknowledged before frame {acknowledged_at}");
-        let logs: Vec<_> = ids.iter().map(|id| raw.log(*id)).collect();
-        for log in &logs {
-            assert_eq!(log.messages().map(<[u8]>::len).collect::<Vec<_>>(), [34_995]);
-            assert!(
-                matches!(&log.items[0], Record::Request { metadata, .. } if metadata.get("a-long-name-of-metadata").is_some())
-            );
-        }
-        conversations.push(logs);
-    }
-    assert!(conversations.iter().all(|logs| *logs == conversations[0]));
+    }))
+}
 
-    // After the acknowledgement the smaller table is in force: a peer that keeps the larger one is wrong (H-081).
-    let mut raw = Raw::fresh_server(&config);
+/// L-22, H-081: after the acknowledgement the smaller table is in force, and a peer that keeps the larger one is wrong.
+#[test]
+fn l_22_after_the_acknowledgement() {
+    let mut raw = Raw::fresh_server(&other_settings());
     raw.feed(PREFACE);
     raw.settings(&[]);
     raw.said();

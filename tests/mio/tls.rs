@@ -150,6 +150,7 @@ fn certificates_that_are_not_believed_end_the_handshake_on_either_side() {
     assert_eq!((cause.contains('\n'), at_client), (false, Some(io::ErrorKind::InvalidData)));
 }
 
+/// H-008, G-172: the last of them shakes hands, and agrees on no protocol.
 #[test]
 fn plain_text_and_silence_and_other_protocols_are_told_apart() {
     let authority = Authority::new("servers");

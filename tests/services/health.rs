@@ -16,6 +16,7 @@ fn status(message: &[u8]) -> ServingStatus {
 }
 
 /// G-293, G-294: the status of a service by its exact name; the empty one is the server; what is not known is NOT_FOUND.
+/// G-083: octets that are no message are INTERNAL.
 #[test]
 fn g_293_g_294_check() {
     let mut health: Health<()> = Health::new();
@@ -29,7 +30,6 @@ fn g_293_g_294_check() {
     }
     let _ = health.remove("a.B");
     assert_eq!(health.check(&asking("a.B")).unwrap_err().code(), Code::NotFound);
-    // G-083: octets that are no message.
     for malformed in [&b"\x0a\xff"[..], b"\x08\x01\x07", b"\x0a\x01\xff"] {
         assert_eq!(health.check(malformed).unwrap_err().code(), Code::Internal);
         assert_eq!(health.watch(malformed, ()).unwrap_err().code(), Code::Internal);

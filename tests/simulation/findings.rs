@@ -1,8 +1,8 @@
 //! What the simulation found, each as small as it can be told.
 
-use grpc_sansio::OpenOptions;
 use grpc_sansio::grpc::{Kind, Metadata, Method, Status};
-use grpc_sansio::testing::Pair;
+use grpc_sansio::testing::{Net, Pair};
+use grpc_sansio::{ClientConfig, Event, Instant, OpenOptions, ServerConfig, ServerManagement};
 use std::time::Duration;
 
 static UNARY: Method = Method::from_static("/simulation/Unary", Kind::Unary);
@@ -16,7 +16,7 @@ fn a_response_behind_the_trim_leaves_nothing() {
     let mut padding = Metadata::new();
     padding.append("x-pad", &"x".repeat(2_000)).unwrap();
     pair.on_server(move |_, server, event| {
-        if let grpc_sansio::Event::Opened(id) = event {
+        if let Event::Opened(id) = event {
             server.call(id).unwrap().finish(&Status::ok(), &padding);
         }
     });
@@ -32,4 +32,26 @@ fn a_response_behind_the_trim_leaves_nothing() {
         "more than the compression table: {before} octets before"
     );
     assert_eq!(pair.client.poll_timeout(), None);
+}
+
+/// Seed 1696: lines so long that some PING or its answer is always under way do not keep a world from its end.
+#[test]
+fn keepalive_on_long_lines_is_no_reason_to_go_on() {
+    let mut management = ServerManagement::default();
+    management.keepalive_time = Some(Duration::from_secs(1));
+    let server = ServerConfig::builder().management(management).build().unwrap();
+    let client = ClientConfig::builder("localhost").build().unwrap();
+    let mut net = Net::new(1);
+    // Each of them is silent for the third of three seconds.
+    for begin in [0, 750, 1_500, 2_250] {
+        while net.next_until(Instant::from_nanos(begin * 1_000_000)).is_some() {}
+        let wire = net.connect(&client, &server);
+        net.wire(wire).delay(Duration::from_secs(1));
+    }
+    while net.next().is_some() {}
+    for wire in net.wires() {
+        let pings = wire.server.counters().pings_sent;
+        assert!((20..25).contains(&pings), "a minute of them: {pings} by {:?}", net.now());
+        assert_eq!((wire.client.error(), wire.server.error()), (None, None));
+    }
 }

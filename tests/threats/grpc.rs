@@ -464,7 +464,8 @@ fn t_72_statuses() {
     }
 }
 
-/// A frame of gRPC-Web is not built yet: on plain gRPC its flag is a bad one, trailers in it included.
+/// On plain gRPC the flag of a frame of gRPC-Web is a bad one, trailers in it included; gRPC-Web itself is in
+/// `tests/web/hostile.rs`.
 #[test]
 fn t_73_frames_of_grpc_web() {
     let said = Talk::client().write(|wire| {

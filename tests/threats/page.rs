@@ -1,32 +1,18 @@
 //! Keeps `docs/threats.md` and `tests/mutants.txt` in step with the tests and the source.
 
 use crate::meter::check;
+use crate::named::all_tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The names of all functions under a folder.
-fn functions(folder: &Path, names: &mut BTreeSet<String>) {
-    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
-            functions(&path, names);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(path).unwrap();
-            let named = text.lines().filter_map(|line| line.split_once("fn "));
-            names.extend(named.map(|(_, rest)| rest.split(['(', '<']).next().unwrap().to_string()));
-        }
-    }
-}
-
-fn all_functions() -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    functions(&root().join("src"), &mut names);
-    functions(&root().join("tests"), &mut names);
-    names
+/// The names of all tests; a function that only helps is none.
+fn names() -> BTreeSet<String> {
+    all_tests().into_iter().map(|test| test.name).collect()
 }
 
 /// What is wrong with the page: a row for each number, a verdict in each row, a test that exists behind each verdict, and
@@ -65,7 +51,7 @@ fn faults(page: &str, tests: &BTreeSet<String>) -> Vec<String> {
 #[test]
 fn every_threat_has_a_verdict_and_every_named_test_exists() {
     let page = fs::read_to_string(root().join("docs/threats.md")).unwrap();
-    assert_eq!(faults(&page, &all_functions()), Vec::<String>::new());
+    assert_eq!(faults(&page, &names()), Vec::<String>::new());
 }
 
 #[test]
@@ -146,7 +132,7 @@ fn each_error_names_its_limit() {
 #[test]
 fn every_mutant_names_a_line_and_a_test() {
     let list = fs::read_to_string(root().join("tests/mutants.txt")).unwrap();
-    let tests = all_functions();
+    let tests = names();
     let rows: Vec<_> = list.lines().filter(|line| !line.starts_with('#')).collect();
     assert!(rows.len() >= 40 && rows.is_sorted(), "{} rows, in order", rows.len());
     for row in rows {

@@ -133,7 +133,7 @@ async fn servers_without_a_good_certificate_are_not_called() {
     }
 }
 
-/// RFC 9113 §3.2: HTTP/2 over TLS is agreed upon by ALPN.
+/// H-008, G-172, T-78: HTTP/2 over TLS is agreed upon by ALPN.
 #[tokio::test]
 async fn a_client_that_does_not_agree_on_http2_is_refused() {
     let authority = Authority::new("one");
@@ -289,7 +289,7 @@ fn the_system_has_roots_or_says_that_it_has_not() {
     }
 }
 
-/// T-78: a client of TLS 1.0, and one that pours octets into the handshake, are gone before anything else is kept.
+/// H-009, G-173, T-78: a client of TLS 1.0, and one that pours octets into the handshake, are gone before anything else is kept.
 #[tokio::test]
 async fn t_78_old_versions_and_endless_handshakes_are_refused() {
     let authority = Authority::new("servers");

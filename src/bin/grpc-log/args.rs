@@ -9,16 +9,18 @@ grpc-log: looks at event logs of grpc-sansio
   grpc-log [show] FILE [--call N] [--stream N] [--all]   verbs, events and frames, of one call or all
   grpc-log summary FILE                                  what became of each call, and of the connection
   grpc-log replay FILE                                   does it all again, and says where it differs
-  grpc-log mask FILE [--name NAME]... [--binary] [--messages]
+  grpc-log mask FILE [--name NAME]... [--binary] [--texts] [--messages]
                                                          writes a log that can be shared to standard output: without
                                                          authorization, cookie, proxy-authorization, set-cookie, what was
                                                          marked sensitive, NAMEs, with --binary names that end in -bin,
+                                                         with --texts the texts of statuses, of GOAWAY and of reasons,
                                                          and without messages unless --messages is given
 
+  FILE                        - is standard input
   --all                       shows verbs that came to nothing too
   --color auto|always|never   auto is: on a terminal, unless NO_COLOR is set
 
-Exit status: 0 the log is whole, 1 it is not or a replay differs, 2 it cannot be read.";
+Exit status: 0 the log is whole, 1 it is not or a replay differs, 2 it cannot be read, 3 it has no such call or stream.";
 
 /// What to do, with what.
 pub(crate) struct Args {
@@ -67,6 +69,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Option<Args>, 
             "--all" => (all, filters) = (true, Some("--all")),
             "--name" => (mask, masks) = (mask.name(&value()?), Some("--name")),
             "--binary" => (mask, masks) = (mask.binary(), Some("--binary")),
+            "--texts" => (mask, masks) = (mask.hide_texts(), Some("--texts")),
             "--messages" => (mask, masks) = (mask.show_messages(), Some("--messages")),
             "--color" | "--colour" => {
                 colour = match value()?.as_str() {

@@ -10,13 +10,15 @@ mod windows;
 use args::{Args, Command};
 use grpc_sansio::event_log::Log;
 use paint::{Colour, Paint};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::process::ExitCode;
 
 /// The log is not whole, or a replay was different.
 const BAD: u8 = 1;
 /// The program was not told what to do, or the log cannot be read at all.
 const USAGE: u8 = 2;
+/// There is no such call, or stream.
+const NOT_THERE: u8 = 3;
 
 fn main() -> ExitCode {
     let args = match args::parse(std::env::args().skip(1)) {
@@ -30,10 +32,11 @@ fn main() -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let octets = match std::fs::read(&args.file) {
+    let octets = match read(&args.file) {
         Ok(octets) => octets,
         Err(error) => {
-            eprintln!("grpc-log: {}: {error}", args.file);
+            let file = if args.file == STDIN { "standard input" } else { &args.file };
+            eprintln!("grpc-log: {file}: {error}");
             return ExitCode::from(USAGE);
         }
     };
@@ -48,24 +51,42 @@ fn main() -> ExitCode {
     }
 }
 
+/// The name of standard input.
+const STDIN: &str = "-";
+
+fn read(file: &str) -> io::Result<Vec<u8>> {
+    if file != STDIN {
+        return std::fs::read(file);
+    }
+    let mut octets = Vec::new();
+    io::stdin().lock().read_to_end(&mut octets)?;
+    Ok(octets)
+}
+
 fn run(args: &Args, log: &Log, out: &mut impl Write) -> io::Result<u8> {
     let paint = Paint::new(args.colour);
     match &args.command {
         Command::Show { filter, all } => {
-            show::show(log, filter, *all, &paint, out)?;
-            faults(log, &paint, out)
+            let found = show::show(log, filter, *all, &paint, out)?;
+            let code = faults(log, &paint, out)?;
+            Ok(if found { code } else { NOT_THERE })
         }
         Command::Summary => {
             summary::print(log, &paint, out)?;
             faults(log, &paint, out)
         }
         Command::Mask(mask) => {
-            log.write_masked(mask, &mut *out)?;
-            let bad = log.faults.first();
-            if let Some(fault) = bad {
-                eprintln!("grpc-log: {fault}");
+            if log.header.is_some() {
+                log.write_masked(mask, &mut *out)?;
             }
-            Ok(if bad.is_some() { BAD } else { 0 })
+            // What is written is the log, so this goes beside it.
+            let code = faults(log, &paint, &mut io::stderr().lock())?;
+            if code != 0 && log.header.is_some() {
+                let all = "it has all lines".to_owned();
+                let extent = log.gap().map_or(all, |fault| format!("it ends before line {}", fault.line));
+                eprintln!("the copy says so in its first line; {extent}");
+            }
+            Ok(code)
         }
         Command::Replay => replay(log, &paint, out),
     }
@@ -96,7 +117,7 @@ fn replay(log: &Log, paint: &Paint, out: &mut impl Write) -> io::Result<u8> {
     }
 }
 
-/// Says what is wrong with the log; of what is none at all only where that shows.
+/// Says what is wrong with the log; of what is none at all only why it is none.
 fn faults(log: &Log, paint: &Paint, out: &mut impl Write) -> io::Result<u8> {
     let most = if log.header.is_some() { usize::MAX } else { 1 };
     for fault in log.faults.iter().take(most) {

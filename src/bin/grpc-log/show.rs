@@ -3,15 +3,19 @@
 use crate::args::Filter;
 use crate::paint::{Colour, Paint, harmless};
 use crate::streams::{Streams, call_of};
-use grpc_sansio::event_log::{Answer, End, Entry, Field, Frame, Header, Log, Octets, Role, Status, Timer, Value, Verb};
+use grpc_sansio::event_log::{
+    Answer, Due, End, Entry, Field, Frame, Header, Log, Octets, Role, Status, Timer, Value, Verb,
+};
 use grpc_sansio::grpc::Code;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Octets of a message that are shown.
 const SHOWN: usize = 48;
 
-pub(crate) fn show(log: &Log, filter: &Filter, all: bool, paint: &Paint, out: &mut impl Write) -> io::Result<()> {
+/// Shows what `filter` lets through; whether all that it names is there.
+pub(crate) fn show(log: &Log, filter: &Filter, all: bool, paint: &Paint, out: &mut impl Write) -> io::Result<bool> {
     let streams = Streams::new(log);
     let start = log.header.as_ref().map_or(0, |header| header.at);
     if let Some(header) = &log.header {
@@ -20,13 +24,16 @@ pub(crate) fn show(log: &Log, filter: &Filter, all: bool, paint: &Paint, out: &m
     let mut now = start;
     // What was shown last, and how often it was done again.
     let (mut last, mut again) = (String::new(), 0_u64);
+    let (mut any, mut dull) = (false, 0_u64);
     for (line, entry) in &log.entries {
         now = entry.verb.at().unwrap_or(now).max(now);
         let frames: Vec<&Frame> = entry.frames.iter().filter(|frame| wanted_frame(filter, &streams, frame)).collect();
         let shown = wanted(filter, &streams, entry) || !frames.is_empty();
         if !shown || (!all && is_dull(entry)) {
+            dull += u64::from(shown);
             continue;
         }
+        any = true;
         let (text, colour) = describe(start, entry);
         if !all && frames.is_empty() && text == last {
             again = again.saturating_add(1);
@@ -47,10 +54,49 @@ pub(crate) fn show(log: &Log, filter: &Filter, all: bool, paint: &Paint, out: &m
         }
     }
     repeat(&mut again, paint, out)?;
-    if let Some(last) = &log.last {
-        writeln!(out, "{}", paint.text(Colour::Dim, ending(last.end)))?;
+    if !any && dull > 0 {
+        let text = format!("nothing but verbs that came to nothing, {dull} of them: --all shows them");
+        writeln!(out, "{}", paint.text(Colour::Warning, &text))?;
     }
-    Ok(())
+    let missing = missing(log, filter, &streams);
+    for text in &missing {
+        writeln!(out, "{}", paint.text(Colour::Bad, text))?;
+    }
+    if let Some(last) = &log.last {
+        writeln!(out, "{}", paint.text(Colour::Dim, &ending(last.end)))?;
+    }
+    Ok(missing.is_empty())
+}
+
+/// Calls or streams that were asked for and are not in the log, in words that name those that are.
+fn missing(log: &Log, filter: &Filter, streams: &Streams) -> Vec<String> {
+    let mut missing = Vec::new();
+    let mut look = |what: &str, wanted: Option<u32>, there: BTreeSet<u32>| {
+        if let Some(wanted) = wanted.filter(|wanted| !there.contains(wanted)) {
+            let others = match there.len() {
+                0 => format!("it has no {what}s"),
+                1 => format!("its only {what} is {}", list(&there)),
+                _ => format!("its {what}s are {}", list(&there)),
+            };
+            missing.push(format!("there is no {what} {wanted} in this log: {others}"));
+        }
+    };
+    let calls = log.entries.iter().filter_map(|(_, entry)| call_of(entry));
+    let frames = log.entries.iter().flat_map(|(_, entry)| &entry.frames).map(|frame| frame.stream);
+    look("call", filter.call, calls.clone().collect());
+    look("stream", filter.stream, frames.chain(calls.filter_map(|call| streams.of(call))).collect());
+    missing
+}
+
+/// At most so many numbers are listed.
+const LISTED: usize = 20;
+
+fn list(numbers: &BTreeSet<u32>) -> String {
+    let listed: Vec<String> = numbers.iter().take(LISTED).map(ToString::to_string).collect();
+    match numbers.last().filter(|_| numbers.len() > LISTED) {
+        Some(last) => format!("{} and so on, {} in all, the last {last}", listed.join(", "), numbers.len()),
+        None => listed.join(", "),
+    }
 }
 
 /// Says that the last line was done again.
@@ -73,16 +119,18 @@ pub(crate) fn title(header: &Header) -> String {
             let mut hidden = masked.names.clone();
             hidden.extend(masked.binary.then(|| "*-bin".to_owned()));
             hidden.extend(masked.messages.then(|| "messages".to_owned()));
+            hidden.extend(masked.texts.then(|| "texts".to_owned()));
             format!("masked: {}", hidden.join(", "))
         }
     };
-    format!("{role}, recorded by grpc-sansio {}; {what}", header.library)
+    let copy = if header.damaged.is_empty() { "" } else { "; a copy of a log that was NOT WHOLE" };
+    format!("{role}, recorded by grpc-sansio {}; {what}{copy}", header.library)
 }
 
-fn ending(end: End) -> &'static str {
+fn ending(end: End) -> String {
     match end {
-        End::Dropped => "the connection was dropped",
-        End::Full(_) => "the log is full; the connection went on",
+        End::Dropped => "the connection was dropped".to_owned(),
+        End::Full(limit) => format!("the log is full at its limit of {limit} octets; the connection went on"),
     }
 }
 
@@ -170,13 +218,25 @@ fn describe(start: u64, entry: &Entry) -> (String, Colour) {
         _ => Colour::Dim,
     };
     match &entry.timer {
-        Some(Timer::At(due)) => {
-            let _ = write!(text, "; next timer at {}", milliseconds(due.saturating_sub(start)));
+        Some(Timer::At(at)) => {
+            let at = milliseconds(at.saturating_sub(start));
+            let what = entry.due.as_ref().map_or_else(|| "a timer".to_owned(), due);
+            let _ = write!(text, "; due next: {what} at {at}");
         }
-        Some(Timer::Off) => text.push_str("; no timer"),
+        Some(Timer::Off) => text.push_str("; no timer is set"),
         None => {}
     }
     (text, colour)
+}
+
+/// What a timer is for; limits go by their names in the config.
+fn due(due: &Due) -> String {
+    let what = match due.what.as_str() {
+        "rejected_request" => "an answer to a refused request that is still coming in",
+        "outdated" => "an old timer with nothing to do",
+        what => what,
+    };
+    due.call.map_or_else(|| what.to_owned(), |call| format!("{what} of call {call}"))
 }
 
 fn plain_colour(verb: &Verb) -> Colour {
@@ -195,12 +255,16 @@ fn verb_line(start: u64, verb: &Verb) -> String {
         let _ = write!(text, " on call {call}");
     }
     let after = match verb {
-        Verb::Open { path, kind, metadata, deadline, authority, encoding, .. } => {
+        Verb::Open {
+            path, kind, metadata, deadline, authority, encoding, content_subtype, previous_attempts, ..
+        } => {
             let mut parts = vec![format!("{path} {kind:?}")];
             parts.extend(metadata.iter().map(field_line));
             parts.extend(deadline.map(|by| format!("deadline {}", milliseconds(by.saturating_sub(start)))));
             parts.extend(authority.iter().map(|name| format!("authority {name}")));
             parts.extend(encoding.iter().map(|name| format!("encoding {name}")));
+            parts.extend(content_subtype.iter().map(|name| format!("content-type application/grpc+{name}")));
+            parts.extend((*previous_attempts > 0).then(|| format!("{previous_attempts} attempts before")));
             parts.join(", ")
         }
         Verb::Receive { octets, .. } | Verb::ReceiveBytes { octets, .. } => format!("{} octets", octets.len()),

@@ -38,9 +38,13 @@ pub(crate) fn print(log: &Log, paint: &Paint, out: &mut impl Write) -> io::Resul
     if let Some(header) = &log.header {
         writeln!(out, "{}", paint.text(Colour::Dim, &title(header)))?;
     }
+    if log.header.is_none() && log.entries.is_empty() {
+        // It is no log, and has no connection to speak of.
+        return Ok(());
+    }
     let (calls, connection) = collect(log);
     let streams = Streams::new(log);
-    let (ours, theirs) = windows::of(log);
+    let windows = windows::of(log);
     for (number, call) in &calls {
         let stream = streams.of(*number).map_or_else(|| "no stream".to_owned(), |stream| format!("stream {stream}"));
         let since = milliseconds(call.opened.saturating_sub(start));
@@ -56,11 +60,11 @@ pub(crate) fn print(log: &Log, paint: &Paint, out: &mut impl Write) -> io::Resul
         let (sent, received) = (call.sent, call.received);
         writeln!(
             out,
-            "  messages: {} of {} octets queued to send, {} of {} octets read",
+            "  messages: {} queued to be sent ({} octets), {} read ({} octets)",
             sent.messages, sent.octets, received.messages, received.octets
         )?;
         writeln!(out, "  {}", paint.text(colour, &end))?;
-        if let Some(stream) = streams.of(*number) {
+        if let (Some(stream), Some((ours, theirs))) = (streams.of(*number), &windows) {
             writeln!(out, "  {}", window_line(paint, ours.stream(stream), theirs.stream(stream)))?;
         }
     }
@@ -70,7 +74,9 @@ pub(crate) fn print(log: &Log, paint: &Paint, out: &mut impl Write) -> io::Resul
         "connection: calls {}; received {received} octets in {frames_in} frames, transmitted {transmitted} in {frames_out}",
         calls.len()
     )?;
-    writeln!(out, "  {}", window_line(paint, ours.connection, theirs.connection))?;
+    if let Some((ours, theirs)) = &windows {
+        writeln!(out, "  {}", window_line(paint, ours.connection, theirs.connection))?;
+    }
     if let Some((end, well)) = end {
         writeln!(out, "  {}", paint.text(if well { Colour::Good } else { Colour::Bad }, &end))?;
     }

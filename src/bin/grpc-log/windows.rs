@@ -61,8 +61,14 @@ impl Windows {
     }
 }
 
-/// What this end may still send, and what its peer may.
-pub(crate) fn of(log: &Log) -> (Windows, Windows) {
+/// What this end may still send, and what its peer may; `None` where no frame was exchanged, or one could not be read: then
+/// nobody knows.
+pub(crate) fn of(log: &Log) -> Option<(Windows, Windows)> {
+    let mut frames = log.entries.iter().flat_map(|(_, entry)| &entry.frames).peekable();
+    frames.peek()?;
+    if frames.any(|frame| frame.kind == "UNREADABLE") {
+        return None;
+    }
     let (mut ours, mut theirs) = (Windows::new(), Windows::new());
     for (_, Entry { verb, frames, .. }) in &log.entries {
         let (sender, receiver) = match verb {
@@ -74,5 +80,5 @@ pub(crate) fn of(log: &Log) -> (Windows, Windows) {
             receiver.grant(frame);
         }
     }
-    (ours, theirs)
+    Some((ours, theirs))
 }

@@ -9,100 +9,108 @@
 //! a chain only ever leads to older entries, so the worst that comes of it is a missed hit.
 #![expect(clippy::arithmetic_side_effects, reason = "lengths and places in tables of our own")]
 
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// The fewest buckets, once there are any.
-const FIRST_BUCKETS: usize = 32;
+/// The entries that there is room for first, once there is any.
+const FIRST_ROOM: usize = 16;
 
 /// Finds entries by the hash of their field or of their name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
-    by_field: Chains,
-    by_name: Chains,
+    /// The serial number of the newest entry of each bucket: those of fields, then as many of names. Each half is a power
+    /// of two, twice the length of `links`.
+    buckets: Vec<u32>,
+    /// An entry has the place that its serial number has modulo their number; a power of two of them.
+    links: Vec<Links>,
     /// The serial number of the newest entry.
     newest: u32,
 }
 
-impl Index {
-    /// Notes a new entry with serial number `serial` in a table that has `len` entries with it.
-    pub(super) fn insert(&mut self, serial: u32, len: usize, name_hash: u32, field_hash: u32) {
-        self.newest = serial;
-        self.by_name.insert(serial, len, name_hash);
-        self.by_field.insert(serial, len, field_hash);
-    }
-
-    /// The newest entry among the `len` of the table with this field hash that `is_it` accepts. Entries go by the
-    /// number of newer ones here.
-    pub(super) fn find_field(&self, hash: u32, len: usize, is_it: impl FnMut(usize) -> bool) -> Option<usize> {
-        self.by_field.find(self.newest, hash, len, is_it)
-    }
-
-    /// As [`find_field`](Self::find_field), by the hash of the name.
-    pub(super) fn find_name(&self, hash: u32, len: usize, is_it: impl FnMut(usize) -> bool) -> Option<usize> {
-        self.by_name.find(self.newest, hash, len, is_it)
-    }
-
-    /// Octets allocated.
-    pub(super) fn heap_size(&self) -> usize {
-        self.by_field.heap_size() + self.by_name.heap_size()
-    }
+/// An entry in the chain of its field, and in that of its name.
+#[derive(Clone, Copy, Debug, Default)]
+struct Links {
+    field: Link,
+    name: Link,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Chains {
-    /// The serial number of the newest entry of each bucket; a power of two of them.
-    buckets: Vec<u32>,
-    /// For each entry, oldest first.
-    links: VecDeque<Link>,
-}
-
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Link {
     hash: u32,
     /// The next older entry of the same bucket.
     older: u32,
 }
 
-impl Chains {
-    fn insert(&mut self, serial: u32, len: usize, hash: u32) {
-        while self.links.len() >= len.max(1) {
-            self.links.pop_front();
+impl Index {
+    /// Notes a new entry with serial number `serial` in a table that has `len` entries with it.
+    pub(super) fn insert(&mut self, serial: u32, len: usize, name_hash: u32, field_hash: u32) {
+        if len > self.links.len() {
+            self.grow(serial, len);
         }
-        if (self.links.len() + 1) * 2 > self.buckets.len() {
-            self.grow(serial);
-        }
-        let older = self.enter(serial, hash);
-        self.links.push_back(Link { hash, older });
+        self.newest = serial;
+        self.enter(serial, field_hash, name_hash);
     }
 
-    /// Puts an entry at the head of its bucket; returns the former head.
-    fn enter(&mut self, serial: u32, hash: u32) -> u32 {
-        let mask = self.buckets.len().wrapping_sub(1);
-        self.buckets.get_mut(hash as usize & mask).map_or(0, |bucket| core::mem::replace(bucket, serial))
-    }
-
-    /// Doubles the buckets and chains all entries anew; `next` is the serial number after the newest.
-    fn grow(&mut self, next: u32) {
-        self.buckets = vec![0; (self.buckets.len() * 2).max(FIRST_BUCKETS)];
-        let mut links = core::mem::take(&mut self.links);
-        let oldest = next.wrapping_sub(links.len() as u32);
-        for (link, place) in links.iter_mut().zip(0..) {
-            link.older = self.enter(oldest.wrapping_add(place), link.hash);
+    /// Puts an entry at the head of its buckets.
+    fn enter(&mut self, serial: u32, field_hash: u32, name_hash: u32) {
+        let half = self.buckets.len() / 2;
+        let (fields, names) = self.buckets.split_at_mut(half);
+        let chain = |buckets: &mut [u32], hash: u32| {
+            let mask = buckets.len().wrapping_sub(1);
+            let older = buckets.get_mut(hash as usize & mask).map_or(0, |head| core::mem::replace(head, serial));
+            Link { hash, older }
+        };
+        let links = Links { field: chain(fields, field_hash), name: chain(names, name_hash) };
+        let mask = self.links.len().wrapping_sub(1);
+        if let Some(place) = self.links.get_mut(serial as usize & mask) {
+            *place = links;
         }
-        self.links = links;
     }
 
-    fn find(&self, newest: u32, hash: u32, len: usize, mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
-        let mut serial = *self.buckets.get(hash as usize & self.buckets.len().wrapping_sub(1))?;
+    /// Makes room for `len` entries and chains all anew; `next` is the serial number after the newest.
+    fn grow(&mut self, next: u32, len: usize) {
+        let room = len.next_power_of_two().max(FIRST_ROOM);
+        let old = core::mem::replace(&mut self.links, vec![Links::default(); room]);
+        self.buckets = vec![0; 4 * room];
+        let oldest = next.wrapping_sub(old.len() as u32);
+        for serial in (0..old.len() as u32).map(|age| oldest.wrapping_add(age)) {
+            // Before the first there are none, which went by numbers below 1.
+            if let Some(Links { field, name }) = old.get(serial as usize & (old.len() - 1)) {
+                self.enter(serial, field.hash, name.hash);
+            }
+        }
+    }
+
+    /// The newest entry among the `len` of the table with this field hash that `is_it` accepts. Entries go by the
+    /// number of newer ones here.
+    pub(super) fn find_field(&self, hash: u32, len: usize, is_it: impl FnMut(usize) -> bool) -> Option<usize> {
+        let buckets = self.buckets.get(..self.buckets.len() / 2)?;
+        self.find(buckets, |links| links.field, hash, len, is_it)
+    }
+
+    /// As [`find_field`](Self::find_field), by the hash of the name.
+    pub(super) fn find_name(&self, hash: u32, len: usize, is_it: impl FnMut(usize) -> bool) -> Option<usize> {
+        let buckets = self.buckets.get(self.buckets.len() / 2..)?;
+        self.find(buckets, |links| links.name, hash, len, is_it)
+    }
+
+    #[inline(always)]
+    fn find(
+        &self,
+        buckets: &[u32],
+        link: impl Fn(&Links) -> Link,
+        hash: u32,
+        len: usize,
+        mut is_it: impl FnMut(usize) -> bool,
+    ) -> Option<usize> {
+        let mut serial = *buckets.get(hash as usize & buckets.len().wrapping_sub(1))?;
         let mut least_age = 0;
         while serial != 0 {
-            let age = newest.wrapping_sub(serial) as usize;
+            let age = self.newest.wrapping_sub(serial) as usize;
             if age < least_age || age >= len {
                 return None;
             }
-            let link = self.links.get(self.links.len().checked_sub(1)?.checked_sub(age)?)?;
+            let link = link(self.links.get(serial as usize & self.links.len().wrapping_sub(1))?);
             if link.hash == hash && is_it(age) {
                 return Some(age);
             }
@@ -112,14 +120,16 @@ impl Chains {
         None
     }
 
-    fn heap_size(&self) -> usize {
-        self.buckets.capacity() * size_of::<u32>() + self.links.capacity() * size_of::<Link>()
+    /// Octets allocated.
+    pub(super) fn heap_size(&self) -> usize {
+        self.buckets.capacity() * size_of::<u32>() + self.links.capacity() * size_of::<Links>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::VecDeque;
 
     /// Invariant: a hash finds the newest living entry that has it, and none that is gone; also where the serial
     /// numbers wrap around.
@@ -145,12 +155,10 @@ mod tests {
                     let found = index.find_field(wanted, len / 2, |_| true);
                     assert!(found.is_none_or(|found| found < len / 2 && Some(found) == expected));
                 }
-                let buckets = index.by_name.buckets.len();
-                assert!(buckets.is_power_of_two() && buckets >= 2 * len && buckets <= 256);
+                let room = index.links.len();
+                assert!(room.is_power_of_two() && (len..=128).contains(&room) && index.buckets.len() == 4 * room);
             }
-            // Two chains, each with a bucket and a link or more for each of the 70 entries.
-            let link = size_of::<Link>();
-            assert!((2 * 70 * (4 + link)..=2 * (256 * 4 + 128 * 8)).contains(&index.heap_size()));
+            assert_eq!(index.heap_size(), 128 * (4 * 4 + 2 * 8));
         }
     }
 
@@ -160,8 +168,7 @@ mod tests {
         let mut index = Index::default();
         for serial in 1..=50 {
             index.insert(serial, serial as usize, 0, 0);
-            let most = (2 * serial as usize).next_power_of_two().max(FIRST_BUCKETS);
-            assert_eq!(index.by_field.buckets.len(), most);
+            assert_eq!(index.links.len(), (serial as usize).next_power_of_two().max(FIRST_ROOM));
         }
         for wanted in 0..50 {
             assert_eq!(index.find_name(0, 50, |newer| newer == wanted), Some(wanted));

@@ -33,6 +33,8 @@ pub(super) struct Name {
     /// The first entry of the static table that has the name, 0 where there is none.
     pub(super) fixed: u8,
     misses: u8,
+    /// Where the names are that followed this one, the last one first; others may be there by now.
+    pub(super) next: [u8; 2],
     /// The newest entry made for the name.
     pub(super) newest: Entry,
     /// The two entries that fields with the name used last, the last one first.
@@ -88,8 +90,34 @@ impl Name {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     places: Vec<Name>,
+    /// Those that [`change`](Self::change) was asked for, as long as nobody empties the set.
+    pub(super) changed: Places,
     /// Which of the places that a name can take is to be given up next.
     turn: u8,
+}
+
+/// A set of places.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places(u64);
+
+impl Places {
+    pub(super) const NONE: Self = Self(0);
+    pub(super) const ALL: Self = Self(u64::MAX);
+
+    #[inline]
+    pub(super) const fn with(self, place: u8) -> Self {
+        // `MAX_PLACES` bits.
+        Self(self.0 | 1u64.wrapping_shl(place as u32))
+    }
+
+    #[inline]
+    pub(super) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub(super) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
 }
 
 /// Where a name is, after it was looked for.
@@ -102,7 +130,7 @@ pub(super) struct Found {
 impl Names {
     /// Knows nothing and allocates nothing.
     pub(super) const fn new() -> Self {
-        Self { places: Vec::new(), turn: 0 }
+        Self { places: Vec::new(), changed: Places::NONE, turn: 0 }
     }
 
     #[inline]
@@ -110,9 +138,17 @@ impl Names {
         self.places.get(usize::from(place))
     }
 
+    /// To note what followed, and that a name has its last entry again. Any other use of a name goes through
+    /// [`change`](Self::change).
     #[inline]
     pub(super) fn get_mut(&mut self, place: u8) -> Option<&mut Name> {
         self.places.get_mut(usize::from(place))
+    }
+
+    #[inline]
+    pub(super) fn change(&mut self, place: u8) -> Option<&mut Name> {
+        self.changed = self.changed.with(place);
+        self.get_mut(place)
     }
 
     /// The place of the name with `hash`, which has no seed. Where there is none it is made, and another name may have

@@ -14,7 +14,7 @@ pub(super) const WINDOW_BITS: u32 = 14;
 
 /// Code lengths in bits, by symbol (RFC 7541 Appendix B).
 #[rustfmt::skip]
-const LENGTHS: [u8; 257] = [
+pub(super) static LENGTHS: [u8; 257] = [
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28,
     28, 28, 28, 28, 28, 28, 28, 28, 6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6,
     5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12, 10, 13, 6, 7, 7, 7, 7, 7, 7,
@@ -60,7 +60,7 @@ pub(super) const SORTED: [u16; 257] = {
     sorted
 };
 
-/// The code of each octet in the upper bits and its length in the lower [`LENGTH_BITS`].
+/// The code of each octet.
 pub(super) static CODES: [u64; 256] = {
     let mut codes = [0; 256];
     let (mut place, mut code, mut last) = (0, 0u64, LENGTHS[SORTED[0] as usize]);
@@ -69,16 +69,13 @@ pub(super) static CODES: [u64; 256] = {
         code <<= LENGTHS[symbol] - last;
         last = LENGTHS[symbol];
         if symbol < codes.len() {
-            codes[symbol] = code << LENGTH_BITS | last as u64;
+            codes[symbol] = code;
         }
         code += 1;
         place += 1;
     }
     codes
 };
-
-/// Where the length is in a word of [`CODES`].
-pub(super) const LENGTH_BITS: u32 = 8;
 
 /// The codes of one length.
 #[derive(Clone, Copy)]
@@ -222,7 +219,8 @@ mod tests {
             (b'\n', 0x3fff_fffc, 30),
             (22, 0x3fff_fffe, 30),
         ] {
-            assert_eq!(CODES[usize::from(symbol)], code << LENGTH_BITS | length, "{symbol}");
+            assert_eq!(CODES[usize::from(symbol)], code, "{symbol}");
+            assert_eq!(LENGTHS[usize::from(symbol)], length, "{symbol}");
         }
         // The symbol that ends nothing: it may only appear, cut short, as padding (RFC 7541 §5.2).
         assert_eq!(SORTED[256], 256);

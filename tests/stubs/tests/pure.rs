@@ -177,6 +177,7 @@ fn a_path_of_another_service_is_none_of_ours() {
     assert!(guide.calls.is_empty());
 }
 
+/// G-083
 #[test]
 fn octets_that_are_no_message_are_told_and_the_call_goes_on() {
     let (mut client, mut guide) = ends();

@@ -294,6 +294,7 @@ async fn routers_merge() {
     assert!(corners_rpc::tokio::CornersClient::new(channel).self_(()).await.is_ok());
 }
 
+/// G-083
 #[tokio::test]
 async fn octets_that_are_no_message_fail_their_call_alone() {
     let channel = channel(guide_rpc::tokio::router(Guide));
@@ -306,6 +307,7 @@ async fn octets_that_are_no_message_fail_their_call_alone() {
     assert!(guide_rpc::tokio::GuideClient::new(channel).find_hut(point(3, 2)).await.is_ok());
 }
 
+/// G-083, of a response.
 #[tokio::test]
 async fn a_client_that_cannot_read_an_answer_says_so() {
     let broken = Router::new()
