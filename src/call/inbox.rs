@@ -1,4 +1,5 @@
 //! Received messages of one call, on their way from DATA to the application.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use crate::buffer::chunks::{Chunk, Octets, Pool, Queue};
 use crate::grpc::message::{InvalidFlag, PREFIX_LEN, Prefix};

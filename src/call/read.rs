@@ -1,4 +1,5 @@
 //! Reading: what comes next, in the order of the wire (L-16).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::client::read_trailers;
 use super::engine::{Engine, held_size};
@@ -68,6 +69,7 @@ impl Engine {
     }
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
     #[inline]
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
         let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
@@ -108,6 +110,7 @@ impl Engine {
     /// What the message about to be taken gives back to the windows, how many whole ones there are, and whether giving it
     /// back is all there is to do: no loan, nothing awaited that could want one, and no reason to widen the window.
     #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "both within `max_call_window`")]
     fn judge(&mut self, key: StreamKey) -> Option<(u32, u32, bool)> {
         let limits = &self.settings.limits;
         let round_trip = self.http2.round_trip();
@@ -149,6 +152,7 @@ impl Engine {
     }
 
     /// Takes a client's outcome; the call is let go, its trailers are lent.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
         let (mut status, mut origin) = (Status::from(Code::Unknown), Origin::Local);
         let (mut unprocessed, mut retry) = (false, None);

@@ -3,6 +3,7 @@
 //! The first goes the ordinary way. The buffer that the next ones lie in, or fit in, is then set aside, and they are read
 //! or written there without a look at their call. What they add up to (credit, counts, lengths) is settled for all of them
 //! when the run ends, which is before any verb that could see it, save those that only ask, and for these it is known.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::engine::Engine;
 use super::inbox::Payload;
@@ -69,6 +70,7 @@ impl Engine {
     /// The run has come to the end of its buffer, or further than what was owed to the peer then let it: goes on behind that,
     /// where it is worth it.
     #[cold]
+    #[expect(clippy::arithmetic_side_effects, reason = "messages that lie in memory")]
     fn next_buffer(&mut self, key: StreamKey) -> bool {
         let Some(mut runs) = self.runs.take() else { return false };
         let goes_on = runs.read.left + 1 >= WORTHWHILE && {
@@ -81,6 +83,7 @@ impl Engine {
 
     /// Takes the message that [`Engine::goes_on_reading`] found.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "`goes_on_reading` has looked")]
     pub(super) fn take_of_run(&mut self) -> Option<Payload<'_>> {
         let run = &mut self.runs.as_deref_mut()?.read;
         let (flags, payload, end) = message_at(&run.buffer, run.at)?;
@@ -101,6 +104,7 @@ impl Engine {
     }
 
     /// Begins a run where nothing but sums depends on the messages that follow. So much `credit` was given of it.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     fn begin_run(&mut self, key: StreamKey, run: &mut ReadRun, credit: u32) -> Option<()> {
         let slack = self.http2.credit_slack(key);
         let (stream, _) = self.http2.at(key)?;
@@ -161,6 +165,7 @@ impl Engine {
 
     /// Begins a run where messages that follow the one of so many `octets` just queued could only make its buffer longer.
     #[inline(never)]
+    #[expect(clippy::arithmetic_side_effects, reason = "a small message and small constants, in memory")]
     pub(super) fn begin_sending(&mut self, key: StreamKey, octets: usize) {
         let Some((stream, common)) = self.http2.at(key) else { return };
         if stream.is_send_ended() || check_send(self.side, stream, false).is_err() {
@@ -192,6 +197,7 @@ impl Engine {
         self.runs = Some(runs);
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     fn end_reading(&mut self, run: &mut ReadRun) {
         let key = core::mem::replace(&mut run.key, StreamKey::NONE);
         let buffer = core::mem::take(&mut run.buffer);
@@ -232,12 +238,14 @@ impl Engine {
     }
 
     /// Octets that a call has queued to send.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn queued(&self, key: StreamKey) -> usize {
         let run = self.runs.as_deref().map(|runs| &runs.send).filter(|run| run.key == key);
         self.http2.queued(key) + run.map_or(0, SendRun::added)
     }
 
     /// Octets that all calls have queued to send.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn queued_in_all(&self) -> usize {
         self.http2.queued_in_all() + self.runs.as_deref().map_or(0, |runs| runs.send.added())
     }
@@ -245,6 +253,7 @@ impl Engine {
 
 /// The flags and the payload of the message that begins there, and where it ends.
 #[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "the length was judged when it arrived, and lies in memory")]
 fn message_at(buffer: &[u8], at: u32) -> Option<(u8, &[u8], usize)> {
     let start = at as usize + PREFIX_LEN;
     let [flags, length @ ..] = buffer.get(at as usize..start)?.first_chunk::<PREFIX_LEN>()?;
@@ -269,6 +278,7 @@ impl SendRun {
     }
 
     /// Octets that it has queued, which no queue counts yet.
+    #[expect(clippy::arithmetic_side_effects, reason = "only appended to")]
     fn added(&self) -> usize {
         self.buffer.len() - self.before
     }
@@ -283,6 +293,7 @@ impl Runs {
     }
 
     /// Bytes of heap in use.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn heap_size(&self) -> usize {
         size_of::<Self>() + self.read.buffer.capacity() + self.send.buffer.capacity()
     }

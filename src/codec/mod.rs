@@ -54,6 +54,7 @@
 //!
 //! Each message is compressed by itself. A server that mixes secrets with text that its clients choose should send those
 //! messages as [`Message::as_is`]: their compressed length tells about the secret (G-090).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 #[cfg(any(feature = "gzip", feature = "deflate"))]
 mod deflate;

@@ -58,9 +58,9 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     // The usual lengths take two questions.
     if a.len() >= 8 {
         match a.len() {
-            ..=16 => ends_are_same::<8>(a, b),
-            ..=32 => ends_are_same::<16>(a, b),
-            ..=64 => ends_are_same::<32>(a, b),
+            8..=16 => ends_are_same::<8>(a, b),
+            17..=32 => ends_are_same::<16>(a, b),
+            33..=64 => ends_are_same::<32>(a, b),
             _ => a == b,
         }
     } else if a.len() >= 4 {

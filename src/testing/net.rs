@@ -138,7 +138,7 @@ impl Net {
     /// Where no such connection was made.
     pub fn wire(&mut self, id: WireId) -> &mut Wire {
         let wire = &mut self.wires[id.0];
-        wire.awake = true;
+        (wire.awake, wire.touched) = (true, true);
         wire
     }
 
@@ -284,7 +284,9 @@ impl Net {
         self.wires.iter_mut().enumerate().filter(|(_, wire)| wire.awake).find_map(|(at, wire)| {
             let id = WireId(at);
             let event = wire.client.poll_event().map(|event| News::Client(id, event));
-            event.or_else(|| wire.server.poll_event().map(|event| News::Server(id, event)))
+            let event = event.or_else(|| wire.server.poll_event().map(|event| News::Server(id, event)));
+            wire.touched |= event.is_some();
+            event
         })
     }
 

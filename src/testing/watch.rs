@@ -8,6 +8,7 @@ use crate::hpack::{BlockLimits, Classifier, Decoded, Decoder, FieldBlock};
 use crate::http2::{Side, Windows};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use bytes::{Buf, BytesMut};
 
 /// One end of a connection, as its wire shows it.
 ///
@@ -80,7 +81,7 @@ impl Stream {
 struct Tap {
     /// Octets of a preface still to come.
     preface: usize,
-    octets: Vec<u8>,
+    octets: BytesMut,
     /// The head of the frame at hand was told.
     head_told: bool,
 }
@@ -89,12 +90,12 @@ struct Tap {
 enum Found {
     /// The head of a DATA frame, which takes its window at once (H-111).
     DataHead(Head),
-    Frame(Head, Vec<u8>),
+    Frame(Head, BytesMut),
 }
 
 impl Tap {
     fn new(preface: bool) -> Self {
-        Self { preface: if preface { PREFACE.len() } else { 0 }, octets: Vec::new(), head_told: false }
+        Self { preface: if preface { PREFACE.len() } else { 0 }, octets: BytesMut::new(), head_told: false }
     }
 
     fn feed(&mut self, octets: &[u8]) {
@@ -109,8 +110,12 @@ impl Tap {
             self.head_told = true;
             return Some(Found::DataHead(head));
         }
-        let payload = self.octets.get(HEAD_LEN..HEAD_LEN + head.length as usize)?.to_vec();
-        self.octets.drain(..HEAD_LEN + payload.len());
+        let len = HEAD_LEN + head.length as usize;
+        if self.octets.len() < len {
+            return None;
+        }
+        let mut payload = self.octets.split_to(len);
+        payload.advance(HEAD_LEN);
         self.head_told = false;
         Some(Found::Frame(head, payload))
     }

@@ -39,6 +39,8 @@ pub struct Wire {
     pub(super) awake: bool,
     /// Otherwise: when it has something to do.
     pub(super) wakes_at: Option<Instant>,
+    /// Somebody may have done something to either end since it was last held against a recount.
+    pub(super) touched: bool,
 }
 
 impl Wire {
@@ -61,6 +63,7 @@ impl Wire {
             observers: None,
             awake: true,
             wakes_at: None,
+            touched: true,
         }
     }
 
@@ -108,8 +111,10 @@ impl Wire {
     /// Whether anything but keepalive will, wherever that is.
     pub(super) fn leads_anywhere(&self) -> bool {
         let links = [&self.up, &self.down];
-        let timeout = pending_timeout(&self.client, links).or_else(|| pending_timeout(&self.server, links));
-        self.awake || timeout.is_some() || links.iter().any(|link| link.carries_news())
+        self.awake
+            || links.iter().any(|link| link.carries_news())
+            || pending_timeout(&self.client, links).is_some()
+            || pending_timeout(&self.server, links).is_some()
     }
 
     /// One round of both loops, unless it sleeps; whether anything happened.
@@ -117,21 +122,29 @@ impl Wire {
         if !self.awake && self.wakes_at.is_none_or(|at| at > now) {
             return false;
         }
-        self.awake = self.step(now);
-        if let (true, Some([client, server])) = (self.awake, self.observers.as_deref()) {
-            check(&self.client, Some(client));
-            check(&self.server, Some(server));
+        let (client, server) = self.step(now);
+        self.awake = client || server;
+        if let Some([of_client, of_server]) = self.observers.as_deref() {
+            // An end that did nothing, and that nobody did anything to, is what it was.
+            if client || self.touched {
+                check(&self.client, Some(of_client));
+            }
+            if server || self.touched {
+                check(&self.server, Some(of_server));
+            }
+            self.touched = false;
         }
         self.wakes_at = if self.awake { None } else { self.next_at() };
         self.awake
     }
 
-    fn step(&mut self, now: Instant) -> bool {
+    /// Whether the client, and whether the server did anything.
+    fn step(&mut self, now: Instant) -> (bool, bool) {
         let client_first = self.rng.one_in(2);
-        let mut busy = client_first && self.step_client(now);
-        busy |= self.step_server(now);
-        busy |= !client_first && self.step_client(now);
-        busy
+        let mut client = client_first && self.step_client(now);
+        let server = self.step_server(now);
+        client |= !client_first && self.step_client(now);
+        (client, server)
     }
 
     fn step_client(&mut self, now: Instant) -> bool {

@@ -86,12 +86,14 @@ impl Config {
     /// ```
     pub fn session_bytes(&self, server: &ServerConfig) -> u64 {
         // The list that is made of a head has more of a field than its octets.
-        let head = self.0.max_head as u64 + 64 * self.0.max_fields as u64;
+        let head = (self.0.max_head as u64).saturating_add((self.0.max_fields as u64).saturating_mul(64));
         let calls = u64::from(server.limits().max_concurrent_calls);
         // What waits for the engine, and as base64 what it said and the peer does not take.
-        let call = (REQUEST_QUEUE as u64 + u64::from(RESPONSE_QUEUE) + u64::from(RESPONSE_WINDOW) * 4 / 3)
-            .next_multiple_of(64 * 1024);
-        BASE + (4 * (head + PENDING as u64)).max(server.connection_bytes() + calls * call)
+        const CALL: u64 =
+            (REQUEST_QUEUE as u64 + RESPONSE_QUEUE as u64 + RESPONSE_WINDOW as u64 * 4 / 3).next_multiple_of(64 * 1024);
+        let http1 = head.saturating_add(PENDING as u64).saturating_mul(4);
+        let http2 = server.connection_bytes().saturating_add(calls.saturating_mul(CALL));
+        http1.max(http2).saturating_add(BASE)
     }
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -71,6 +71,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Session {
     /// A session for a transport that was accepted at `now`, and for a connection with this config.
+    #[expect(clippy::arithmetic_side_effects, reason = "2 is not zero")]
     pub fn new(config: &Config, server: &ServerConfig, now: Instant) -> Self {
         let handshake = server.0.http2.handshake_timeout;
         let patience = handshake.map_or(PATIENCE, |timeout| (timeout / 2).min(PATIENCE));

@@ -1,6 +1,6 @@
 //! What the clients' application does: sends with pauses, reads at its pace, cancels, and tries again.
 
-use crate::world::{Attempt, Doing, World, later_than, message, metadata};
+use crate::world::{Attempt, Doing, World, later_than, message};
 use grpc_sansio::grpc::{Code, Metadata};
 use grpc_sansio::{Instant, Item, Misuse, Origin, SendError};
 
@@ -83,7 +83,7 @@ impl World<'_> {
         let (now, causes) = (self.net.now(), self.causes(at));
         let wire = self.attempts[at].wire;
         let local = self.client_now(wire);
-        let Attempt { call, model, client, .. } = &mut self.attempts[at];
+        let Attempt { call, metadata, model, client, .. } = &mut self.attempts[at];
         let plan = &self.plan.calls[*call];
         if client.reads_at > now {
             return false;
@@ -98,7 +98,7 @@ impl World<'_> {
             Some(Item::Head(head)) => {
                 assert_eq!(model.down_read, 0, "a head behind a message");
                 if plan.metadata > 0 {
-                    assert_eq!(head.metadata().to_metadata(), metadata(at, plan.metadata), "initial metadata");
+                    assert_eq!(&head.metadata().to_metadata(), metadata, "initial metadata");
                 }
                 ("the head", false)
             }
@@ -114,8 +114,9 @@ impl World<'_> {
                 if model.finished == model.outcome && outcome.origin() == Origin::Peer && !made.contains(&model.outcome)
                 {
                     assert_eq!(outcome.status().message(), "the plan said so");
-                    let expected = if plan.metadata > 0 { metadata(at, plan.metadata) } else { Metadata::new() };
-                    assert_eq!(outcome.trailers().to_metadata(), expected, "trailing metadata");
+                    let none = Metadata::new();
+                    let expected = if plan.metadata > 0 { metadata } else { &none };
+                    assert_eq!(&outcome.trailers().to_metadata(), expected, "trailing metadata");
                 }
                 ("the end", unprocessed)
             }

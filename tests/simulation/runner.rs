@@ -8,9 +8,9 @@ use std::fs;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, Once};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 thread_local! {
     static CATCHING: Cell<bool> = const { Cell::new(false) };
@@ -144,32 +144,69 @@ pub(crate) fn run(course: &Course) -> Result<u64, String> {
     Ok(done)
 }
 
+/// A world is over in milliseconds. One that is not is named, since it may be one that never ends.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What one thread plays, and since when.
+type Playing = Mutex<Option<(u64, Instant)>>;
+
 /// The failure with the lowest seed of those that were found.
 fn run_batch(course: &Course, batch: Range<u64>) -> Option<(u64, Failure)> {
     let next = AtomicU64::new(batch.start);
     let failed: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= batch.end {
-                        return;
-                    }
-                    let seed = course.seed(index);
-                    if let Err(failure) = play(&Plan::new(seed)) {
-                        let mut failed = failed.lock().expect("nobody panics with it");
-                        if failed.as_ref().is_none_or(|(other, _)| seed < *other) {
-                            *failed = Some((seed, failure));
-                        }
-                        next.store(batch.end, Ordering::Relaxed);
-                    }
+    let threads: Vec<_> =
+        (0..std::thread::available_parallelism().map_or(1, usize::from)).map(|_| Playing::default()).collect();
+    let (left, watch) = (AtomicUsize::new(threads.len()), std::thread::current());
+    let play_some = |playing: &Playing| {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= batch.end {
+                return;
+            }
+            let seed = course.seed(index);
+            *playing.lock().expect("nobody panics with it") = Some((seed, Instant::now()));
+            if let Err(failure) = play(&Plan::new(seed)) {
+                let mut failed = failed.lock().expect("nobody panics with it");
+                if failed.as_ref().is_none_or(|(other, _)| seed < *other) {
+                    *failed = Some((seed, failure));
                 }
+                next.store(batch.end, Ordering::Relaxed);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for playing in &threads {
+            scope.spawn(|| {
+                play_some(playing);
+                *playing.lock().expect("nobody panics with it") = None;
+                left.fetch_sub(1, Ordering::Release);
+                watch.unpark();
             });
+        }
+        while left.load(Ordering::Acquire) > 0 {
+            std::thread::park_timeout(PATIENCE);
+            for seed in overdue(&threads, Instant::now()) {
+                println!("seed {seed} goes on and on; to see it alone:\n  {}", command(seed));
+            }
         }
     });
     failed.into_inner().expect("nobody panicked with it")
+}
+
+fn overdue(threads: &[Playing], now: Instant) -> Vec<u64> {
+    let playing = threads.iter().filter_map(|playing| *playing.lock().expect("nobody panics with it"));
+    playing.filter(|(_, since)| now.duration_since(*since) >= PATIENCE).map(|(seed, _)| seed).collect()
+}
+
+/// A world that does not end is named after a minute, and not before.
+#[test]
+fn an_endless_world_is_named() {
+    let begin = Instant::now();
+    let threads = [Some((1, begin)), None, Some((2, begin + PATIENCE))].map(Mutex::new);
+    let none: [u64; 0] = [];
+    assert_eq!(overdue(&threads, begin + PATIENCE - Duration::from_nanos(1)), none);
+    assert_eq!(overdue(&threads, begin + PATIENCE), [1]);
+    assert_eq!(overdue(&threads, begin + 2 * PATIENCE), [1, 2]);
 }
 
 /// Every seed of a range belongs to one of its shards.

@@ -1,7 +1,7 @@
 //! What the servers' application does: has calls wait for a worker, reads at its pace, and answers early, late or never.
 
 use crate::plan::End;
-use crate::world::{Attempt, Doing, METHODS, World, later_than, message, metadata, name};
+use crate::world::{Attempt, Doing, METHODS, World, later_than, message, name};
 use grpc_sansio::frame::ErrorCode;
 use grpc_sansio::grpc::{Code, Metadata, Status};
 use grpc_sansio::testing::WireId;
@@ -72,11 +72,11 @@ impl World<'_> {
         let mut handle = self.net.server(wire).call(id).expect("an event names a call that is there");
         let Some(Item::Head(head)) = handle.read() else { panic!("a head comes first") };
         let at: usize = head.metadata().get("number").unwrap().parse().unwrap();
-        let Attempt { call, wire: asked, model, server, .. } = &mut self.attempts[at];
+        let Attempt { call, wire: asked, metadata, model, server, .. } = &mut self.attempts[at];
         let plan = &self.plan.calls[*call];
         let method = METHODS.iter().find(|method| method.path().as_str() == head.path()).expect("a known method");
         assert_eq!((method.kind(), *asked), (plan.kind, wire), "somebody else's call");
-        assert_eq!(head.metadata().to_metadata(), metadata(at, plan.metadata), "initial metadata");
+        assert_eq!(&head.metadata().to_metadata(), metadata, "initial metadata");
         assert_eq!((head.authority(), head.scheme()), ("localhost", "http"));
         assert_eq!(model.server.replace(id), None, "shown twice");
         server.deadline = head.deadline();
@@ -211,7 +211,7 @@ impl World<'_> {
     /// Whether it said something and may say more.
     fn server_sends(&mut self, at: usize, id: CallId) -> bool {
         let now = self.net.now();
-        let Attempt { call, wire, model, server, .. } = &mut self.attempts[at];
+        let Attempt { call, wire, metadata, model, server, .. } = &mut self.attempts[at];
         let (plan, wire) = (&self.plan.calls[*call], *wire);
         if server.answers_at.is_none_or(|begin| begin > now) || server.says_at > now {
             return false;
@@ -219,7 +219,7 @@ impl World<'_> {
         let Some(mut handle) = self.net.server(wire).call(id) else { return false };
         if server.said == 0 && plan.metadata > 0 && !plan.downs.is_empty() && model.down.is_empty() {
             // Only once: a refused first message does not take the head back.
-            _ = handle.send_head(&metadata(at, plan.metadata));
+            _ = handle.send_head(metadata);
         }
         let Some(say) = plan.downs.get(server.said) else {
             self.server_ends(at, id);
@@ -248,13 +248,14 @@ impl World<'_> {
     }
 
     fn server_ends(&mut self, at: usize, id: CallId) {
-        let Attempt { call, wire, model, .. } = &mut self.attempts[at];
+        let Attempt { call, wire, metadata, model, .. } = &mut self.attempts[at];
         let plan = &self.plan.calls[*call];
         let handle = self.net.server(*wire).call(id).expect("it goes on");
         match plan.end {
             End::Finish(code) => {
-                let trailers = if plan.metadata > 0 { metadata(at, plan.metadata) } else { Metadata::new() };
-                handle.finish(&Status::new(code, "the plan said so"), &trailers);
+                let none = Metadata::new();
+                let trailers = if plan.metadata > 0 { metadata } else { &none };
+                handle.finish(&Status::new(code, "the plan said so"), trailers);
                 model.finished = Some(code);
             }
             End::Reset => {

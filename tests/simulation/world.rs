@@ -30,8 +30,9 @@ const MOST_NEWS: usize = 300_000;
 /// gives up after ten seconds.
 const PATIENCE: u32 = 9_000;
 
-/// One world in so many has every frame judged and everything recounted at every step.
-const WATCHED: u64 = 8;
+/// One world in so many has nothing but the model to judge it; in the others every frame is judged too, and everything
+/// recounted at every step.
+const UNWATCHED: u64 = 8;
 
 /// How often a call that was not processed is tried again.
 const RETRIES: usize = 3;
@@ -75,6 +76,8 @@ pub(crate) struct Attempt {
     pub(crate) call: usize,
     pub(crate) wire: WireId,
     pub(crate) retry: usize,
+    /// What goes with it, on the way there; and on the way back, where the plan has any.
+    pub(crate) metadata: Metadata,
     pub(crate) model: Call,
     pub(crate) client: ClientSide,
     pub(crate) server: ServerSide,
@@ -212,7 +215,7 @@ impl<'p> World<'p> {
         let (ours, theirs) = self.wires.iter().rposition(|wire| wire.line == at).map_or_else(Default::default, clocks);
         let id = self.net.connect_skewed((&client, ours), (&config.build().unwrap(), theirs));
         let wire = self.net.wire(id);
-        if self.plan.seed.is_multiple_of(WATCHED) {
+        if self.plan.seed % UNWATCHED != 1 {
             wire.watch();
         }
         set(&mut wire.up, &plan.up);
@@ -266,7 +269,7 @@ impl<'p> World<'p> {
         let believed = deadline.filter(|_| self.belief != Belief::NobodyHasDeadlines);
         let model = Call::new(plan.kind, believed, id);
         let (client, server) = (ClientSide::default(), ServerSide::default());
-        self.attempts.push(Attempt { call: at, wire, retry, model, client, server });
+        self.attempts.push(Attempt { call: at, wire, retry, metadata, model, client, server });
         if let Some(cancel) = plan.cancel {
             self.later(cancel, Doing::Cancel(number));
         }
@@ -523,7 +526,7 @@ fn set(link: &mut FaultyLink, profile: &Profile) {
 }
 
 /// What goes with an attempt: its number, and octets that only it has.
-pub(crate) fn metadata(number: usize, octets: u16) -> Metadata {
+fn metadata(number: usize, octets: u16) -> Metadata {
     let mut metadata = Metadata::new();
     metadata.append("number", &number.to_string()).unwrap();
     if octets > 0 {
