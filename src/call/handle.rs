@@ -86,8 +86,8 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
         let call = self.id;
-        if self.door.runs().goes_on_reading(call.0) {
-            return self.door.runs().take_of_run().map(Item::Message);
+        if let Some(end) = self.door.runs().goes_on_reading(call.0) {
+            return self.door.runs().take_of_run(end).map(Item::Message);
         }
         if self.door.is_unwatched() {
             return take(self.door.unwatched(), call.0, true);
@@ -168,8 +168,8 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
         let call = self.id;
-        if self.door.runs().goes_on_sending(call.0, size_hint) {
-            return self.door.runs().send_of_run_with(call.0, encode);
+        if let Some(room) = self.door.runs().goes_on_sending(call.0, size_hint) {
+            return self.door.runs().send_of_run_with(call.0, room, encode);
         }
         if self.door.is_unwatched() {
             return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);

@@ -98,8 +98,12 @@ impl Engine {
             common.withhold(core::mem::take(&mut stream.upper.credited));
             common.consumed(stream, credit);
         }
-        if runs && plain && complete >= WORTHWHILE && self.begin_reading(key, credit).is_some() {
-            return self.take_of_run();
+        if runs
+            && plain
+            && complete >= WORTHWHILE
+            && let Some(end) = self.begin_reading(key, credit)
+        {
+            return self.take_of_run(end);
         }
         let (stream, common) = self.http2.at(key)?;
         let payload = stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)?;

@@ -482,3 +482,15 @@ fn what_is_withheld_is_not_announced() {
         assert_eq!(server.say(), expected.into_iter().flatten().collect::<Vec<_>>(), "{withheld}");
     }
 }
+
+/// H-092, G-167: a push is refused for what it is, however long: five octets would make a PRIORITY.
+#[test]
+fn h092_a_push_of_any_length_is_refused_as_one() {
+    for length in 4..8 {
+        let mut client = Peer::client();
+        client.request();
+        client.fails(&raw(Kind::PUSH_PROMISE, Flags::END_HEADERS, 1, &[0; 8][..length]), ErrorCode::PROTOCOL_ERROR);
+        let reason = client.http2.error().unwrap().reason();
+        assert!(reason.starts_with("PUSH_PROMISE, but push is off"), "{length}: {reason}");
+    }
+}
