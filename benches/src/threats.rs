@@ -14,16 +14,6 @@ const TURNS: usize = 4;
 
 fn main() {
     let only: Vec<String> = std::env::args().skip(1).collect();
-    #[cfg(feature = "web")]
-    for attack in attacks::web::ATTACKS {
-        if only.is_empty() || only.iter().any(|name| name == attack.name) {
-            let pace = if attack.pause.is_zero() { "fast" } else { "slow" };
-            for octets in [OCTETS, 2 * OCTETS] {
-                let all = web::row(attack, octets);
-                println!("{}\t{pace}\t{all}\t{all}", attack.name);
-            }
-        }
-    }
     for attack in ALL.iter().copied().flatten() {
         if only.is_empty() || only.iter().any(|name| name == attack.name) {
             let mut wire = Wire::default();
@@ -36,27 +26,6 @@ fn main() {
                 println!("{}\t{pace}\t{turns}\t{all}", attack.name);
             }
         }
-    }
-}
-
-/// As below, for a session of gRPC-Web in front of a connection.
-#[cfg(feature = "web")]
-mod web {
-    use super::attacks::Meter;
-    use super::attacks::web::{WebAttack, WebRun};
-
-    /// So many octets, or a turn more; whoever is thrown out comes back.
-    #[inline(never)]
-    pub(super) fn row(attack: &WebAttack, octets: usize) -> usize {
-        let mut all = 0;
-        while all < octets {
-            let meter: Meter<'_> = &mut |work| work();
-            let mut run = WebRun::new(attack, meter);
-            run.turn();
-            run.until(octets - all);
-            all += run.received;
-        }
-        all
     }
 }
 

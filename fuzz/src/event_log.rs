@@ -22,7 +22,11 @@ pub fn run(data: &[u8]) {
         Ok(()) => {
             let again = Log::parse(&masked);
             let is_copy = |fault: &Fault| matches!(fault.what, Wrong::CopyOfDamaged(_));
-            assert!(again.faults.iter().all(|fault| fault.what == Wrong::NoEnd || is_copy(fault)), "{:?}", again.faults);
+            assert!(
+                again.faults.iter().all(|fault| fault.what == Wrong::NoEnd || is_copy(fault)),
+                "{:?}",
+                again.faults
+            );
             let damaged = log.faults.iter().any(|fault| fault.what != Wrong::NoEnd);
             assert_eq!(again.faults.iter().any(is_copy), damaged, "a copy says what it is a copy of");
             assert_eq!(again.replay(), Err(ReplayError::Masked));

@@ -1,4 +1,4 @@
-//! T-73: the attacks on gRPC-Web, with the same four checks as all others, and limits whose errors name them.
+//! T-73: the attacks on gRPC-Web, with the same checks as all others but for instructions, and limits whose errors name them.
 
 use crate::attacks::web::{ATTACKS, PAGE, WebAttack, WebRun, config};
 use crate::meter::Bystander;

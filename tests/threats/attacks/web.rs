@@ -1,6 +1,6 @@
 //! T-73: attacks on what stands in front of the engine, over HTTP/1.1 and over HTTP/2, written octet by octet. They have a
 //! target of their own, since a session is no connection; the tests in `tests/threats/web.rs` check what comes of each, and
-//! `benches/run --threats` counts the instructions.
+//! `benches/src/under_attack.rs` plays some of them over sockets.
 
 use super::wire::{END_STREAM, NONE, Wire, literal, stream};
 use grpc_sansio::frame::ErrorCode;
