@@ -5,10 +5,12 @@ SOURCE holds the folders that corpus/README.md names, and `recorded/` what tap.p
 src/control.rs), drawn from the seed's own hash; texts are taken as they are.
 """
 
+import gzip
 import hashlib
 import json
 import pathlib
 import sys
+import zlib
 
 source = pathlib.Path(sys.argv[1])
 here = pathlib.Path(__file__).resolve().parent
@@ -111,3 +113,37 @@ for name, octets in {
 }.items():
     put("web", name, steered(octets))
     put("web", name + "-in-pieces", octets + bytes([0x34, 0x77]))
+
+# What messages carry, by hand: each coding, a bomb of each, requests of the services, details, trace context.
+field = lambda number, octets: bytes([number << 3 | 2]) + len(octets).to_bytes(1, "big") + octets
+rpc = "type.googleapis.com/google.rpc."
+detail = lambda name, octets: field(3, field(1, (rpc + name).encode()) + field(2, octets))
+zstd = lambda block: b"\x28\xb5\x2f\xfd\0\x58" + block
+parent = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+for name, octets in {
+    "empty": b"",
+    "gzip": gzip.compress(b"hello, hello, hello", mtime=0),
+    "gzip-bomb": gzip.compress(bytes(2_000_000), mtime=0),
+    "gzip-wrong-sum": gzip.compress(b"hello, hello, hello", mtime=0)[:-8] + bytes(8),
+    "deflate": zlib.compress(b"hello, hello, hello"),
+    "deflate-bomb": zlib.compress(bytes(2_000_000)),
+    "zstd-raw": zstd(b"\x29\0\0hello"),
+    "zstd-bomb": zstd(b"\x02\0\x10a" * 30 + b"\x03\0\x10a"),
+    "zstd-long-window": b"\x28\xb5\x2f\xfd\0\xff\x09\0\0a",
+    "zstd-announced": b"\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\0\0\x10\x09\0\0a",
+    "health": field(1, b"a.B"),
+    "health-unknown": field(1, b"c.D"),
+    "reflection-file": field(3, b"grpc/health/v1/health.proto"),
+    "reflection-symbol": field(4, b"grpc.health.v1.Health"),
+    "reflection-extension": field(5, field(1, b"google.rpc.Status") + b"\x10\x01"),
+    "reflection-numbers": field(6, b"google.rpc.Status"),
+    "reflection-list": field(7, b""),
+    "details": b"\x08\x03" + detail("BadRequest", field(1, field(1, b"title") + field(2, b"empty"))),
+    "details-retry": b"\x08\x0e" + detail("RetryInfo", field(1, b"\x08\x01\x10\x02")) + detail("Other", b"x"),
+    "details-map": detail("ErrorInfo", field(1, b"R") + field(3, field(1, b"k") + field(2, b"v")) * 2),
+    "trace": parent + b"\na=b,c=d",
+    "trace-later": b"01" + parent[2:] + b"-more",
+    "trace-zero": parent.replace(b"4bf92f3577b34da6a3ce929d0e0e4736", b"0" * 32),
+}.items():
+    put("payloads", name, octets + b"\2\0")
+    put("payloads", name + "-in-little", octets + b"\1\0")

@@ -145,6 +145,7 @@ pub mod metrics;
 mod observe;
 mod octets;
 mod options;
+mod record;
 #[cfg(any(feature = "health", feature = "reflection", feature = "details"))]
 pub mod services;
 #[cfg(feature = "tracing")]

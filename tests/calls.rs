@@ -38,6 +38,8 @@ mod misuse;
 mod queues;
 #[path = "calls/refusals.rs"]
 mod refusals;
+#[path = "calls/runs.rs"]
+mod runs;
 #[path = "calls/status.rs"]
 mod status;
 #[path = "calls/windows.rs"]

@@ -91,6 +91,25 @@ fn what_is_packed_is_small() {
     assert!(sum < 4 << 20, "{sum} octets of sources");
 }
 
+/// The listing that `tests/api/run` writes, and CI compares: items, each once, and none that every type has.
+#[test]
+fn public_items_are_listed() {
+    let listing = read("docs/public-api.txt");
+    for item in [
+        "pub struct grpc_sansio::Connection<R: grpc_sansio::Role>",
+        "pub fn grpc_sansio::Connection<R>::receive(&mut self, grpc_sansio::time::Instant, &[u8])",
+        "pub fn grpc_sansio::event_log::Mask::hide_texts(self) -> Self",
+    ] {
+        assert!(listing.lines().any(|line| line == item), "{item}");
+    }
+    for line in listing.lines() {
+        let is_item = ["pub ", "impl", "#["].iter().any(|start| line.starts_with(start));
+        let is_noise = ["impl<T> core::convert::Into", "core::marker::Send for", "::Clone for grpc_sansio"];
+        assert!(is_item && !is_noise.iter().any(|noise| line.contains(noise)), "{line}");
+    }
+    assert!(!list(&read("Cargo.toml"), "include").iter().any(|included| included == "/docs"), "it would be packed");
+}
+
 /// A release has its lines in the changelog before it has its number.
 #[test]
 fn the_changelog_has_a_place_for_what_is_new() {

@@ -28,3 +28,6 @@ mod page;
 mod streams;
 #[path = "threats/talk.rs"]
 mod talk;
+#[cfg(feature = "web")]
+#[path = "threats/web.rs"]
+mod web;

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| grpc_sansio_fuzz::frames::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    grpc_sansio_fuzz::play("frames", data);
+});

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| grpc_sansio_fuzz::hpack_round_trip::run(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    grpc_sansio_fuzz::play("hpack_round_trip", data);
+});

@@ -260,7 +260,7 @@ impl<R: Application> Play<R> {
             self.trace.output.extend_from_slice(&octets);
         }
         let is_provoked = !R::IS_CLIENT && self.control.mode & 3 == 2;
-        let most = 4 * self.fed + 4_096;
+        let most = 4 * self.fed + 1_024;
         assert!(!is_provoked || self.trace.output.len() <= most, "{} octets for {}", self.trace.output.len(), self.fed);
     }
 

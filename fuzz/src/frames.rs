@@ -27,6 +27,9 @@ fn parse(head: Head, payload: &[u8]) {
     };
     assert_eq!(judged, Ok(()));
     assert_eq!(head.length as usize, payload.len());
+    if let Frame::Settings(settings) = frame {
+        assert!(settings.iter().count() <= payload.len() / 6);
+    }
     let mut wire = Vec::new();
     frame.encode(&mut wire);
     assert_eq!(wire.len(), frame.encoded_len());

@@ -6,6 +6,7 @@
 //! * What was decoded can be encoded, and comes back.
 
 use crate::control::Control;
+use crate::meter::ours;
 use grpc_sansio::hpack::{BlockLimits, Classifier, DecodeError, Decoded, Decoder, Encoder, FieldBlock};
 
 const SMALL: BlockLimits = BlockLimits { max_list_size: 300, max_fields: 4, abuse_list_size: 1_000, abuse_fields: 12 };
@@ -66,11 +67,12 @@ impl Side {
     fn decode(&mut self, block: &[u8]) -> Result<Decoded, DecodeError> {
         self.fields.clear();
         self.longest = self.longest.max(block.len());
-        let result = self.decoder.decode(block, &self.limits, &mut self.fields);
+        let result = ours(|| self.decoder.decode(block, &self.limits, &mut self.fields));
         if result == Ok(Decoded::Complete) {
             assert!(self.fields.list_size() <= self.limits.max_list_size as usize);
             assert!(self.fields.len() <= self.limits.max_fields as usize);
             assert_eq!(self.fields.len(), self.fields.fields().count());
+            assert!(self.fields.len() <= block.len(), "a field has an octet at least");
         } else {
             assert!(self.fields.is_empty() && self.fields.byte_len() == 0);
         }

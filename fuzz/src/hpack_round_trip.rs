@@ -66,9 +66,13 @@ pub fn run(data: &[u8]) {
     // one that the real pair would have agreed on at the start
     set(u32::from(decoder_size), &mut encoder, &mut twin, &mut decoder);
     let Ok(operations) = Vec::<Operation<'_>>::arbitrary_take_rest(source) else { return };
+    let mut largest = usize::from(decoder_size.max(4_096));
     for operation in operations {
         match operation {
-            Operation::TableSize(size) => set(u32::from(size), &mut encoder, &mut twin, &mut decoder),
+            Operation::TableSize(size) => {
+                largest = largest.max(usize::from(size));
+                set(u32::from(size), &mut encoder, &mut twin, &mut decoder);
+            }
             Operation::Block(fields) => {
                 let block: FieldBlock = fields
                     .iter()
@@ -85,6 +89,12 @@ pub fn run(data: &[u8]) {
                 assert_eq!(block, read);
                 let most = usize::from(encoder_size.max(4_096));
                 assert!(encoder.heap_size() <= 4 * most + 8_192, "encoder memory: {}", encoder.heap_size());
+                // As its documentation says, of the largest table that it was ever allowed.
+                let most = 2 * largest + 4 * largest.next_power_of_two();
+                assert!(decoder.heap_size() <= most + 8_192, "decoder memory: {}", decoder.heap_size());
+                // At worst each field is a literal of two strings without Huffman code, behind two changes of size.
+                let literals: usize = block.fields().map(|field| field.name.len() + field.value.len() + 9).sum();
+                assert!(wire.len() <= literals + 8, "{} octets for {literals}", wire.len());
             }
         }
     }

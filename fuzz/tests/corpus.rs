@@ -1,5 +1,6 @@
 //! Every target over its corpus, without a fuzz engine: what was found once stays found.
 
+use grpc_sansio_fuzz::Cost;
 use std::fs;
 use std::path::Path;
 
@@ -22,17 +23,29 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 fn run(target: &str) {
-    let (_, body) = grpc_sansio_fuzz::TARGETS.into_iter().find(|(name, _)| *name == target).expect("a target");
     let seeds = seeds(target);
     assert!(!seeds.is_empty(), "no corpus for {target}");
+    let mut costs = Vec::new();
     for (name, seed) in &seeds {
         let every_length = seed.len() <= TRUNCATE_UP_TO && !STRUCTURED.contains(&target);
         let shortest = if every_length { 0 } else { seed.len() };
         for length in shortest..=seed.len() {
-            if std::panic::catch_unwind(|| body(&seed[..length])).is_err() {
+            let Ok(cost) = std::panic::catch_unwind(|| grpc_sansio_fuzz::play(target, &seed[..length])) else {
                 panic!("{target} fails on the first {length} octets of {name}");
-            }
+            };
+            costs.push((length as u64, cost));
         }
+    }
+    report(target, &costs);
+}
+
+/// What the budgets of `src/lib.rs` are taken from: `cargo test -- --nocapture`.
+fn report(target: &str, costs: &[(u64, Cost)]) {
+    for (what, of) in [("heap", (|cost| cost.heap) as fn(&Cost) -> u64), ("allocations", |cost| cost.allocations)] {
+        let short = costs.iter().filter(|(length, _)| *length < 64).map(|(_, cost)| of(cost)).max().unwrap_or(0);
+        let beyond = |(length, cost): &(u64, Cost)| of(cost).saturating_sub(short) / (*length).max(1);
+        let for_each = costs.iter().map(beyond).max().unwrap_or(0);
+        println!("{target}: {what}: up to {short} for less than 64 octets, {for_each} for each octet beyond that");
     }
 }
 
@@ -46,7 +59,7 @@ macro_rules! targets {
         /// No target without its corpus test.
         #[test]
         fn every_target_is_here() {
-            assert!(grpc_sansio_fuzz::TARGETS.iter().map(|(name, _)| *name).eq([$(stringify!($target)),*]));
+            assert!(grpc_sansio_fuzz::TARGETS.iter().map(|target| target.name).eq([$(stringify!($target)),*]));
         }
     };
 }
@@ -66,6 +79,7 @@ targets! {
     http2_frames
     http2_server
     pair_operations
+    payloads
     server
     server_frames
     web

@@ -445,7 +445,7 @@ impl Queue {
     }
 
     /// Takes `count` octets off the first chunk (no more than it has); a chunk that is used up is handed out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn advance(&mut self, pool: &mut Pool, count: usize) -> Option<Box<Chunk>> {
         let chunk = self.first.as_deref_mut()?;
         let left = chunk.rest().len();

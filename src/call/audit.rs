@@ -2,7 +2,7 @@
 
 use super::engine::{Engine, held_size};
 use super::read::Next;
-use super::state::{CallState, Stage};
+use super::state::{CallState, Head, Stage};
 use crate::frame::StreamId;
 use crate::http2::audit::must;
 use crate::http2::{Side, StreamKey, Windows};
@@ -16,6 +16,7 @@ struct Sums {
     lent: u32,
     grown: u32,
     held_headers: usize,
+    usual_heads: u32,
     /// Octets that came out of the connection's window, and did not go back yet.
     unread: i64,
 }
@@ -46,6 +47,7 @@ impl Engine {
         equal("octets lent", self.lent_octets.into(), sums.lent.into())?;
         equal("octets of grown windows", self.grown_octets.into(), sums.grown.into())?;
         equal("octets of held headers", self.held_headers as i64, sums.held_headers as i64)?;
+        equal("usual heads", self.http2.held_responses().into(), sums.usual_heads.into())?;
         if !self.http2.is_ended() {
             // Afterwards nothing comes in any more, and the frame that broke a rule was taken in part.
             let (_, announced) = self.http2.announced_windows();
@@ -77,6 +79,7 @@ impl Engine {
         let received = if self.side == Side::Client { &call.trailers } else { &None };
         let held = [&call.head_block, received].into_iter().flatten();
         sums.held_headers += held.map(|block| held_size(block)).sum::<usize>();
+        sums.usual_heads += u32::from(call.head == Head::Usual);
         sums.lent += call.lent;
         sums.grown += call.grown;
         sums.unread += i64::from(call.inbox.recount(pool)) - i64::from(call.credited);

@@ -43,7 +43,15 @@ impl Engine {
         let mut block = self.http2.pool_mut().take_block();
         let timeout = options.deadline.map(|deadline| self.timeouts.spell(deadline.saturating_since(self.now)));
         let sound = if options.is_usual() {
-            self.settings.request.write(path, timeout.as_ref(), options.metadata, &mut block)
+            let request = &self.settings.request;
+            match options.metadata.records() {
+                Some(_) => {
+                    let last = self.last_start.get_or_insert_default();
+                    request.write_after(last, path, timeout.as_ref(), options.metadata, &mut block)
+                }
+                // What may be refused is not to be remembered.
+                None => request.write(path, timeout.as_ref(), options.metadata, &mut block),
+            }
         } else {
             let mut head = self.settings.request_head(path);
             head.authority = options.authority.or(head.authority).filter(|name| !name.is_empty());
@@ -89,21 +97,23 @@ impl Engine {
     /// Response-Headers, or Trailers-Only where the stream ends with them.
     pub(super) fn response(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
         let number = self.http2.block_number();
+        if let Some((usual, summary, encoding)) = self.usual_response
+            && Some(usual) == number
+            && summary.is_grpc
+            && !end_stream
+        {
+            return self.note_usual_head(key, summary, encoding);
+        }
         let block = self.http2.take_fields();
-        let (summary, encoding) = match self.usual_response {
-            Some((usual, summary, encoding)) if Some(usual) == number => (summary, encoding),
-            _ => match self.read_response(&block, oversized) {
-                Ok((summary, encoding)) => {
-                    self.usual_response = number.map(|number| (number, summary, encoding));
-                    (summary, encoding)
-                }
-                Err(status) => {
-                    self.http2.pool_mut().give_block(block);
-                    let retry = if oversized { Retry::Useless } else { status.code().retry() };
-                    return self.fail_as(key, status, retry, Stop::PeerFault);
-                }
-            },
+        let (summary, encoding) = match self.read_response(&block, oversized) {
+            Ok(read) => read,
+            Err(status) => {
+                self.http2.pool_mut().give_block(block);
+                let retry = if oversized { Retry::Useless } else { status.code().retry() };
+                return self.fail_as(key, status, retry, Stop::PeerFault);
+            }
         };
+        self.usual_response = number.map(|number| (number, summary, encoding));
         if !self.has_room_for(&block) {
             return self.no_room_for(key, block);
         }
@@ -125,6 +135,17 @@ impl Engine {
         if call.tell_readable(crate::http2::Side::Client) {
             common.notice(stream);
         }
+    }
+
+    /// The head that most responses have. It takes no memory of its own, so it does not count for `held_headers`.
+    fn note_usual_head(&mut self, key: StreamKey, summary: HeadSummary, encoding: Encoding) {
+        let Some((stream, common)) = self.http2.at(key) else { return };
+        let call = &mut stream.upper;
+        (call.response, call.receive_encoding, call.head) = (summary, encoding, Head::Usual);
+        if call.tell_readable(crate::http2::Side::Client) {
+            common.notice(stream);
+        }
+        self.http2.hold_response();
     }
 
     /// Whether a received header list may be kept until it is read.

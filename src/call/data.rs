@@ -1,4 +1,5 @@
 //! DATA on its way to the inbox of its call.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::engine::Engine;
 use super::inbox::{MessageFault, Rules};
@@ -14,6 +15,7 @@ const REJECTED_BODY: u32 = 64 * 1024;
 
 impl Engine {
     /// `len` octets of DATA for one call, and whether END_STREAM came with them.
+    #[expect(clippy::arithmetic_side_effects, reason = "messages are only added; what was grown was counted")]
     pub(super) fn data(&mut self, key: StreamKey, input: &mut Input<'_>, len: usize, end: bool) {
         let limits = &self.settings.limits;
         let Some((stream, common)) = self.http2.at(key) else {
@@ -87,6 +89,7 @@ impl Engine {
 
     /// A message that cannot be accepted, behind `rest` octets that were not looked at.
     #[cold]
+    #[expect(clippy::arithmetic_side_effects, reason = "a part of a frame of 24 bits, and a prefix")]
     fn faulty_data(&mut self, key: StreamKey, before: u32, fault: MessageFault, rest: usize) {
         let Some(call) = self.http2.get(key) else { return };
         let too_many = call.takes_one(self.side) && call.received > 0;

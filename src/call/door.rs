@@ -102,7 +102,7 @@ impl Door {
     /// As [`Door::act`], for a message that is given away.
     #[inline]
     pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
-        if !message.compressed && self.engine.goes_on_sending(call.0, message.data.len()) {
+        if !message.compressed && self.engine.goes_on_sending(call.0, message.data.len()).is_some() {
             self.engine.send_of_run(&message.data);
             return Ok(());
         }

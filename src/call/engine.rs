@@ -5,10 +5,10 @@ use super::loan::Sample;
 use super::manage::Management;
 use super::runs::Runs;
 use super::server::Reading;
-use super::state::{CallState, Events, Stage, Stop};
+use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::chunks::Chunk;
-use crate::config::{ORDINARY_HEADERS, Settings};
+use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::timeout::{self, Precision, Timeout};
@@ -120,6 +120,8 @@ pub struct Engine {
     /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
     pub(super) usual_response: Option<(NonZeroU32, HeadSummary, Encoding)>,
     pub(super) usual_trailers: Option<NonZeroU32>,
+    /// How requests start that are sent, on a client.
+    pub(super) last_start: Option<Box<LastStart>>,
     /// How the last request started that was read in full and went on with metadata, and what it said.
     pub(super) last_request: Option<(Start, Reading)>,
     /// A refused request was answered with a body before (G-018: later bodies are short).
@@ -158,6 +160,7 @@ impl Engine {
             slack_at: Instant::MAX,
             usual_response: None,
             usual_trailers: None,
+            last_start: None,
             last_request: None,
             told_at_length: false,
         }
@@ -373,7 +376,7 @@ impl Engine {
             self.http2.trim();
             self.timers.clear();
             (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
-            (self.scratch, self.runs) = (Vec::new(), None);
+            (self.scratch, self.runs, self.last_start) = (Vec::new(), None, None);
         }
         self.settle();
     }
@@ -441,7 +444,7 @@ impl Engine {
         let Some((stream, common)) = self.http2.at(key) else { return };
         let call = &mut stream.upper;
         self.grown_octets -= core::mem::take(&mut call.grown);
-        let lent = call.lent;
+        let (lent, usual_head) = (call.lent, call.head == Head::Usual);
         if call.inbox.holds_any() {
             let credit = call.inbox.clear(&mut common.pool) - call.credited;
             common.consumed_late(credit);
@@ -457,6 +460,9 @@ impl Engine {
             common.pool.give_block(block);
         }
         common.pool.give_kept(call.own_head.take());
+        if usual_head {
+            self.http2.let_response_go();
+        }
         self.http2.forget(key);
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
@@ -529,6 +535,7 @@ impl Engine {
             + (self.loan_queue.capacity() + self.total_queue.capacity()) * size_of::<StreamKey>()
             + self.scratch.capacity()
             + self.runs.as_deref().map_or(0, Runs::heap_size)
+            + self.last_start.as_deref().map_or(0, LastStart::heap_size)
     }
 }
 

@@ -86,13 +86,13 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
         let call = self.id;
-        if self.door.runs().goes_on_reading(call.0) {
-            return self.door.runs().take_of_run().map(Item::Message);
+        if let Some(end) = self.door.runs().goes_on_reading(call.0) {
+            return self.door.runs().take_of_run(end).map(Item::Message);
         }
         if self.door.is_unwatched() {
             return take(self.door.unwatched(), call.0, true);
         }
-        read_watched(self.door, call)
+        read_watched(self.door, call, &Verb::Read { call })
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -168,13 +168,13 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
         let call = self.id;
-        if self.door.runs().goes_on_sending(call.0, size_hint) {
-            return self.door.runs().send_of_run_with(call.0, encode);
+        if let Some(room) = self.door.runs().goes_on_sending(call.0, size_hint) {
+            return self.door.runs().send_of_run_with(call.0, room, encode);
         }
         if self.door.is_unwatched() {
             return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
         }
-        send_watched(self.door, call, size_hint, encode)
+        send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
@@ -294,7 +294,7 @@ impl Call<'_, Server> {
         if self.door.is_unwatched() {
             return self.door.unwatched().finish(call.0, status, trailers);
         }
-        finish_watched(self.door, call, status, trailers);
+        finish_watched(self.door, call, Verb::Finish { call, status, trailers }, status, trailers);
     }
 
     /// Ends the call with RST_STREAM instead of a status; what is queued is dropped.
@@ -316,23 +316,14 @@ impl Call<'_, Server> {
 
 /// As [`Call::finish`], where somebody watches.
 #[cold]
-fn finish_watched(door: &mut Door, call: CallId, status: &Status, trailers: &Metadata) {
-    door.act(
-        None,
-        move || Verb::Finish { call, status, trailers },
-        move |engine, _| engine.finish(call.0, status, trailers),
-        done,
-    );
+fn finish_watched(door: &mut Door, call: CallId, verb: Verb<'_>, status: &Status, trailers: &Metadata) {
+    door.act(None, move || verb, move |engine, _| engine.finish(call.0, status, trailers), done);
 }
 
 /// As [`Call::read`], where somebody watches.
 #[cold]
-fn read_watched<R: Role>(door: &mut Door, call: CallId) -> Option<Item<'_, R>> {
-    door.lend(
-        &Verb::Read { call },
-        |engine| take(engine, call.0, false),
-        |item| item.as_ref().map_or(Answer::Nothing, Item::answer),
-    )
+fn read_watched<'a, R: Role>(door: &'a mut Door, call: CallId, verb: &Verb<'_>) -> Option<Item<'a, R>> {
+    door.lend(verb, |engine| take(engine, call.0, false), |item| item.as_ref().map_or(Answer::Nothing, Item::answer))
 }
 
 /// As [`Call::send_with`], where somebody watches.
@@ -340,12 +331,13 @@ fn read_watched<R: Role>(door: &mut Door, call: CallId) -> Option<Item<'_, R>> {
 fn send_watched(
     door: &mut Door,
     call: CallId,
+    verb: Verb<'_>,
     size_hint: usize,
     encode: impl FnOnce(&mut Vec<u8>),
 ) -> Result<(), SendError<()>> {
     door.act(
         None,
-        || Verb::SendWith { call, size_hint },
+        move || verb,
         |engine, tap| engine.send_with(call.0, size_hint, false, false, heard(tap, encode)),
         refusal,
     )

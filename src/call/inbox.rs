@@ -1,4 +1,5 @@
 //! Received messages of one call, on their way from DATA to the application.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use crate::buffer::chunks::{Chunk, Octets, Pool, Queue};
 use crate::grpc::message::{InvalidFlag, PREFIX_LEN, Prefix};
@@ -110,6 +111,7 @@ impl Inbox {
     }
 
     /// Takes `len` octets of DATA from the front of the input.
+    #[inline]
     pub(super) fn receive(
         &mut self,
         pool: &mut Pool,
@@ -118,6 +120,25 @@ impl Inbox {
         rules: Rules,
     ) -> Result<(), MessageFault> {
         let mut left = len;
+        if !self.is_inside_message() {
+            // Mostly that is all.
+            let octets = input.as_slice();
+            let run = self.whole_messages(octets.get(..len).unwrap_or(octets), pool, rules);
+            input.take(run);
+            left -= run;
+        }
+        if left == 0 { Ok(()) } else { self.receive_pieces(pool, input, left, rules) }
+    }
+
+    /// As [`Inbox::receive`], message by message.
+    #[inline(never)]
+    fn receive_pieces(
+        &mut self,
+        pool: &mut Pool,
+        input: &mut Input<'_>,
+        mut left: usize,
+        rules: Rules,
+    ) -> Result<(), MessageFault> {
         while left > 0 {
             if !self.is_inside_message() {
                 let octets = input.as_slice();

@@ -7,6 +7,7 @@
 //! The connection's window has the same trouble at a smaller size: a peer that serves its calls in turn could fill it
 //! with beginnings of messages, none of which can be read. So a message that its reader waits for counts for the
 //! connection only once it is whole, and then without what its call was lent.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::engine::Engine;
 use super::state::Stop;
@@ -54,6 +55,7 @@ impl Sample {
 impl Engine {
     /// Lends the arriving message what its window lacks, now or when its turn comes, if its reader waits for it: no
     /// more than `taking` whole messages, about to be taken, are before it.
+    #[expect(clippy::arithmetic_side_effects, reason = "streams in memory")]
     pub(super) fn check_loan(&mut self, key: StreamKey, taking: u32) {
         let Some(call) = self.http2.get(key) else { return };
         if call.wants_loan || self.http2.is_receive_ended(key) {
@@ -87,6 +89,7 @@ impl Engine {
     /// Octets that the peer has to send before a reader can go on: the rest of a message, and the padding of one frame,
     /// which comes back at once but has to find room. Some peers also end their stream only while its window is open,
     /// even though that takes none of it.
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     fn awaited(&self, key: StreamKey) -> i64 {
         let Some(call) = self.http2.get(key) else { return 0 };
         // What is left of the current frame has left the window already.
@@ -95,6 +98,7 @@ impl Engine {
         if missing > 0 || (missing == 0 && held) { missing + i64::from(MAX_PADDING) } else { 0 }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     fn lacking(&self, key: StreamKey) -> u32 {
         u32::try_from(self.awaited(key) - self.http2.receive_window(key)).unwrap_or(0)
     }
@@ -115,6 +119,7 @@ impl Engine {
         }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "within the budget")]
     fn lend(&mut self, key: StreamKey, octets: u32) {
         let Some(call) = self.http2.get_mut(key) else { return };
         call.wants_loan = false;
@@ -130,6 +135,7 @@ impl Engine {
 
     /// `octets` of a call's messages are done with: they pay its loan back first, and then go to the peer's windows,
     /// except for what the connection's has had already.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most what was counted, by `min`")]
     pub(super) fn consumed(&mut self, key: StreamKey, octets: u32) {
         let Some(call) = self.http2.get_mut(key) else { return };
         let (repaid, known) = (call.lent.min(octets), call.credited.min(octets));
@@ -146,6 +152,7 @@ impl Engine {
     /// Whether a call has taken more than half of its window in the time that an octet of window needs to the peer and
     /// back: then the window may be what holds it up, since a line that carries more needs a larger one. Ends the
     /// call's sample if it is complete.
+    #[expect(clippy::arithmetic_side_effects, reason = "32 by 64 bits, in 128")]
     fn fills_its_window(&mut self, key: StreamKey, window: u32) -> bool {
         if self.sample.key != Some(key) || self.now < self.sample.complete {
             return false;
@@ -159,6 +166,7 @@ impl Engine {
     /// Doubles the window of a call whose reader keeps up, out of a budget of the connection, where its peer has run
     /// into it or fills it as fast as the way to the peer and back allows. Call it when all whole messages are read and
     /// what they took is owed.
+    #[expect(clippy::arithmetic_side_effects, reason = "within `max_call_window` and `window_growth`, by `min`")]
     pub(super) fn widen(&mut self, key: StreamKey) {
         let limits = &self.settings.limits;
         let Some(call) = self.http2.get(key) else { return };
@@ -179,6 +187,7 @@ impl Engine {
     }
 
     /// The peer will send no more on this call.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it grew")]
     pub(super) fn return_growth(&mut self, key: StreamKey) {
         if let Some(call) = self.http2.get_mut(key) {
             self.grown_octets -= core::mem::take(&mut call.grown);
@@ -205,6 +214,7 @@ impl Engine {
     }
 
     /// No more octets will come to this call: what it was lent for those goes to the next.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most what was counted, by `min`")]
     pub(super) fn stop_borrowing(&mut self, key: StreamKey) {
         let Some(call) = self.http2.get_mut(key) else { return };
         call.wants_loan = false;
@@ -215,6 +225,7 @@ impl Engine {
     }
 
     /// The call was let go: what was lent to it goes back to the budget.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was lent")]
     pub(super) fn return_loan(&mut self, lent: u32) {
         self.lent_octets -= lent;
         self.grant_loans();

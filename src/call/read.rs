@@ -1,4 +1,5 @@
 //! Reading: what comes next, in the order of the wire (L-16).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::client::read_trailers;
 use super::engine::{Engine, held_size};
@@ -68,11 +69,15 @@ impl Engine {
     }
 
     /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
     #[inline]
     pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
         let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
-        call.head = Head::Read;
+        let head = core::mem::replace(&mut call.head, Head::Read);
         let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
+        if head == Head::Usual {
+            return (self.http2.let_response_go().unwrap_or(&NO_FIELDS), deadline);
+        }
         self.lent_block = call.head_block.take();
         self.attention |= self.lent_block.is_some();
         let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
@@ -93,8 +98,12 @@ impl Engine {
             common.withhold(core::mem::take(&mut stream.upper.credited));
             common.consumed(stream, credit);
         }
-        if runs && plain && complete >= WORTHWHILE && self.begin_reading(key, credit).is_some() {
-            return self.take_of_run();
+        if runs
+            && plain
+            && complete >= WORTHWHILE
+            && let Some(end) = self.begin_reading(key, credit)
+        {
+            return self.take_of_run(end);
         }
         let (stream, common) = self.http2.at(key)?;
         let payload = stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)?;
@@ -105,6 +114,7 @@ impl Engine {
     /// What the message about to be taken gives back to the windows, how many whole ones there are, and whether giving it
     /// back is all there is to do: no loan, nothing awaited that could want one, and no reason to widen the window.
     #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "both within `max_call_window`")]
     fn judge(&mut self, key: StreamKey) -> Option<(u32, u32, bool)> {
         let limits = &self.settings.limits;
         let round_trip = self.http2.round_trip();
@@ -146,6 +156,7 @@ impl Engine {
     }
 
     /// Takes a client's outcome; the call is let go, its trailers are lent.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
         let (mut status, mut origin) = (Status::from(Code::Unknown), Origin::Local);
         let (mut unprocessed, mut retry) = (false, None);
@@ -177,10 +188,11 @@ static NO_FIELDS: FieldBlock = FieldBlock::new();
 impl CallState {
     /// What the next read would give.
     pub(super) fn next(&self, side: Side) -> Next {
-        match (self.head, self.stage) {
-            (_, Stage::Rejected | Stage::Finished | Stage::Foreign) => return Next::Nothing,
-            (Head::Held, _) => return Next::Head,
-            _ => {}
+        if self.stage != Stage::Open && self.is_hidden() {
+            return Next::Nothing;
+        }
+        if matches!(self.head, Head::Held | Head::Usual) {
+            return Next::Head;
         }
         if self.inbox.complete() > 0 {
             return if self.may_deliver(side) { Next::Message } else { Next::Nothing };
@@ -189,6 +201,12 @@ impl CallState {
             End::Awaited | End::Read => Next::Nothing,
             _ => Next::End,
         }
+    }
+
+    /// Whether what arrives is not for the application.
+    #[cold]
+    fn is_hidden(&self) -> bool {
+        matches!(self.stage, Stage::Rejected | Stage::Finished | Stage::Foreign)
     }
 
     /// A single message is held back until it is known to be the only one (G-081, G-082, G-084).

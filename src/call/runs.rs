@@ -3,6 +3,7 @@
 //! The first goes the ordinary way. The buffer that the next ones lie in, or fit in, is then set aside, and they are read
 //! or written there without a look at their call. What they add up to (credit, counts, lengths) is settled for all of them
 //! when the run ends, which is before any verb that could see it, save those that only ask, and for these it is known.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::engine::Engine;
 use super::inbox::Payload;
@@ -52,16 +53,18 @@ struct SendRun {
 }
 
 impl Engine {
-    /// Whether a run of this call has a message for it, in this buffer or the next.
+    /// Whether a run of this call has a message for it, in this buffer or the next: where that ends.
     #[inline(always)]
-    pub(super) fn goes_on_reading(&mut self, key: StreamKey) -> bool {
-        let Some(runs) = self.runs.as_deref() else { return false };
-        let run = &runs.read;
+    pub(super) fn goes_on_reading(&mut self, key: StreamKey) -> Option<usize> {
+        let run = &self.runs.as_deref()?.read;
         if run.key != key {
-            return false;
+            return None;
         }
-        if run.left > 0 && message_at(&run.buffer, run.at).is_some_and(|(_, _, end)| end <= run.until as usize) {
-            return true;
+        if run.left > 0
+            && let Some(end) = message_end(&run.buffer, run.at)
+            && end <= run.until as usize
+        {
+            return Some(end);
         }
         self.next_buffer(key)
     }
@@ -69,30 +72,33 @@ impl Engine {
     /// The run has come to the end of its buffer, or further than what was owed to the peer then let it: goes on behind that,
     /// where it is worth it.
     #[cold]
-    fn next_buffer(&mut self, key: StreamKey) -> bool {
-        let Some(mut runs) = self.runs.take() else { return false };
-        let goes_on = runs.read.left + 1 >= WORTHWHILE && {
+    #[expect(clippy::arithmetic_side_effects, reason = "messages that lie in memory")]
+    fn next_buffer(&mut self, key: StreamKey) -> Option<usize> {
+        let mut runs = self.runs.take()?;
+        let mut end = None;
+        if runs.read.left + 1 >= WORTHWHILE {
             self.end_reading(&mut runs.read);
-            self.begin_run(key, &mut runs.read, 0).is_some()
-        };
+            end = self.begin_run(key, &mut runs.read, 0);
+        }
         self.runs = Some(runs);
-        goes_on
+        end
     }
 
-    /// Takes the message that [`Engine::goes_on_reading`] found.
+    /// Takes the message of the run that ends there, as [`Engine::goes_on_reading`] says.
     #[inline]
-    pub(super) fn take_of_run(&mut self) -> Option<Payload<'_>> {
+    #[expect(clippy::arithmetic_side_effects, reason = "`goes_on_reading` has looked")]
+    pub(super) fn take_of_run(&mut self, end: usize) -> Option<Payload<'_>> {
         let run = &mut self.runs.as_deref_mut()?.read;
-        let (flags, payload, end) = message_at(&run.buffer, run.at)?;
+        let (prefix, payload) = run.buffer.get(run.at as usize..end)?.split_first_chunk::<PREFIX_LEN>()?;
         run.at = end as u32;
         run.left -= 1;
-        Some(Payload::of_shared_buffer(payload, flags != 0))
+        Some(Payload::of_shared_buffer(payload, prefix[0] != 0))
     }
 
-    /// Begins a run where more messages follow the one that is about to be taken, whose `credit` was given already. `None`
-    /// where there is none to begin.
+    /// Begins a run where more messages follow the one that is about to be taken, whose `credit` was given already; says
+    /// where that one ends. `None` where there is none to begin.
     #[cold]
-    pub(super) fn begin_reading(&mut self, key: StreamKey, credit: u32) -> Option<()> {
+    pub(super) fn begin_reading(&mut self, key: StreamKey, credit: u32) -> Option<usize> {
         let mut runs = self.runs.take().unwrap_or_else(Runs::boxed);
         let began = self.begin_run(key, &mut runs.read, credit);
         self.runs = Some(runs);
@@ -101,7 +107,8 @@ impl Engine {
     }
 
     /// Begins a run where nothing but sums depends on the messages that follow. So much `credit` was given of it.
-    fn begin_run(&mut self, key: StreamKey, run: &mut ReadRun, credit: u32) -> Option<()> {
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
+    fn begin_run(&mut self, key: StreamKey, run: &mut ReadRun, credit: u32) -> Option<usize> {
         let slack = self.http2.credit_slack(key);
         let (stream, _) = self.http2.at(key)?;
         let call = &mut stream.upper;
@@ -115,13 +122,15 @@ impl Engine {
         let credited = at + credit;
         let until = credited.saturating_add(slack).min(buffer.len() as u32);
         *run = ReadRun { key, buffer, at, until, left, credited };
-        Some(())
+        Some((at + next) as usize)
     }
 
-    /// Whether a run of this call has room for a message of so many octets.
+    /// Whether a run of this call has room for a message of so many octets: [`SendRun::room`] of it.
     #[inline(always)]
-    pub(super) fn goes_on_sending(&self, key: StreamKey, octets: usize) -> bool {
-        self.runs.as_deref().is_some_and(|runs| runs.send.key == key && octets < runs.send.room())
+    pub(super) fn goes_on_sending(&self, key: StreamKey, octets: usize) -> Option<usize> {
+        let run = &self.runs.as_deref()?.send;
+        let room = run.room();
+        (run.key == key && octets < room).then_some(room)
     }
 
     /// Sends a message with the run that [`Engine::goes_on_sending`] found.
@@ -137,12 +146,13 @@ impl Engine {
     pub(super) fn send_of_run_with(
         &mut self,
         key: StreamKey,
+        room: usize,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
         self.scratch.clear();
         encode(&mut self.scratch);
         match self.runs.as_deref_mut() {
-            Some(runs) if self.scratch.len() < runs.send.room() => {
+            Some(runs) if self.scratch.len() < room => {
                 runs.send.append(&self.scratch);
                 Ok(())
             }
@@ -161,6 +171,7 @@ impl Engine {
 
     /// Begins a run where messages that follow the one of so many `octets` just queued could only make its buffer longer.
     #[inline(never)]
+    #[expect(clippy::arithmetic_side_effects, reason = "a small message and small constants, in memory")]
     pub(super) fn begin_sending(&mut self, key: StreamKey, octets: usize) {
         let Some((stream, common)) = self.http2.at(key) else { return };
         if stream.is_send_ended() || check_send(self.side, stream, false).is_err() {
@@ -192,6 +203,7 @@ impl Engine {
         self.runs = Some(runs);
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     fn end_reading(&mut self, run: &mut ReadRun) {
         let key = core::mem::replace(&mut run.key, StreamKey::NONE);
         let buffer = core::mem::take(&mut run.buffer);
@@ -232,25 +244,27 @@ impl Engine {
     }
 
     /// Octets that a call has queued to send.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn queued(&self, key: StreamKey) -> usize {
         let run = self.runs.as_deref().map(|runs| &runs.send).filter(|run| run.key == key);
         self.http2.queued(key) + run.map_or(0, SendRun::added)
     }
 
     /// Octets that all calls have queued to send.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn queued_in_all(&self) -> usize {
         self.http2.queued_in_all() + self.runs.as_deref().map_or(0, |runs| runs.send.added())
     }
 }
 
-/// The flags and the payload of the message that begins there, and where it ends.
+/// Where the message ends that begins there.
 #[inline]
-fn message_at(buffer: &[u8], at: u32) -> Option<(u8, &[u8], usize)> {
+#[expect(clippy::arithmetic_side_effects, reason = "the length was judged when it arrived, and lies in memory")]
+fn message_end(buffer: &[u8], at: u32) -> Option<usize> {
     let start = at as usize + PREFIX_LEN;
-    let [flags, length @ ..] = buffer.get(at as usize..start)?.first_chunk::<PREFIX_LEN>()?;
     // It was judged when it arrived.
-    let end = start + u32::from_be_bytes(*length) as usize;
-    Some((*flags, buffer.get(start..end)?, end))
+    let [_, length @ ..] = buffer.get(at as usize..start)?.first_chunk::<PREFIX_LEN>()?;
+    Some(start + u32::from_be_bytes(*length) as usize)
 }
 
 impl SendRun {
@@ -269,6 +283,7 @@ impl SendRun {
     }
 
     /// Octets that it has queued, which no queue counts yet.
+    #[expect(clippy::arithmetic_side_effects, reason = "only appended to")]
     fn added(&self) -> usize {
         self.buffer.len() - self.before
     }
@@ -283,6 +298,7 @@ impl Runs {
     }
 
     /// Bytes of heap in use.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn heap_size(&self) -> usize {
         size_of::<Self>() + self.read.buffer.capacity() + self.send.buffer.capacity()
     }

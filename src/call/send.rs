@@ -62,9 +62,17 @@ pub(super) fn room_for_run(limits: &Limits, stream: &Stream<CallState>, common: 
     own.min(all).min(limits.copy_below as usize).min(max_send(limits))
 }
 
+/// Queues a small message behind its prefix.
+#[inline(never)]
+fn queue_copied(side: Side, stream: &mut Stream<CallState>, common: &mut Common, compressed: bool, payload: &[u8]) {
+    let prefix = Prefix { compressed, length: payload.len() as u32 }.encode();
+    common.send_pair(stream, &prefix, payload);
+    message_queued(side, stream, common);
+}
+
 /// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response
 /// (G-039).
-#[inline]
+#[inline(always)]
 fn message_queued(side: Side, stream: &mut Stream<CallState>, common: &mut Common) {
     let call = &mut stream.upper;
     call.sent = call.sent.saturating_add(1);
@@ -144,18 +152,18 @@ impl Engine {
         if let Err(error) = self.admit(key, octets, message.compressed) {
             return Err(error.map(|()| message));
         }
-        let prefix = Prefix { compressed: message.compressed, length: octets as u32 }.encode();
         let by_reference = octets >= self.settings.limits.copy_below as usize;
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(message)) };
         let follows = stream.queued() > 0;
         if by_reference {
+            let prefix = Prefix { compressed: message.compressed, length: octets as u32 }.encode();
             common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
             common.send_shared(stream, message.data);
-        } else {
-            common.send_pair(stream, &prefix, &message.data);
+            message_queued(self.side, stream, common);
+            return Ok(());
         }
-        message_queued(self.side, stream, common);
-        if runs && follows && !by_reference {
+        queue_copied(self.side, stream, common, message.compressed, &message.data);
+        if runs && follows {
             self.begin_sending(key, octets);
         }
         Ok(())
@@ -186,9 +194,7 @@ impl Engine {
             return self.queue_scratch(key, compressed);
         }
         let follows = stream.queued() > 0;
-        let prefix = Prefix { compressed, length: octets as u32 }.encode();
-        common.send_pair(stream, &prefix, &self.scratch);
-        message_queued(self.side, stream, common);
+        queue_copied(self.side, stream, common, compressed, &self.scratch);
         if runs && follows {
             self.begin_sending(key, octets);
         }
@@ -216,7 +222,6 @@ impl Engine {
     pub(super) fn queue_scratch(&mut self, key: StreamKey, compressed: bool) -> Result<(), SendError<()>> {
         let limits = &self.settings.limits;
         let octets = self.scratch.len();
-        let prefix = Prefix { compressed, length: octets as u32 }.encode();
         let scratch = core::mem::take(&mut self.scratch);
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
         if octets > max_send(limits) {
@@ -224,13 +229,14 @@ impl Engine {
             return Err(SendError::TooLarge(()));
         }
         if octets < limits.copy_below as usize {
-            common.send_pair(stream, &prefix, &scratch);
+            queue_copied(self.side, stream, common, compressed, &scratch);
             common.pool.give_buffer(scratch);
         } else {
+            let prefix = Prefix { compressed, length: octets as u32 }.encode();
             common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
             common.send_buffer(stream, scratch);
+            message_queued(self.side, stream, common);
         }
-        message_queued(self.side, stream, common);
         Ok(())
     }
 

@@ -71,6 +71,8 @@ pub(super) enum Head {
     Awaited,
     /// Not read yet: it is [`CallState::head_block`].
     Held,
+    /// Not read yet: it is the response that most calls have, and HTTP/2 holds it for all of them.
+    Usual,
     Read,
 }
 

@@ -54,6 +54,7 @@
 //!
 //! Each message is compressed by itself. A server that mixes secrets with text that its clients choose should send those
 //! messages as [`Message::as_is`]: their compressed length tells about the secret (G-090).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 #[cfg(any(feature = "gzip", feature = "deflate"))]
 mod deflate;
@@ -259,7 +260,8 @@ impl Codecs {
     }
 
     /// What a payload with its compressed flag set stands for, on a call whose `grpc-encoding` is `coding`; no more than
-    /// `limit` octets of it (G-068), and no more memory than that and 64 KiB.
+    /// `limit` octets of it (G-068), and no more memory than that and 64 KiB. What has less than three quarters of the limit is cut to its
+    /// length in the end, for which an allocator that cannot do so in place has both for a moment.
     ///
     /// # Errors
     ///

@@ -46,6 +46,7 @@ impl Output {
     /// # Errors
     ///
     /// [`Full`] where they do not fit; none of them is taken then, and the message is over.
+    #[expect(clippy::arithmetic_side_effects, reason = "a length is within its capacity")]
     pub fn extend_from_slice(&mut self, octets: &[u8]) -> Result<(), Full> {
         if octets.len() > self.room() {
             self.full = true;

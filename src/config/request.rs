@@ -3,6 +3,7 @@
 use crate::grpc::timeout::Timeout;
 use crate::grpc::{Block, Field, Metadata, Path, RequestHead};
 use crate::hpack::{self, FieldBlock};
+use alloc::vec::Vec;
 
 /// A field of the gRPC layer as HTTP/2 sends it.
 pub(crate) fn wire_field<'a>((name, value, sensitive): Field<'a>) -> hpack::Field<'a> {
@@ -39,6 +40,31 @@ impl RequestTemplate {
         metadata: &Metadata,
         block: &mut FieldBlock,
     ) -> bool {
+        self.write_start(path, timeout, block);
+        write_metadata(metadata, block)
+    }
+
+    /// As [`write`](Self::write), by what is remembered of the requests before.
+    pub(crate) fn write_after(
+        &self,
+        last: &mut LastStart,
+        path: Path<'_>,
+        timeout: Option<&Timeout>,
+        metadata: &Metadata,
+        block: &mut FieldBlock,
+    ) -> bool {
+        if last.path == path.as_bytes() && last.timeout.as_ref() == timeout {
+            last.missed = false;
+            block.extend_from(&last.fields);
+        } else {
+            self.write_start(path, timeout, block);
+            last.miss(path, timeout, block);
+        }
+        write_metadata(metadata, block)
+    }
+
+    /// All but the metadata.
+    fn write_start(&self, path: Path<'_>, timeout: Option<&Timeout>, block: &mut FieldBlock) {
         block.extend_from(&self.before_path);
         block.push(hpack::Field::new(b":path", path.as_bytes()));
         block.extend_from(&self.behind_path);
@@ -46,9 +72,45 @@ impl RequestTemplate {
             block.push(timeout_field(timeout));
         }
         block.extend_from(&self.regular);
-        let without = block.len();
-        metadata.fields(Block::Request).for_each(|field| block.push(wire_field(field)));
-        block.len() - without == metadata.len()
+    }
+}
+
+/// Says whether all of it may be sent in a request.
+fn write_metadata(metadata: &Metadata, block: &mut FieldBlock) -> bool {
+    if let Some(records) = metadata.records() {
+        block.push_records(records, metadata.len());
+        return true;
+    }
+    let without = block.len();
+    metadata.fields(Block::Request).for_each(|field| block.push(wire_field(field)));
+    block.len() - without == metadata.len()
+}
+
+/// How a request of one connection started, up to its metadata. Most are of the method and with the timeout of the one
+/// before; two in a row that are not take its place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LastStart {
+    path: Vec<u8>,
+    timeout: Option<Timeout>,
+    fields: FieldBlock,
+    missed: bool,
+}
+
+impl LastStart {
+    fn miss(&mut self, path: Path<'_>, timeout: Option<&Timeout>, fields: &FieldBlock) {
+        self.missed = !self.missed && !self.path.is_empty();
+        if !self.missed {
+            self.path.clear();
+            self.path.extend_from_slice(path.as_bytes());
+            self.timeout = timeout.copied();
+            self.fields.clear();
+            self.fields.extend_from(fields);
+        }
+    }
+
+    /// Bytes of heap in use.
+    pub(crate) fn heap_size(&self) -> usize {
+        size_of::<Self>() + self.path.capacity() + self.fields.capacity()
     }
 }
 
@@ -62,10 +124,29 @@ pub(crate) fn timeout_field(timeout: &Timeout) -> hpack::Field<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::wire_field;
+    use super::{LastStart, wire_field};
     use crate::ClientConfig;
-    use crate::grpc::{Codings, Metadata, Path, Scheme};
+    use crate::grpc::{Codings, Metadata, Path, Scheme, timeout};
     use crate::hpack::FieldBlock;
+    use core::time::Duration;
+
+    /// What is remembered of other requests never shows in what is written.
+    #[test]
+    fn a_request_is_written_alike_after_any_other() {
+        let config = ClientConfig::builder("a").build().unwrap();
+        let mut metadata = Metadata::new();
+        metadata.append("x-id", "7").unwrap();
+        let timeouts = [1, 2].map(|seconds| timeout::encode(Duration::from_secs(seconds), timeout::Precision::Exact));
+        let mut last = LastStart::default();
+        for round in 0..200u32 {
+            let path = Path::parse([&b"/a.B/C"[..], b"/a.B/D"][(round / 3 % 2) as usize]).unwrap();
+            let timeout = timeouts.get((round * round / 7 % 3) as usize);
+            let mut blocks = [FieldBlock::new(), FieldBlock::new()];
+            assert!(config.0.request.write(path, timeout, &metadata, &mut blocks[0]));
+            assert!(config.0.request.write_after(&mut last, path, timeout, &metadata, &mut blocks[1]));
+            assert_eq!(blocks[0], blocks[1], "{round}");
+        }
+    }
 
     #[test]
     fn the_template_gives_the_fields_of_the_head() {

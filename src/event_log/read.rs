@@ -101,7 +101,7 @@ impl Wrong {
     }
 }
 
-/// Faults of a log that its masked copy names.
+/// Faults of a log that its masked copy names one by one.
 const TOLD: usize = 8;
 
 /// What a parser says, without its "line 1": it has seen one line and knows no other.
@@ -217,15 +217,22 @@ impl Log {
         self.faults.extend(header.damaged.iter().map(damage));
     }
 
-    /// What a copy says of what is wrong with this log. That the end is missing shows in the copy too.
+    /// What a copy says of what is wrong with this log, and with the one that it is a copy of itself. That the end is missing
+    /// shows in the copy too.
     fn damage(&self) -> Vec<String> {
-        let faults = self.faults.iter().filter(|fault| fault.what != Wrong::NoEnd);
-        let told = faults.clone().take(TOLD).map(|fault| match &fault.what {
-            Wrong::CopyOfDamaged(original) => original.clone(),
-            what => format!("line {}: {}", fault.line, what.in_short()),
-        });
-        let more = faults.clone().count().saturating_sub(TOLD);
-        told.chain((more > 0).then(|| format!("{more} lines more have something wrong with them"))).collect()
+        let (mut said, mut own) = (Vec::new(), 0_usize);
+        for fault in &self.faults {
+            match &fault.what {
+                Wrong::NoEnd => {}
+                Wrong::CopyOfDamaged(original) => said.push(original.clone()),
+                what => {
+                    own = own.saturating_add(1);
+                    said.extend((own <= TOLD).then(|| format!("line {}: {}", fault.line, what.in_short())));
+                }
+            }
+        }
+        said.extend((own > TOLD).then(|| format!("{} lines more have something wrong with them", own - TOLD)));
+        said
     }
 
     /// Another line; gives its number.

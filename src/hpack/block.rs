@@ -1,6 +1,6 @@
 //! A list of fields in one allocation.
 //!
-//! Fields lie back to back as records: a head of 8 octets, the name, the value. The dynamic table keeps the same
+//! Fields lie back to back as [records](crate::record). The dynamic table keeps the same
 //! records, so an indexed field costs one copy, and 8 octets of head stay under the 32 that RFC 7541 §4.1 accounts:
 //! a list never takes more memory than its accounted size.
 #![expect(
@@ -12,57 +12,20 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::field::{FIELD_OVERHEAD, Field};
-
-/// Octets of a record before its name.
-pub(super) const HEAD_LEN: usize = 8;
-
-/// The head of a record, one little-endian word: value length in 32 bits, name length in 23, sensitive, class in 8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
-    pub(super) name_len: usize,
-    pub(super) value_len: usize,
-    pub(super) sensitive: bool,
-    pub(super) class: u8,
-}
+use crate::record::{self, Record};
+pub(super) use crate::record::{HEAD_LEN, Head};
 
 impl Head {
-    const NAME_SHIFT: u32 = 32;
-    const NAME_MAX: usize = (1 << 23) - 1;
-    const SENSITIVE: u64 = 1 << 55;
-    const CLASS_SHIFT: u32 = 56;
-
     pub(super) const fn of(field: Field<'_>) -> Self {
         let Field { name, value, sensitive, class } = field;
         Self { name_len: name.len(), value_len: value.len(), sensitive, class }
     }
-
-    /// The word of this head; `None` for a name of more than 8,388,607 octets or a value of more than 4,294,967,295.
-    pub(super) const fn pack(self) -> Option<u64> {
-        if self.name_len > Self::NAME_MAX || self.value_len as u64 > u32::MAX as u64 {
-            return None;
-        }
-        let sensitive = if self.sensitive { Self::SENSITIVE } else { 0 };
-        let lengths = self.value_len as u64 | (self.name_len as u64) << Self::NAME_SHIFT;
-        Some(lengths | sensitive | (self.class as u64) << Self::CLASS_SHIFT)
-    }
-
-    const fn unpack(word: u64) -> Self {
-        Self {
-            name_len: (word >> Self::NAME_SHIFT) as usize & Self::NAME_MAX,
-            value_len: word as u32 as usize,
-            sensitive: word & Self::SENSITIVE != 0,
-            class: (word >> Self::CLASS_SHIFT) as u8,
-        }
-    }
 }
 
-/// The first record of `bytes` and what follows it; `None` at the end.
+/// The first record of `bytes` as a field, and what follows it; `None` at the end.
+#[inline]
 pub(super) fn split_record(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
-    let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
-    let head = Head::unpack(u64::from_le_bytes(*head));
-    // One look at the bounds: the name is no longer than both.
-    let (both, rest) = rest.split_at_checked(head.name_len + head.value_len)?;
-    let (name, value) = both.split_at_checked(head.name_len)?;
+    let (Record { head, name, value }, rest) = record::split(bytes)?;
     Some((Field { name, value, sensitive: head.sensitive, class: head.class }, rest))
 }
 
@@ -86,24 +49,36 @@ pub(super) fn strip_record<'a>(bytes: &'a [u8], field: &Field<'_>) -> Option<&'a
     (same(name, field.name) && same(value, field.value)).then_some(rest)
 }
 
-/// Whether the record at the start of `bytes` has this name.
-#[inline]
-pub(super) fn is_record_named(bytes: &[u8], name: &[u8]) -> bool {
-    split_record(bytes).is_some_and(|(field, _)| same(field.name, name))
-}
-
 /// Equality that spares a short string the call of a general comparison: two words, which may overlap, are all of it.
-#[inline]
+#[inline(always)]
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    match a.len() {
-        8..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
-        17..=32 => a.first_chunk::<16>() == b.first_chunk() && a.last_chunk::<16>() == b.last_chunk(),
-        4..8 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
-        _ => a == b,
+    // The usual lengths take two questions.
+    if a.len() >= 8 {
+        match a.len() {
+            8..=16 => ends_are_same::<8>(a, b),
+            17..=32 => ends_are_same::<16>(a, b),
+            33..=64 => ends_are_same::<32>(a, b),
+            _ => a == b,
+        }
+    } else if a.len() >= 4 {
+        ends_are_same::<4>(a, b)
+    } else if a.len() >= 2 {
+        ends_are_same::<2>(a, b)
+    } else {
+        a.first() == b.first()
     }
+}
+
+/// Whether the first `N` octets are the same, and the last, of two strings of one length, which is no less.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, reason = "the caller has looked at the lengths")]
+fn ends_are_same<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+    // As slices: options of arrays would be asked whether they are there, each.
+    let last = a.len() - N;
+    a[..N] == b[..N] && a[last..] == b[last..]
 }
 
 /// A list of fields in one allocation, in order.
@@ -263,8 +238,8 @@ impl FieldBlock {
         }
     }
 
-    /// Adds so many records of another block or of a table.
-    pub(super) fn push_records(&mut self, records: &[u8], count: usize) {
+    /// Adds so many records of another block, of a table, or of metadata.
+    pub(crate) fn push_records(&mut self, records: &[u8], count: usize) {
         self.bytes.extend_from_slice(records);
         self.count += count;
     }
@@ -403,7 +378,7 @@ mod tests {
 
     #[test]
     fn same_looks_at_every_octet() {
-        for len in 0..40 {
+        for len in 0..80 {
             let a = vec![b'a'; len];
             assert!(same(&a, &a.clone()) && !same(&a, &vec![b'a'; len + 1]));
             for place in 0..len {
@@ -418,20 +393,19 @@ mod tests {
     fn a_record_is_compared_by_name_and_value() {
         let block: FieldBlock = [Field::new(b"name", b"value"), Field::new(b"x", b"y")].into_iter().collect();
         let after = &block.records()[HEAD_LEN + 9..];
-        for (name, value, named, is_it) in [
-            (&b"name"[..], &b"value"[..], true, true),
-            (b"name", b"valuf", true, false),
-            (b"name", b"valu", true, false),
-            (b"namf", b"value", false, false),
-            (b"nam", b"evalue", false, false),
-            (b"", b"", false, false),
+        for (name, value, is_it) in [
+            (&b"name"[..], &b"value"[..], true),
+            (b"name", b"valuf", false),
+            (b"name", b"valu", false),
+            (b"namf", b"value", false),
+            (b"nam", b"evalue", false),
+            (b"", b"", false),
         ] {
             let field = Field::new(name, value);
-            assert_eq!(is_record_named(block.records(), name), named);
             assert_eq!(is_record_of(block.records(), &field), is_it);
             assert_eq!(strip_record(block.records(), &field), is_it.then_some(after));
         }
-        assert!(!is_record_named(&[], b"") && !is_record_of(&[], &Field::new(b"", b"")));
+        assert!(!is_record_of(&[], &Field::new(b"", b"")));
         // Nor is a record that is cut off, or one of another kind.
         let whole = &block.records()[..HEAD_LEN + 9];
         assert!((0..whole.len()).all(|len| !is_record_of(&whole[..len], &Field::new(b"name", b"value"))));

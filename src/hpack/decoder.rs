@@ -1,7 +1,6 @@
 //! Header blocks in (RFC 7541 §3, §6).
 
 use alloc::vec::Vec;
-use core::slice;
 
 use super::block::{FieldBlock, Fields, HEAD_LEN, Head, Mark};
 use super::dynamic_table::DynamicTable;
@@ -198,7 +197,7 @@ impl Decoder {
     #[expect(clippy::arithmetic_side_effects, reason = "`rest` is the end of `input`")]
     fn learn<'i>(&mut self, input: &'i [u8], list: &mut List<'_>) -> Result<&'i [u8], DecodeError> {
         if input.first().is_none_or(|first| *first < 0x80) {
-            self.memo.learn(None);
+            self.memo.end();
             return Ok(input);
         }
         let before = list.block.byte_len();
@@ -206,7 +205,10 @@ impl Decoder {
         let octets = input.get(..input.len() - rest.len());
         // Nothing is there where the list is over its limits.
         let record = list.block.records().get(before..).filter(|record| !record.is_empty());
-        self.memo.learn(octets.as_ref().map(slice::from_ref).zip(record));
+        let learnt = octets.zip(record).is_some_and(|(octets, record)| self.memo.learn(&[octets], record));
+        if !learnt {
+            self.memo.end();
+        }
         Ok(rest)
     }
 

@@ -14,7 +14,7 @@ mod string;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, Head, is_record_named, is_record_of, strip_record};
+use super::block::{FieldBlock, Head, is_record_of, same, split_record, strip_record};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
@@ -66,14 +66,14 @@ pub struct Encoder {
     expected: [u8; 2],
     first: [u8; 2],
     memo: Memo,
-    /// The fields of the run in `memo`, one octet each, and the places of their names.
+    /// The fields of the run in `memo`, and the places of their names.
     run: Vec<Indexed>,
     run_places: Places,
     own_limit: u32,
     resize: Option<Resize>,
 }
 
-/// A field that went out as an index: the place of its name, and the entry.
+/// A field that goes out as an index: the place of its name, and the entry.
 #[derive(Clone, Copy, Debug)]
 struct Indexed {
     place: u8,
@@ -150,7 +150,14 @@ impl Encoder {
     /// [`encode_field`](Self::encode_field).
     pub fn begin_block(&mut self, out: &mut Vec<u8>) {
         (self.at, self.expected) = (NOWHERE, self.first);
-        let Some(Resize { smallest, last }) = self.resize.take() else { return };
+        if let Some(resize) = self.resize {
+            self.tell_sizes(resize, out);
+        }
+    }
+
+    #[cold]
+    fn tell_sizes(&mut self, Resize { smallest, last }: Resize, out: &mut Vec<u8>) {
+        self.resize = None;
         if smallest < last && (smallest as usize) < self.table.max_size() {
             self.resize_to(smallest, out);
         }
@@ -165,51 +172,61 @@ impl Encoder {
         self.encode_next(field, out);
     }
 
-    /// As [`encode_field`](Self::encode_field); returns the entry if the field went out as an index.
-    #[inline]
-    fn encode_next(&mut self, field: Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+    /// As [`encode_field`](Self::encode_field), for the loops.
+    #[inline(always)]
+    fn encode_next(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
         // Names mostly come in the same order, with the values that they had last.
         let [place, _] = self.expected;
+        let Field { name: text, value, sensitive, .. } = field;
         if let Some(name) = self.names.get_mut(place)
             && let entry = name.last[0]
             && let Some((record, index)) = look_up(&self.table, entry)
-            && is_record_of(record, &field)
-            && !field.sensitive
+            && let Some((known, _)) = split_record(record)
+            && same(known.name, text)
         {
-            name.hit(entry);
             (self.at, self.expected) = (place, name.next);
-            // RFC 7541 §6.1.
-            integer::encode(index, 7, 0x80, out);
-            return Some(Indexed { place, entry });
+            if same(known.value, value) && !sensitive {
+                name.hit(entry);
+                // RFC 7541 §6.1.
+                integer::encode(index, 7, 0x80, out);
+                return;
+            }
+            return self.encode_changed(place, &Field { name: text, value, sensitive, class: 0 }, out);
         }
-        // A copy, so that only a field that comes here has to lie in memory.
-        self.encode_unexpected(&Field { ..field }, out)
+        // Only a field that comes here has to lie in memory.
+        self.encode_unexpected(&Field { name: text, value, sensitive, class: 0 }, out);
     }
 
     /// Writes one whole header block.
     pub fn encode<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>, out: &mut Vec<u8>) {
         self.begin_block(out);
         let mut fields = fields.into_iter();
-        let mut next = fields.next();
         let (mut usual, mut count) = (self.memo.usual(self.table.inserted()), 0);
-        while let Some(field) = &next
-            && let Some(rest) = strip_record(usual, field)
-            && !field.sensitive
-        {
-            (usual, count) = (rest, count + 1);
-            next = fields.next();
-        }
+        let next = loop {
+            let Some(Field { name, value, sensitive, .. }) = fields.next() else { break None };
+            match strip_record(usual, &Field::new(name, value)) {
+                Some(rest) if !sensitive => (usual, count) = (rest, count + 1),
+                // The class means nothing here, and is not copied for that.
+                _ => break Some(Field { name, value, sensitive, class: 0 }),
+            }
+        };
         self.encode_run(count, out);
-        self.memo.compared(count, self.table.inserted());
-        while self.memo.is_learning()
-            && let Some(field) = next
-        {
-            self.learn_field(Field { class: 0, ..field }, out);
-            next = fields.next();
+        if let Some(next) = next {
+            self.encode_rest(next, fields, out);
         }
+    }
+
+    /// Encodes what follows the start of a block.
+    #[inline(never)]
+    fn encode_rest<'a>(&mut self, first: Field<'a>, mut rest: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        if self.memo.is_learning() {
+            let fields = [first].into_iter().chain(rest);
+            return self.learn_run(fields.map(|field| Field { class: 0, ..field }), out);
+        }
+        let mut next = Some(first);
         while let Some(field) = next {
             self.encode_next(field, out);
-            next = fields.next();
+            next = rest.next();
         }
     }
 
@@ -222,25 +239,36 @@ impl Encoder {
             fields.skip_records(count, run.given_len);
             self.encode_run(count, out);
         }
-        while self.memo.is_learning()
-            && let Some(field) = fields.next()
-        {
-            self.learn_field(field, out);
+        if self.memo.is_learning() {
+            return self.learn_run(fields, out);
         }
         for field in fields {
             self.encode_next(field, out);
         }
     }
 
-    /// Encodes the first `count` fields of the run.
-    #[inline]
+    /// Encodes the first `count` fields of the run, with which the block starts.
+    #[inline(never)]
     fn encode_run(&mut self, count: usize, out: &mut Vec<u8>) {
-        let Some(last) = self.run.get(count.wrapping_sub(1)) else { return };
-        out.extend_from_slice(self.memo.made(count));
-        self.at = last.place;
+        if let Some(last) = self.run.get(count.wrapping_sub(1)) {
+            self.at = last.place;
+            self.note_run(count);
+            self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
+        }
+        match self.memo.made(count) {
+            // Trailers; and no call of a copy for them.
+            [octet] => out.push(*octet),
+            octets => out.extend_from_slice(octets),
+        }
+        self.memo.compared(count, self.table.inserted());
+    }
+
+    /// Notes that names had the entries of the run again.
+    #[inline]
+    fn note_run(&mut self, count: usize) {
         // To say twice that a name has an entry changes nothing.
         if self.names.changed.meets(self.run_places) {
-            for Indexed { place, entry } in self.run.iter().take(count) {
+            for Indexed { place, entry, .. } in self.run.iter().take(count) {
                 if let Some(name) = self.names.get_mut(*place) {
                     name.hit(*entry);
                 }
@@ -249,29 +277,29 @@ impl Encoder {
                 self.names.changed = self.names.changed.without(self.run_places);
             }
         }
-        self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
     }
 
-    /// Encodes a field, which makes the run longer or is the first behind it.
+    /// Encodes a block, and learns the run of indexed fields that it starts with.
     #[cold]
-    fn learn_field(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
-        if self.memo.is_empty() {
-            (self.run_places, self.names.changed) = (Places::NONE, Places::ALL);
-            self.run.clear();
-        }
-        let start = out.len();
-        let indexed = self.encode_next(field, out);
-        if !self.memo.is_learning() {
-            return;
-        }
-        let octet = out.get(start..).filter(|octets| octets.len() == 1);
-        let Some(((indexed, head), octet)) = indexed.zip(Head::of(field).pack()).zip(octet) else {
-            return self.memo.learn(None);
-        };
-        self.memo.learn(Some((&[&head.to_le_bytes(), field.name, field.value], octet)));
-        if self.memo.is_learning() {
-            self.run.push(indexed);
-            self.run_places = self.run_places.with(indexed.place);
+    fn learn_run<'a>(&mut self, fields: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        self.run.clear();
+        (self.run_places, self.names.changed) = (Places::NONE, Places::ALL);
+        for field in fields {
+            let start = out.len();
+            self.encode_field(field, out);
+            // RFC 7541 §6.1: an index, of what the name has last now.
+            if let Some(&[octet]) = out.get(start..)
+                && octet >= 0x80
+                && let Some(name) = self.names.get(self.at)
+                && let Some(head) = Head::of(field).pack()
+                && self.memo.is_learning()
+                && self.memo.learn(&[&head.to_le_bytes(), field.name, field.value], &[octet])
+            {
+                self.run.push(Indexed { place: self.at, entry: name.last[0] });
+                self.run_places = self.run_places.with(self.at);
+            } else {
+                self.memo.end();
+            }
         }
     }
 
@@ -316,45 +344,45 @@ impl Encoder {
         self.memo.forget();
     }
 
-    /// Encodes a field that is not what the name expected here had last.
-    fn encode_unexpected(&mut self, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
-        let [place, other] = self.expected;
-        if self.has_name(place, field.name) {
-            self.come_to(place);
-            return self.encode_changed(place, field, out);
-        }
-        if self.has_name(other, field.name) {
-            return self.encode_named(other, field, out);
+    /// Encodes a field whose name is not the one that is expected first, or has nothing in the table any more.
+    fn encode_unexpected(&mut self, field: &Field<'_>, out: &mut Vec<u8>) {
+        let [gone, other] = self.expected;
+        for place in [other, gone] {
+            if let Some(is_last) = self.compare(place, field) {
+                return self.encode_named(place, is_last, field, out);
+            }
         }
         let found = self.names.place(Recent::name(field.name));
         if found.moved {
             // What was learnt speaks of places that may be another's now.
             self.memo.forget();
         }
-        if !self.has_name(found.place, field.name) {
+        let is_last = self.compare(found.place, field);
+        if is_last.is_none() {
             self.learn_name(found.place, field.name);
         }
-        self.encode_named(found.place, field, out)
+        self.encode_named(found.place, is_last.unwrap_or(false), field, out);
     }
 
-    /// Whether the name at a place is this one, which a table has an entry for. Two names may have had the place in turn.
+    /// Whether a field is the one that the name at a place had last; `None` where no table has it under this name, as two
+    /// names may have had the place in turn.
+    fn compare(&self, place: u8, field: &Field<'_>) -> Option<bool> {
+        let name = self.names.get(place)?;
+        let Some((record, _)) = look_up(&self.table, name.last[0]) else {
+            let (record, _) = name_entry(&self.table, name);
+            let (known, _) = split_record(record)?;
+            return same(known.name, field.name).then_some(false);
+        };
+        let (known, _) = split_record(record)?;
+        same(known.name, field.name).then(|| same(known.value, field.value))
+    }
+
+    /// Encodes a field whose name has this place, and had the same value last or not.
     #[inline]
-    fn has_name(&self, place: u8, text: &[u8]) -> bool {
-        self.names.get(place).is_some_and(|name| {
-            let known = look_up(&self.table, name.last[0]);
-            let known = known.or_else(|| look_up(&self.table, self.name_entry(name)));
-            known.is_some_and(|(record, _)| is_record_named(record, text))
-        })
-    }
-
-    /// Encodes a field whose name has this place.
-    fn encode_named(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
+    fn encode_named(&mut self, place: u8, is_last: bool, field: &Field<'_>, out: &mut Vec<u8>) {
         self.come_to(place);
-        let entry = self.names.get(place)?.last[0];
-        if !field.sensitive && look_up(&self.table, entry).is_some_and(|(record, _)| is_record_of(record, field)) {
-            return self.hit(Indexed { place, entry }, out);
-        }
-        self.encode_changed(place, field, out)
+        let entry = self.names.get(place).map_or(Entry::NONE, |name| name.last[0]);
+        if is_last && !field.sensitive { self.hit(place, entry, out) } else { self.encode_changed(place, field, out) }
     }
 
     /// Notes that the name at a place came next.
@@ -373,11 +401,13 @@ impl Encoder {
     }
 
     /// Writes the index of a field (RFC 7541 §6.1).
-    #[inline]
-    fn hit(&mut self, indexed: Indexed, out: &mut Vec<u8>) -> Option<Indexed> {
-        self.names.change(indexed.place)?.hit(indexed.entry);
-        integer::encode(self.wire_index(indexed.entry), 7, 0x80, out);
-        Some(indexed)
+    fn hit(&mut self, place: u8, entry: Entry, out: &mut Vec<u8>) {
+        if let Some((_, index)) = look_up(&self.table, entry)
+            && let Some(name) = self.names.change(place)
+        {
+            name.hit(entry);
+            integer::encode(index, 7, 0x80, out);
+        }
     }
 
     /// Takes a name into a place where nothing is known of it.
@@ -392,30 +422,37 @@ impl Encoder {
     }
 
     /// Encodes a field whose value is not the last one that its name, which has this place, had in a table.
-    fn encode_changed(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) -> Option<Indexed> {
-        let name = self.names.get(place)?;
-        let same_name = self.name_entry(name);
+    fn encode_changed(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
+        let Some(name) = self.names.change(place) else { return };
+        if name.is_worth_asking() || field.sensitive {
+            return self.encode_rare(place, field, out);
+        }
+        name.miss();
+        // RFC 7541 §6.2.2.
+        literal::<4, 0>(name_entry(&self.table, name).1, field, out);
+    }
+
+    /// The same, unless its values never come back.
+    #[inline(never)]
+    fn encode_rare(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
+        let Some(name) = self.names.get(place) else { return };
+        let (_, same_name) = name_entry(&self.table, name);
         if field.sensitive {
             // RFC 7541 §6.2.3; P-034, P-037.
-            self.literal::<4, 0x10>(same_name, field, out);
-            return None;
+            return literal::<4, 0x10>(same_name, field, out);
         }
-        if name.is_worth_asking() {
-            let hash = self.hasher.value(u64::from(name.hash), field.value) as u32;
-            if let Some(entry) = self.ask(name, hash, field) {
-                return self.hit(Indexed { place, entry }, out);
-            }
-            if self.is_worth_indexing(place, same_name == Entry::NONE, field) {
-                // RFC 7541 §6.2.1.
-                self.literal::<6, 0x40>(same_name, field, out);
-                self.insert(place, hash, field);
-                return None;
-            }
+        let hash = self.hasher.value(u64::from(name.hash), field.value) as u32;
+        if let Some(entry) = self.ask(name, hash, field) {
+            return self.hit(place, entry, out);
         }
-        self.names.change(place)?.miss();
-        // RFC 7541 §6.2.2.
-        self.literal::<4, 0>(same_name, field, out);
-        None
+        if self.is_worth_indexing(place, same_name == 0, field) {
+            // RFC 7541 §6.2.1.
+            literal::<6, 0x40>(same_name, field, out);
+            self.insert(place, hash, field);
+        } else {
+            literal::<4, 0>(same_name, field, out);
+            self.names.change(place).into_iter().for_each(Name::miss);
+        }
     }
 
     /// The entry that is a field of this name and this hash.
@@ -429,15 +466,6 @@ impl Encoder {
         let is_it = |newer| self.table.record(newer).is_some_and(|record| is_record_of(record, field));
         let newer = self.index.find_field(hash, self.table.len(), is_it)?;
         Some(self.made_before(newer))
-    }
-
-    /// An entry with a name. The static table's indices are shorter and never move, so its names go first.
-    #[inline]
-    fn name_entry(&self, name: &Name) -> Entry {
-        match usize::from(name.fixed) {
-            0 if look_up(&self.table, name.newest).is_some() => name.newest,
-            fixed => Entry::fixed(fixed),
-        }
     }
 
     /// Whether a field that no table has should enter ours. What takes most of the table for itself should not, nor
@@ -464,21 +492,24 @@ impl Encoder {
     fn made_before(&self, newer: usize) -> Entry {
         Entry::made(self.table.inserted() - newer as u64)
     }
+}
 
-    #[inline]
-    fn wire_index(&self, entry: Entry) -> usize {
-        look_up(&self.table, entry).map_or(0, |(_, index)| index)
+/// A literal with the name of an entry, by wire index, or with its own: `PATTERN` over a prefix of so many bits.
+#[inline]
+fn literal<const PREFIX_BITS: u32, const PATTERN: u8>(name: usize, field: &Field<'_>, out: &mut Vec<u8>) {
+    integer::encode(name, PREFIX_BITS, PATTERN, out);
+    if name == 0 {
+        string(field.name, out);
     }
+    string(field.value, out);
+}
 
-    /// A literal with the name of an entry, or with its own: `PATTERN` over a prefix of so many bits.
-    #[inline]
-    fn literal<const PREFIX_BITS: u32, const PATTERN: u8>(&self, name: Entry, field: &Field<'_>, out: &mut Vec<u8>) {
-        integer::encode(self.wire_index(name), PREFIX_BITS, PATTERN, out);
-        if name == Entry::NONE {
-            string(field.name, out);
-        }
-        string(field.value, out);
-    }
+/// The record of an entry with a name, and its wire index; 0 where there is none. The static table's indices are shorter
+/// and never move, so its names go first.
+#[inline]
+fn name_entry<'a>(table: &'a DynamicTable, name: &Name) -> (&'a [u8], usize) {
+    let entry = if name.fixed == 0 { name.newest } else { Entry::fixed(usize::from(name.fixed)) };
+    look_up(table, entry).unwrap_or_default()
 }
 
 /// The record of an entry, and more, and its wire index; `None` for none, and for one that is gone.

@@ -12,28 +12,31 @@ use table::{CODES, LENGTHS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Wi
 pub(super) const SLACK: usize = size_of::<u64>();
 
 /// Writes the code of `bytes`, padded with ones (P-029), to the start of `out`; returns its length. `None`, with
-/// anything written, where the code leaves less than [`SLACK`] octets of `out`: whoever wants a code no longer than
-/// that asks for nothing more, and pays for nothing more.
+/// anything written, where the code is longer than `limit`, beyond which `out` has [`SLACK`] octets: whoever wants a
+/// code no longer than that pays for nothing more.
+#[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "at most 64 bits are pending, and 7 bits round them up")]
-pub(super) fn encode(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+pub(super) fn encode(bytes: &[u8], limit: usize, out: &mut [u8]) -> Option<usize> {
     let (mut packed, mut place) = (Packed { bits: 0, pending: 0 }, 0);
     let (eights, rest) = bytes.as_chunks::<8>();
     for eight in eights {
         // Mostly the codes of eight octets fit into a word; where they do not, they are packed one by one.
-        match packed.with(eight) {
-            Some(all) => packed = all.flush(&mut place, out)?,
-            None => packed = packed.one_by_one(eight, &mut place, out)?,
-        }
+        (packed, place) = match packed.with(eight) {
+            Some(all) => all.flush(place, limit, out)?,
+            None => packed.one_by_one(eight, place, limit, out)?,
+        };
     }
-    packed = match packed.with(rest) {
-        Some(all) => all,
-        None => packed.one_by_one(rest, &mut place, out)?,
-    };
+    if !rest.is_empty() {
+        (packed, place) = match packed.with(rest) {
+            Some(all) => all.flush(place, limit, out)?,
+            None => packed.one_by_one(rest, place, limit, out)?,
+        };
+    }
     // RFC 7541 §5.2: the rest of the last octet is filled from EOS, which starts with ones.
     let padding = packed.pending.wrapping_neg() % 8;
-    Packed { bits: packed.bits << padding | ((1 << padding) - 1), pending: packed.pending + padding }
-        .flush(&mut place, out)?;
-    Some(place)
+    packed = Packed { bits: packed.bits << padding | ((1 << padding) - 1), pending: packed.pending + padding };
+    let (_, len) = packed.flush(place, limit, out)?;
+    (len <= limit).then_some(len)
 }
 
 /// Codes packed into a word.
@@ -65,23 +68,25 @@ impl Packed {
 
     /// As [`with`](Self::with), for codes of any length; what is written leaves seven bits at most.
     #[cold]
-    fn one_by_one(mut self, octets: &[u8], place: &mut usize, out: &mut [u8]) -> Option<Self> {
+    fn one_by_one(mut self, octets: &[u8], mut place: usize, limit: usize, out: &mut [u8]) -> Option<(Self, usize)> {
         for octet in octets {
             // Seven bits and a code of 30 fit.
-            self = self.with(slice::from_ref(octet))?.flush(place, out)?;
+            (self, place) = self.with(slice::from_ref(octet))?.flush(place, limit, out)?;
         }
-        Some(self)
+        Some((self, place))
     }
 
     /// Writes all whole octets, which leaves seven bits at most.
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "at most 64 bits are pending, and places lie in memory")]
-    fn flush(self, place: &mut usize, out: &mut [u8]) -> Option<Self> {
+    fn flush(self, place: usize, limit: usize, out: &mut [u8]) -> Option<(Self, usize)> {
+        if place > limit {
+            return None;
+        }
         // No bits at all move by nothing: what is written then will be written over.
         let word = self.bits << (self.pending.wrapping_neg() % 64);
-        *out.get_mut(*place..)?.first_chunk_mut()? = word.to_be_bytes();
-        *place += (self.pending / 8) as usize;
-        Some(Self { bits: self.bits, pending: self.pending % 8 })
+        out.get_mut(place..place + SLACK)?.copy_from_slice(&word.to_be_bytes());
+        Some((Self { bits: self.bits, pending: self.pending % 8 }, place + (self.pending / 8) as usize))
     }
 }
 
@@ -250,9 +255,9 @@ mod tests {
         let bits: u64 = bytes.iter().map(|&octet| u64::from(LENGTHS[usize::from(octet)])).sum();
         let len = bits.div_ceil(8) as usize;
         let mut out = vec![0; len + SLACK];
-        assert_eq!(encode(bytes, &mut out), Some(len));
-        // Both sides of the room that it needs.
-        assert!(len == 0 || encode(bytes, &mut vec![0; len - 1]).is_none());
+        assert_eq!(encode(bytes, len, &mut out), Some(len));
+        // Both sides of the limit.
+        assert!(len == 0 || encode(bytes, len - 1, &mut out.clone()).is_none());
         out.truncate(len);
         out
     }

@@ -100,29 +100,28 @@ impl Memo {
         self.made.get(..count).unwrap_or_default()
     }
 
-    /// Whether no run is known.
-    pub(super) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// Whether [`learn`](Self::learn) wants to know of the next field of the block.
     pub(super) fn is_learning(&self) -> bool {
         self.learning
     }
 
-    /// Notes the next field of the block, the given form in parts; `None` where it was not indexed, which ends the run.
+    /// Notes the next field of the block, the given form in parts, unless the run would be too long; returns whether it
+    /// did.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(super) fn learn(&mut self, field: Option<(&[&[u8]], &[u8])>) {
-        let Some((given, made)) = field.filter(|(given, made)| {
-            let given: usize = given.iter().map(|part| part.len()).sum();
-            (self.given.len() + given).max(self.made.len() + made.len()) <= MAX_LEN
-        }) else {
-            self.learning = false;
-            return;
-        };
-        given.iter().for_each(|part| self.given.extend_from_slice(part));
-        self.made.extend_from_slice(made);
-        self.count += 1;
+    pub(super) fn learn(&mut self, given: &[&[u8]], made: &[u8]) -> bool {
+        let given_len: usize = given.iter().map(|part| part.len()).sum();
+        let fits = (self.given.len() + given_len).max(self.made.len() + made.len()) <= MAX_LEN;
+        if fits {
+            given.iter().for_each(|part| self.given.extend_from_slice(part));
+            self.made.extend_from_slice(made);
+            self.count += 1;
+        }
+        fits
+    }
+
+    /// The run ends.
+    pub(super) fn end(&mut self) {
+        self.learning = false;
     }
 
     /// The table changed otherwise than by an insertion.
@@ -160,8 +159,10 @@ mod tests {
             assert_eq!(memo.recall(&given, 0), None);
             let mut learnt = 0;
             while memo.is_learning() {
-                memo.learn(Some((&[&given], &made)));
-                learnt += usize::from(memo.is_learning());
+                match memo.learn(&[&given], &made) {
+                    true => learnt += 1,
+                    false => memo.end(),
+                }
             }
             assert_eq!(learnt, MAX_LEN / given.len().max(made.len()));
             let block = given.repeat(9);
@@ -177,8 +178,8 @@ mod tests {
         for (others, known) in [(PATIENCE, true), (PATIENCE + 1, false)] {
             let mut memo = Memo::new();
             memo.recall(&usual, 5);
-            memo.learn(Some((&[&usual], &[9])));
-            memo.learn(None);
+            assert!(memo.learn(&[&usual], &[9]));
+            memo.end();
             let number = memo.recall(&usual, 5).map(|run| run.number);
             (0..others).for_each(|_| assert_eq!(memo.recall(&other, 5), None));
             assert_eq!(memo.recall(&usual, 5).is_some_and(|run| Some(run.number) == number), known);

@@ -1,4 +1,5 @@
 //! What the streams of a connection share: all that the verbs of one stream need besides the stream.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::config::{Config, Side};
 use super::flow::ReceiveWindow;
@@ -61,6 +62,7 @@ impl Common {
 
     /// As [`Connection::send`](super::Connection::send).
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send<T>(&mut self, stream: &mut Stream<T>, write: impl FnOnce(&mut Vec<u8>)) {
         if stream.send == Send::Ended {
             return;
@@ -72,7 +74,8 @@ impl Common {
     }
 
     /// As [`Common::send`], of octets in two parts.
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
         if stream.send != Send::Ended {
             stream.outbox.append(&mut self.pool, first, second);
@@ -89,12 +92,14 @@ impl Common {
     }
 
     /// Brings back what [`Common::set_aside`] took out, with `added` octets more.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn put_back<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>, added: usize) {
         stream.outbox.put_last(&mut self.pool, buffer, added);
         self.queued += added;
     }
 
     /// As [`Connection::send_shared`](super::Connection::send_shared).
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_shared<T>(&mut self, stream: &mut Stream<T>, octets: Bytes) {
         if octets.len() < SHARE_FROM {
             return self.send(stream, |buffer| buffer.extend_from_slice(&octets));
@@ -107,6 +112,7 @@ impl Common {
     }
 
     /// Queues a buffer of the pool, which goes back there once its octets have left.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_buffer<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>) {
         if stream.send == Send::Ended {
             return self.pool.give_buffer(buffer);
@@ -138,6 +144,7 @@ impl Common {
 
     /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "compared just before")]
     pub(crate) fn correct_credit(&mut self, should: u32, is: u32) {
         if should >= is {
             self.consumed_late(should - is);
@@ -183,6 +190,7 @@ impl Common {
     }
 
     /// Drops what is queued on the stream.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was queued")]
     pub(super) fn drop_queue<T>(&mut self, stream: &mut Stream<T>) {
         self.queued -= stream.outbox.len();
         stream.outbox.clear(&mut self.pool);

@@ -391,6 +391,27 @@ impl<T: Default> Connection<T> {
         }
     }
 
+    /// The fields of the known response, which the last step named, are wanted for one stream more. They are as they are
+    /// until as many [let go](Self::let_response_go).
+    pub(crate) fn hold_response(&mut self) {
+        if let Some(known) = &mut self.known {
+            known.held += 1;
+        }
+    }
+
+    /// One stream less wants them. They are given out for a last time.
+    pub(crate) fn let_response_go(&mut self) -> Option<&FieldBlock> {
+        let known = self.known.as_mut()?;
+        known.held -= 1;
+        Some(&known.response.fields)
+    }
+
+    /// For how many streams they are wanted.
+    #[cfg(feature = "testing")]
+    pub(crate) fn held_responses(&self) -> u32 {
+        self.known.as_ref().map_or(0, |known| known.held)
+    }
+
     /// How that block started, if it did as usual.
     pub(crate) fn block_start(&self) -> Option<Start> {
         self.decoder.start()

@@ -1,5 +1,6 @@
 //! The credit that the peer gets back: of a stream, of the connection, and beyond the windows that were announced
 //! (RFC 9113 §5.2).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::connection::Connection;
 use super::reader::Phase;
@@ -61,6 +62,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// What the peer may still send on this stream, in octets.
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     pub fn receive_window(&self, key: StreamKey) -> i64 {
         let window = |stream: &Stream<T>| stream.receive_window.available() + stream.receive_window.owed();
         self.slots.get(key).map_or(0, window)

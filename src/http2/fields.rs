@@ -2,6 +2,7 @@
 //!
 //! A field is classified once, when it is decoded from a literal or enters the table; the class depends on nothing but
 //! the field. Each use is then checked against its place (request, response, trailers) by class alone.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use crate::hpack::{Classifier, Field, FieldBlock};
 use crate::octets;
@@ -274,6 +275,7 @@ fn check_any_request(fields: &FieldBlock) -> Result<Summary, Malformed> {
 }
 
 /// RFC 9113 §8.3.2; informational responses included.
+#[expect(clippy::arithmetic_side_effects, reason = "three digits")]
 pub(super) fn check_response(fields: &FieldBlock) -> Result<Summary, Malformed> {
     let mut seen = Seen::default();
     seen.collect(fields)?;

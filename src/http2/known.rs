@@ -81,6 +81,8 @@ impl Received {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) response: Received,
+    /// For so many streams the layer above still wants its fields: until then nothing takes its place.
+    pub(super) held: u32,
     pub(super) trailers: Received,
     pub(super) sent_response: Sent,
     pub(super) sent_trailers: Sent,

@@ -1,4 +1,5 @@
 //! Cuts received octets into frames, whatever the cuts of the transport (H-019).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::config::Side;
 use super::error::{Fault, HTTP1_SERVER, TLS_CLIENT, TLS_SERVER};
@@ -110,6 +111,7 @@ impl Reader {
     }
 
     /// H-005: compares octet by octet, so that a wrong one is found as soon as it arrives. `Ok(true)` once complete.
+    #[expect(clippy::arithmetic_side_effects, reason = "places in the preface")]
     pub(super) fn read_preface(&mut self, seen: usize, input: &mut Input<'_>) -> Result<bool, Fault> {
         let expected = PREFACE.get(seen..).unwrap_or_default();
         let octets = input.take(expected.len());
@@ -134,6 +136,7 @@ impl Reader {
     }
 
     /// The next frame's head once its nine octets are there.
+    #[expect(clippy::arithmetic_side_effects, reason = "nine octets")]
     pub(super) fn read_head(&mut self, input: &mut Input<'_>) -> Option<Head> {
         if self.head_len == 0
             && let Some(octets) = input.as_slice().first_chunk::<HEAD_LEN>()
@@ -218,6 +221,7 @@ impl Reader {
         }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn heap_size(&self) -> usize {
         self.payload.capacity() + self.fragments.capacity()
     }
@@ -258,6 +262,7 @@ pub(super) fn glitch_cost(kind: Kind) -> u64 {
 }
 
 /// The largest payload of a kind that is gathered as a whole; the rest of a GOAWAY's debug data is skipped.
+#[expect(clippy::arithmetic_side_effects, reason = "8 and a constant")]
 pub(super) fn gathered_len(head: &Head, debug_data_kept: usize) -> usize {
     match head.kind {
         Kind::GOAWAY => (head.length as usize).min(8 + debug_data_kept),

@@ -1,4 +1,5 @@
 //! Receiving: frames that are not DATA or HEADERS.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::closed::Closed;
 use super::config::Side;
@@ -50,6 +51,10 @@ impl<T: Default> Connection<T> {
         }
     }
 
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "what is gathered or skipped is a part of the frame; 64 bits, and one for a frame"
+    )]
     fn receive_frame(&mut self, now: Instant, input: &mut Input<'_>) -> Result<Step, Fault> {
         loop {
             match self.reader.phase {
@@ -94,6 +99,7 @@ impl<T: Default> Connection<T> {
     /// The frame at the front of the input, taken, if it is HEADERS that lie there whole, are a whole block and say
     /// nothing of padding or priority. Most do, and are spared the stations of those that come in pieces.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn ordinary_headers<'i>(&mut self, input: &mut Input<'i>) -> Option<(OpenBlock, &'i [u8])> {
         const NEEDED: u8 = Flags::END_HEADERS.0;
         const OTHERS: u8 = Flags::PADDED.0 | Flags::PRIORITY.0;
@@ -113,6 +119,7 @@ impl<T: Default> Connection<T> {
     /// The response or the trailers at the front of the input, taken, if they lie there whole, in the octets that most
     /// have, and if their stream expects them: as [`Step::Headers`] says it. `None`, with nothing done, for anything else.
     #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame; the frame is in memory")]
     pub(crate) fn known_reply(&mut self, input: &mut Input<'_>) -> Option<(StreamKey, Part)> {
         const LAST: Flags = Flags(Flags::END_HEADERS.0 | Flags::END_STREAM.0);
         let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
@@ -207,6 +214,7 @@ impl<T: Default> Connection<T> {
 }
 
 impl<T: Default> Connection<T> {
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn settings(&mut self, now: Instant, settings: Settings<'_>) -> Result<Step, Fault> {
         if settings.is_ack() {
             return self.settings_acknowledged(now);
@@ -251,6 +259,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// H-116, H-117: all send windows move by the difference.
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     fn change_initial_window(&mut self, now: Instant, window: u32) -> Result<(), Fault> {
         self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
         let difference = i64::from(window) - i64::from(self.peer.initial_window);
@@ -272,6 +281,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// H-044, L-18: streams whose HEADERS have not left wait again where the limit fell below them, in their old order.
+    #[expect(clippy::arithmetic_side_effects, reason = "one of those that were counted")]
     fn stop_starting(&mut self) {
         let mut end = usize::MAX;
         while self.active > self.peer.max_concurrent_streams {
@@ -285,6 +295,7 @@ impl<T: Default> Connection<T> {
         }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     fn settings_acknowledged(&mut self, now: Instant) -> Result<Step, Fault> {
         if self.control.settings != OurSettings::Sent {
             return Err(Fault::protocol("SETTINGS ACK without SETTINGS (RFC 9113 section 6.5.3)"));
@@ -313,6 +324,7 @@ impl<T: Default> Connection<T> {
         }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn received_ping(&mut self, now: Instant, ping: Ping) -> Result<Step, Fault> {
         if ping.ack {
             match ping.payload {
@@ -331,6 +343,7 @@ impl<T: Default> Connection<T> {
         Ok(Step::Nothing)
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn rst_stream(&mut self, now: Instant, frame: RstStream) -> Result<Step, Fault> {
         let Some(key) = self.find(frame.stream) else {
             self.check_not_idle(frame.stream, "RST_STREAM on an idle stream (RFC 9113 section 6.4)")?;
@@ -387,6 +400,7 @@ impl<T: Default> Connection<T> {
 
     /// T-17. Some peers give credit for each message that they read, however small (L-42): what answers DATA is no
     /// flood.
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn judge_increment(&mut self, now: Instant, increment: u32, before: usize) -> Result<(), Fault> {
         if increment >= SMALL_INCREMENT || before <= AMPLE_WINDOW {
             return Ok(());
@@ -399,6 +413,7 @@ impl<T: Default> Connection<T> {
         Ok(())
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn go_away(&mut self, now: Instant, frame: GoAway<'_>) -> Result<Step, Fault> {
         self.counters.goaways_received += 1;
         if self.counters.goaways_received > 2 {
@@ -425,6 +440,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// H-102: what the peer did not process is closed, and nothing is said of it on the wire.
+    #[expect(clippy::arithmetic_side_effects, reason = "a place in a table of 32 bits less one")]
     fn close_unprocessed(&mut self, last: StreamId) {
         let mut next = self.slots.key_from(0);
         while let Some(key) = next {
@@ -478,6 +494,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// Resets a stream because of what the peer sent on it.
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     pub(super) fn reset_by_fault(
         &mut self,
         now: Instant,
@@ -492,6 +509,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// Answers a frame on a stream that we hold no state for.
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     pub(super) fn reset_unknown(&mut self, now: Instant, stream: StreamId, code: ErrorCode) -> Result<Step, Fault> {
         self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
         self.counters.resets_provoked += 1;

@@ -1,4 +1,5 @@
 //! Receiving DATA, RFC 9113 §6.1.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::closed::Closed;
 use super::connection::{Connection, Exhaustion};
@@ -20,6 +21,10 @@ impl<T: Default> Connection<T> {
     /// stream, the length of the payload, which is to be taken from the input now, and whether the peer's half ended
     /// with it: no [`Step::End`] follows then. `None`, with nothing done, for any other frame.
     #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "windows are 32 bits in 64; `expects_content` has compared; 64 bits, and one for a frame"
+    )]
     pub(crate) fn ordinary_data(&mut self, input: &mut Input<'_>) -> Option<(StreamKey, usize, bool)> {
         let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
         let Head { length, kind: Kind::DATA, flags, stream } = Head::parse(octets) else { return None };
@@ -169,6 +174,7 @@ impl<T: Default> Connection<T> {
         Ok(())
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "below 2^14 and a frame of 24 bits")]
     fn data_arrived(&mut self, octets: u32) {
         self.data_since_refund += octets;
         while self.data_since_refund >= REFUND_EVERY {
@@ -178,6 +184,10 @@ impl<T: Default> Connection<T> {
     }
 
     /// Goes on with a DATA frame: the pad length, then data piece by piece, then padding, then the end.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "`data_padding` has compared, and what is taken is a part of it"
+    )]
     pub(super) fn continue_data(
         &mut self,
         now: Instant,

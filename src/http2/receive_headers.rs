@@ -1,4 +1,5 @@
 //! Receiving header blocks, RFC 9113 §4.3, §6.2 and §8.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::closed::Closed;
 use super::config::Side;
@@ -17,6 +18,10 @@ use crate::time::Instant;
 impl<T: Default> Connection<T> {
     /// H-024, T-30, T-31: a block is bounded by its frames, empty ones included, and by its octets, before any of them
     /// is kept.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "limited by `max_continuations` and `max_header_block`, and a frame of 24 bits; 64 bits, and one for a frame"
+    )]
     pub(super) fn admit_fragment(&mut self, now: Instant, head: &Head) -> Result<(), Fault> {
         self.reader.block_since.get_or_insert(now);
         if head.kind == Kind::CONTINUATION
@@ -59,6 +64,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     pub(super) fn end_block(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
         // A client's new stream is in no map yet.
         let new = self.common.side == Side::Server && block.stream > self.highest_remote;
@@ -140,7 +146,8 @@ impl<T: Default> Connection<T> {
             Part::Trailers => (&mut all.trailers, CurrentBlock::Trailers),
         };
         // A response whose content has a length says more than its fields.
-        if self.fields.fields().any(|field| field.class == class::CONTENT_LENGTH) {
+        let is_held = part == Part::Response && all.held > 0;
+        if is_held || self.fields.fields().any(|field| field.class == class::CONTENT_LENGTH) {
             return;
         }
         let number = self.next_known;
@@ -151,6 +158,7 @@ impl<T: Default> Connection<T> {
         }
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame; below `max_informational`")]
     fn response(
         &mut self,
         now: Instant,
@@ -250,6 +258,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// A client opens a stream.
+    #[expect(clippy::arithmetic_side_effects, reason = "below the limit of streams")]
     fn request(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
         let id = block.stream;
         // A peer that does not read must not make us queue a reset for each of its requests (T-04, T-23).
@@ -316,6 +325,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// As for a stream over the limit, for one that the layer above has no room for.
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     pub(crate) fn refuse_stream(&mut self, now: Instant, key: StreamKey) {
         self.counters.streams_refused += 1;
         let charged = self.glitch(now, 8).and_then(|()| self.charge_reset(now));
@@ -326,6 +336,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// G-165: refused before anything of it was processed, so the client may try it again.
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn refuse(&mut self, now: Instant, id: StreamId) -> Result<Step, Fault> {
         self.counters.streams_refused += 1;
         self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));

@@ -1,4 +1,5 @@
 //! Transmitting: control frames first, then the streams in turn (RFC 9113 §5.2, H-097, G-196).
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::config::Side;
 use super::connection::{Connection, Exhaustion};
@@ -151,6 +152,7 @@ impl<T: Default> Connection<T> {
         self.known.get_or_insert_default().sent_response = sent;
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "ids end at three quarters of 31 bits")]
     fn send_head_with(
         &mut self,
         key: StreamKey,
@@ -234,6 +236,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// Streams that waited for the peer's limit join the turns, in order (G-163).
+    #[expect(clippy::arithmetic_side_effects, reason = "below the limit of streams")]
     fn start_waiting(&mut self) {
         while self.waiting_streams() > 0 && self.may_start() {
             let Some(key) = self.common.lines.first(Place::Waiting, &self.slots) else { return };
@@ -296,6 +299,7 @@ impl<T: Default> Connection<T> {
     /// Writes a DATA frame with the next `octets` of the outbox; END_STREAM goes with the last of them. The stream's
     /// next turn, if it has more to send, comes after those of all others. Says whether the queue has drained to its
     /// mark.
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was queued")]
     fn write_data(&mut self, key: StreamKey, octets: usize, output: &mut WriteBuf) -> bool {
         let Some(stream) = self.slots.get_mut(key) else { return false };
         let end = stream.ending == Ending::Data && stream.outbox.len() == octets;
@@ -328,6 +332,7 @@ impl<T: Default> Connection<T> {
         (self.config.connection_window / 2).min(self.config.stream_window / 2).max(1)
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     fn owes_credit(&self) -> bool {
         let (increment, available) =
             (self.common.receive_window.announceable(), self.common.receive_window.available());
@@ -343,6 +348,7 @@ impl<T: Default> Connection<T> {
 
     /// Octets of a stream that may be consumed before anybody could tell: so many owe the peer no announcement that it was
     /// not owed before.
+    #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     pub(crate) fn credit_slack(&self, key: StreamKey) -> u32 {
         let Some(stream) = self.slots.get(key) else { return 0 };
         let below = |from: i64, owed: i64| (from - 1 - owed).clamp(0, i64::from(u32::MAX)) as u32;
@@ -362,6 +368,7 @@ impl<T: Default> Connection<T> {
         own.min(all)
     }
 
+    #[expect(clippy::arithmetic_side_effects, reason = "one of those that were counted; 64 bits, and one for a frame")]
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
         if self.control.goaway.is_some_and(|frame| frame.is_to_http1()) {
             self.control.goaway = None;
@@ -442,6 +449,7 @@ impl<T: Default> Connection<T> {
 
 /// A DATA frame with so many octets of the queue as its head says.
 #[inline]
+#[expect(clippy::arithmetic_side_effects, reason = "a part of it")]
 fn put_data(head: &Head, queue: &mut Queue, pool: &mut Pool, output: &mut WriteBuf) {
     let mut left = head.length as usize;
     // Mostly all of it lies in one small buffer.
@@ -483,6 +491,7 @@ fn write_window_update(stream: StreamId, increment: u32, output: &mut WriteBuf) 
 
 /// HEADERS, and CONTINUATION where the block is longer than the peer's frames (G-014, G-038). The block is encoded
 /// here, into the output, so that the encoder's table and the wire never disagree (L-25).
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 fn write_block(
     stream: StreamId,
     end_stream: bool,

@@ -2,11 +2,19 @@
 
 use super::answer::Answer;
 use super::cors::Cors;
+use super::http1::PENDING;
+use super::http2::RESPONSE_QUEUE;
+use super::link::{REQUEST_QUEUE, RESPONSE_WINDOW};
+use crate::config::ServerConfig;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::time::Duration;
+
+/// What a session costs before anything was received: the buffers between it and its connection, and what both ends of the
+/// way between the two keep for reuse.
+const BASE: u64 = 64 * 1024;
 
 /// How gRPC-Web is spoken. Cheap to clone.
 ///
@@ -60,6 +68,34 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The most heap that a [`Session`](super::Session) uses beside its [`Connection`](crate::Connection), in octets,
+    /// whatever the peer does: over HTTP/1.1 four times 64 KiB and `max_head`, over HTTP/2 as much as another connection and
+    /// 192 KiB for each call that both sides hold up; 40 MiB with the defaults of both configs. On top comes four times what
+    /// the transport hands in at once. [`ServerConfig::connection_bytes`] is the connection's own bound.
+    ///
+    /// ```
+    /// use grpc_sansio::web::Config;
+    /// use grpc_sansio::{Limits, ServerConfig};
+    ///
+    /// let mut limits = Limits::default();
+    /// limits.max_concurrent_calls = 10;
+    /// let few = ServerConfig::builder().limits(limits).build()?;
+    /// let config = Config::default();
+    /// assert!(config.session_bytes(&few) < config.session_bytes(&ServerConfig::default()));
+    /// # Ok::<(), grpc_sansio::ConfigError>(())
+    /// ```
+    pub fn session_bytes(&self, server: &ServerConfig) -> u64 {
+        // The list that is made of a head has more of a field than its octets.
+        let head = (self.0.max_head as u64).saturating_add((self.0.max_fields as u64).saturating_mul(64));
+        let calls = u64::from(server.limits().max_concurrent_calls);
+        // What waits for the engine, and as base64 what it said and the peer does not take.
+        const CALL: u64 =
+            (REQUEST_QUEUE as u64 + RESPONSE_QUEUE as u64 + RESPONSE_WINDOW as u64 * 4 / 3).next_multiple_of(64 * 1024);
+        let http1 = head.saturating_add(PENDING as u64).saturating_mul(4);
+        let http2 = server.connection_bytes().saturating_add(calls.saturating_mul(CALL));
+        http1.max(http2).saturating_add(BASE)
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self

@@ -27,7 +27,7 @@ use bytes::{Bytes, BytesMut};
 use core::fmt::Write;
 
 /// Octets of a body that may wait here for the engine, besides those that wait behind the link; and of output.
-const PENDING: usize = 64 * 1024;
+pub(super) const PENDING: usize = 64 * 1024;
 
 /// Octets of a body that are handed on at once.
 const PIECE: usize = 16 * 1024;
@@ -178,7 +178,8 @@ impl Http1 {
                 output.put_shared(octets);
             }
             if output.is_full() {
-                return;
+                // There may be room for the answer to a request that waits, and then there is more to say.
+                return self.advance(now, link, server);
             }
             let mut moved = link.push(now, server, &mut self.responses);
             moved |= link.pull(now, server, &mut self.responses);
@@ -192,7 +193,8 @@ impl Http1 {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let waits = match self.reading {
             _ if self.closing => self.last_words && !self.responses.pending.is_empty(),
-            Reading::Head(_) => true,
+            // Requests that wait for room are not late.
+            Reading::Head(_) => self.responses.has_room() || self.buffer.is_empty(),
             // The engine may be what is slow.
             Reading::Body(_) => self.exchange.is_some() && self.buffer.is_empty(),
             Reading::Ended => false,
@@ -243,6 +245,8 @@ impl Http1 {
     fn advance(&mut self, now: Instant, link: &mut Link, server: &mut Connection<Server>) {
         while !self.closing {
             let went_on = match &self.reading {
+                // T-23: answers that nobody takes are as good as requests that wait.
+                Reading::Head(_) if !self.responses.has_room() => Ok(false),
                 Reading::Head(_) => self.read_head(now, link),
                 Reading::Body(_) => self.read_body(now, link, server),
                 Reading::Ended => Ok(false),

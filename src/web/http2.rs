@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 /// Octets of one response that may wait for the peer's windows before the engine has to wait too.
-const RESPONSE_QUEUE: u32 = 32 * 1024;
+pub(super) const RESPONSE_QUEUE: u32 = 32 * 1024;
 
 /// Octets of the start of a response that leaves nothing more to say.
 const ALL: u32 = 0;

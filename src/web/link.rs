@@ -13,7 +13,7 @@ use crate::time::Instant;
 use bytes::Bytes;
 
 /// Octets of one response that the engine may be ahead of the peer.
-const RESPONSE_WINDOW: u32 = 64 * 1024;
+pub(super) const RESPONSE_WINDOW: u32 = 64 * 1024;
 
 /// Octets of one request that may wait for the engine's windows; another part is taken while fewer do.
 pub(super) const REQUEST_QUEUE: usize = 64 * 1024;

@@ -30,6 +30,7 @@
 //! ```
 //!
 //! [`Trailers`], [`TextDecoder`] and [`TextEncoder`] are the wire format alone, for clients and for other servers.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod answer;
 mod body;

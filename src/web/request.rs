@@ -47,6 +47,7 @@ impl HeadScan {
     /// # Errors
     ///
     /// A CR or LF alone, as soon as it is there: RFC 9112 §2.2 lets lines end so, and others see other lines then.
+    #[expect(clippy::arithmetic_side_effects, reason = "places in the octets of a head")]
     pub(super) fn scan(&mut self, octets: &[u8]) -> Result<Option<usize>, Error> {
         for &octet in octets.get(self.seen..).unwrap_or_default() {
             self.seen += 1;

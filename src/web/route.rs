@@ -44,6 +44,7 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
+    #[expect(clippy::arithmetic_side_effects, reason = "fields in memory")]
     fn of(request: &'a FieldBlock) -> Self {
         let mut seen = Self::default();
         for Field { name, value, .. } in request.fields() {

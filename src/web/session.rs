@@ -51,8 +51,7 @@ enum Mode {
 /// connection itself for events and calls only. There is one rule more: read no more from the transport while
 /// [`Session::wants_input`] is `false`. Over HTTP/1.1 that is what holds back a peer that sends more than is read.
 ///
-/// Memory, besides the connection's own: over HTTP/1.1 four times 64 KiB, `max_head`, and one read of the transport; over
-/// HTTP/2 as much as another connection takes, and 192 KiB for each call that both sides hold up.
+/// Memory, besides the connection's own, is bounded by [`Config::session_bytes`].
 #[derive(Debug)]
 pub struct Session {
     config: Config,
@@ -72,6 +71,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Session {
     /// A session for a transport that was accepted at `now`, and for a connection with this config.
+    #[expect(clippy::arithmetic_side_effects, reason = "2 is not zero")]
     pub fn new(config: &Config, server: &ServerConfig, now: Instant) -> Self {
         let handshake = server.0.http2.handshake_timeout;
         let patience = handshake.map_or(PATIENCE, |timeout| (timeout / 2).min(PATIENCE));

@@ -110,6 +110,26 @@ fn g_191_a_prefix_is_waited_for_like_a_message() {
     assert!(raw.it.call(waiting).unwrap().is_readable());
 }
 
+/// G-191: room on the connection is announced where a reader waits for more than its peer may send, to the octet.
+#[test]
+fn g_191_the_connections_window_is_announced_for_a_reader_to_the_octet() {
+    // A message of 1,000 octets, of which 100 have come with the prefix, waits for 905 and the padding of a frame.
+    for (short, said) in [(0, 0), (1, 100)] {
+        let mut raw = Raw::server_with(&server_config(limits(|limits| {
+            (limits.call_window, limits.connection_window) = (WINDOW, WINDOW);
+        })));
+        let [_unread, _waiting] = [1, 3].map(|stream| {
+            raw.request(stream, &[], false);
+            raw.opened()
+        });
+        (0..3).for_each(|_| raw.data(1, &framed(&vec![1; 16_379]), false));
+        let room = WINDOW as usize - 3 * 16_384 - 100 - 905 - 256 + short;
+        raw.data(1, &framed(&vec![1; room - 5]), false);
+        raw.data(3, &framed(&[1; 1_000])[..100], false);
+        assert_eq!(credit(&raw.said(), 0), said, "{short}");
+    }
+}
+
 /// L-02: what a finished call has not read goes back at once, not when its response has left.
 #[test]
 fn l_02_a_finished_call_gives_back_what_it_did_not_read() {

@@ -46,6 +46,39 @@ fn client_with_response(more: &[(&str, &str)]) -> (Raw<Client>, CallId) {
     (raw, id)
 }
 
+/// A head that was not read yet stays what it is, whatever heads become usual in the meantime, and whether its call is read
+/// or let go.
+#[test]
+fn unread_heads_stay_what_they_are() {
+    let mut raw = Raw::client();
+    let (mut unread, mut stream) = (Vec::new(), 1);
+    for round in 0..12 {
+        // The same head several times in a row becomes the usual one, unless an unread call still wants the one before.
+        let value = ["a", "b", "c"][round % 3];
+        for _ in 0..5 {
+            let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+            raw.headers(stream, &[&RESPONSE[..], &[("key", value)]].concat(), false);
+            unread.push((id, value));
+            stream += 2;
+        }
+        raw.it.audit().unwrap();
+        // Of some rounds all are read, of others some, and some calls go unread.
+        for n in (0..unread.len()).rev().filter(|n| round % 4 == 3 || n % (round + 2) == 0).collect::<Vec<_>>() {
+            let (id, value) = unread.swap_remove(n);
+            let mut call = raw.it.call(id).unwrap();
+            if n % 5 == 1 {
+                call.cancel();
+                continue;
+            }
+            let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
+            assert_eq!(head.metadata().get("key"), Some(value));
+            assert_eq!(names(head.fields()), [":status", "content-type", "key"]);
+        }
+        raw.it.audit().unwrap();
+    }
+    assert!(unread.is_empty());
+}
+
 #[test]
 fn a_response_shows_its_parts() {
     for (encoding, expected) in [("gzip", Some("gzip")), ("identity", None)] {

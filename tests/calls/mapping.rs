@@ -341,3 +341,28 @@ fn g_036_which_content_types_are_echoed() {
         }
     }
 }
+
+/// What is wrong with a header list is said by the rule that it breaks, each in its own words.
+#[test]
+fn each_way_to_be_malformed_is_named() {
+    for (name, value, words) in [
+        (":unknown", "x", "an unknown pseudo-header"),
+        ("connection", "close", "a connection-specific field"),
+        ("te", "gzip", "te with a value other than trailers"),
+        ("Upper", "x", "not a lower-case token"),
+        ("a", "b\nc", "a forbidden octet"),
+        ("content-length", "ten", "content-length is not a number"),
+    ] {
+        let mut raw = Raw::client();
+        let id = raw.request(&OpenOptions::new(&UNARY), b"m");
+        // A pseudo-header may not stand behind the others.
+        let place = usize::from(name.starts_with(':'));
+        let mut fields = RESPONSE.to_vec();
+        fields.insert(2 - place, (name, value));
+        raw.headers(1, &fields, false);
+        raw.poll();
+        let log = raw.log(id);
+        let message = log.outcome().unwrap().message();
+        assert!(message.contains(words), "{name}: {message}");
+    }
+}

@@ -94,6 +94,27 @@ fn cancelled_calls_do_not_pile_up_in_the_line_for_room() {
     assert!(grown(&raw, before) < 4_096, "{} for 1,000 calls", grown(&raw, before));
 }
 
+/// News of calls that were cancelled do not pile up while nobody polls, also after many of them came at once.
+#[test]
+fn unpolled_news_of_cancelled_calls_do_not_pile_up() {
+    let mut raw = Raw::client();
+    let crowd: Vec<_> = (0..100).map(|_| raw.request(&OpenOptions::new(&BIDI), b"m")).collect();
+    (0..100).for_each(|n| raw.headers(2 * n + 1, &RESPONSE, false));
+    crowd[1..].iter().for_each(|id| raw.it.call(*id).unwrap().cancel());
+    let churn = |raw: &mut Raw<Client>, streams: core::ops::Range<u32>| {
+        for stream in streams.step_by(2) {
+            let id = raw.request(&OpenOptions::new(&BIDI), b"m");
+            raw.headers(stream, &RESPONSE, false);
+            raw.it.call(id).unwrap().cancel();
+        }
+        raw.said();
+        raw.it.heap_size()
+    };
+    let before = churn(&mut raw, 201..601);
+    churn(&mut raw, 601..2_601);
+    assert!(grown(&raw, before) < 4_096, "{} for 1,000 calls", grown(&raw, before));
+}
+
 /// Memory that an encoder took on its way to a small message is kept neither with the message nor for the next.
 #[test]
 fn what_encoding_took_is_not_kept() {

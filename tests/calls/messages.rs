@@ -59,6 +59,8 @@ fn g_067_g_072_the_servers_receive_limit() {
     raw.data(1, &framed(&[0; 11])[..5], false);
     let said = raw.said_of_calls();
     assert_eq!(said[0].field("grpc-status"), Some("8"));
+    let message = said[0].field("grpc-message").unwrap();
+    assert!(message.contains("longer than max_receive_message, 10"), "{message}");
     assert_eq!(said[1..], [Seen::Reset(1, ErrorCode::NO_ERROR)]);
     assert!(raw.poll().contains(&Event::Stopped(id)));
     assert_eq!(raw.it.call(id).unwrap().stopped(), Some(Stop::PeerFault));

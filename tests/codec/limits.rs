@@ -37,6 +37,26 @@ fn g_068_nothing_fits_a_limit_of_nothing() {
     }
 }
 
+/// What is much shorter than the limit keeps no more than a third above its length, and costs no more than both for a moment.
+#[test]
+fn a_short_result_costs_the_limit_and_itself_at_most() {
+    let codecs = Codecs::all();
+    let limit = 1_u64 << 20;
+    for coding in CODINGS {
+        for octets in [70_000_u64, 466_500, limit * 3 / 4 - 1, limit * 3 / 4 + 1, limit] {
+            let payload = compressed(coding, &vec![0; octets as usize]);
+            // The workspaces are there.
+            let _ = codecs.decode(Some(coding), &payload, Some(limit as u32));
+            let mut decoded = None;
+            let took = allocation_counter::measure(|| {
+                decoded = Some(codecs.decode(Some(coding), &payload, Some(limit as u32)).unwrap());
+            });
+            assert!(took.bytes_max <= limit * 7 / 4 + 64 * 1024, "{coding} {octets}: {took:?}");
+            assert!(took.bytes_current as u64 <= octets * 4 / 3 + 256, "{coding} {octets}: {took:?}");
+        }
+    }
+}
+
 /// A frame of zstd announces its length and its window. Both are the peer's words: what no message may have is refused, and
 /// the rest costs what any message may.
 #[test]

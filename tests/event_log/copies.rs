@@ -71,6 +71,10 @@ fn what_is_wrong_is_told_without_secrets() {
     let many: String = text.lines().map(|line| format!("{line}\n\n")).collect();
     let damaged = copy(&many).header.unwrap().damaged;
     assert_eq!(damaged.len(), 9);
+    let twice = copy(&many);
+    let mut again = Vec::new();
+    twice.write_masked(&Mask::new(), &mut again).unwrap();
+    assert_eq!(Log::parse(&again).header.unwrap().damaged, damaged, "not shortened further");
     assert_eq!(damaged[8], format!("{} lines more have something wrong with them", text.lines().count() - 8));
 }
 

@@ -166,6 +166,37 @@ fn http_1_answer_is_recognised() {
     assert!(client.http2.error().unwrap().reason().contains("HTTP/1"));
 }
 
+/// What only begins like an answer of HTTP/1, or only goes on like one, is no such thing.
+#[test]
+fn half_of_an_http_1_answer_is_not_recognised() {
+    for first in [&b"HTTX/1.1 400 Bad Request\r\n"[..], b"\0\0\0P\0\0\0\0\0"] {
+        let mut client = Peer::new(Side::Client, Config::new(Side::Client));
+        assert_eq!(client.hear(first), ["closed PROTOCOL_ERROR"]);
+        let reason = client.http2.error().unwrap().reason();
+        assert!(reason.contains("first frame is not SETTINGS"), "{reason}");
+    }
+}
+
+/// Octets that a TLS alert begins with are the head of a frame once the peer has spoken HTTP/2, and what a server's client sends
+/// is none; nor is whatever else comes of a head.
+#[test]
+fn an_alert_is_recognised_at_the_beginning_only() {
+    use grpc_sansio::http2::Origin;
+    let (alert, frame) = (&[0x15, 3, 3][..], &[0, 0, 18][..]);
+    let fresh = || Peer::new(Side::Client, Config::new(Side::Client));
+    for (mut peer, octets, origin) in [
+        (fresh(), alert, Origin::Local),
+        (fresh(), frame, Origin::Transport),
+        (fresh(), b"", Origin::Transport),
+        (Peer::client(), alert, Origin::Transport),
+        (Peer::server(), alert, Origin::Transport),
+    ] {
+        peer.hear(octets);
+        peer.http2.receive_eof();
+        assert_eq!(peer.http2.error().map(|error| error.origin()), Some(origin), "{octets:?}");
+    }
+}
+
 /// `handshake_timeout` of the limits.
 #[test]
 fn handshake_has_ten_seconds() {

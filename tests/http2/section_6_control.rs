@@ -99,6 +99,14 @@ fn h066_length_of_priority() {
     client.fails(&raw(Kind::PRIORITY, Flags::NONE, 9, &[0; 6]), ErrorCode::FRAME_SIZE_ERROR);
 }
 
+/// T-03: what would end an open stream of a client ends the connection of a server, which its client made to reset.
+#[test]
+fn t03_a_priority_of_a_wrong_length_on_an_open_stream() {
+    let mut server = Peer::server();
+    server.hear(&headers(1, GET, false));
+    server.fails(&raw(Kind::PRIORITY, Flags::NONE, 1, &[0; 4]), ErrorCode::FRAME_SIZE_ERROR);
+}
+
 /// H-069, H-070
 #[test]
 fn h070_shape_of_rst_stream() {
@@ -455,4 +463,34 @@ fn h068_priorities_of_rfc_9218() {
     assert_eq!(server.hear(&headers(1, &get_with(&[(b"priority", b"u=1, i")]), true)), ["request 1 END"]);
     let field = server.http2.fields().fields().last().unwrap();
     assert_eq!((field.name, field.value), (&b"priority"[..], &b"u=1, i"[..]));
+}
+
+/// What the layer above gave back before it was consumed, and then holds after all, is not announced a second time.
+#[test]
+fn what_is_withheld_is_not_announced() {
+    // From half of a stream's window on credit is worth a WINDOW_UPDATE.
+    for (withheld, said) in [(0, Some(49_152)), (16_385, Some(32_767)), (16_386, None)] {
+        let mut config = Config::new(Side::Server);
+        config.stream_window = 65_535;
+        let mut server = Peer::started(Side::Server, config, &[]);
+        server.consume = false;
+        server.hear(&headers(1, GET, false));
+        (0..3).for_each(|_| _ = server.hear(&data(1, 16_384, false)));
+        server.http2.withhold(withheld);
+        server.http2.consumed(server.key(1), 49_152);
+        let expected = [said.map(|octets| format!("WINDOW 0 {octets}")), Some("WINDOW 1 49152".into())];
+        assert_eq!(server.say(), expected.into_iter().flatten().collect::<Vec<_>>(), "{withheld}");
+    }
+}
+
+/// H-092, G-167: a push is refused for what it is, however long: five octets would make a PRIORITY.
+#[test]
+fn h092_a_push_of_any_length_is_refused_as_one() {
+    for length in 4..8 {
+        let mut client = Peer::client();
+        client.request();
+        client.fails(&raw(Kind::PUSH_PROMISE, Flags::END_HEADERS, 1, &[0; 8][..length]), ErrorCode::PROTOCOL_ERROR);
+        let reason = client.http2.error().unwrap().reason();
+        assert!(reason.starts_with("PUSH_PROMISE, but push is off"), "{length}: {reason}");
+    }
 }

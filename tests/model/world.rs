@@ -71,6 +71,9 @@ pub(crate) struct World {
     /// What the server was shown: the number of each call, and its id.
     shown: Rc<RefCell<Vec<(usize, CallId)>>>,
     lost: bool,
+    /// What the config says of a connection's memory, and the most that was queued on either side.
+    promised: u64,
+    most_queued: u64,
 }
 
 impl World {
@@ -83,6 +86,7 @@ impl World {
             limits.max_receive_message = Some(250_000);
             limits.assembly_budget = 250_000;
         }
+        let promised = limits.connection_bytes();
         let client = ClientConfig::builder("localhost").limits(limits.clone()).build().unwrap();
         let server = ServerConfig::builder().limits(limits).build().unwrap();
         let mut pair = Pair::with(&client, &server, seed);
@@ -100,7 +104,7 @@ impl World {
             let Some(Item::Head(head)) = call.read() else { panic!("a head comes first") };
             news.borrow_mut().push((head.metadata().get("number").unwrap().parse().unwrap(), id));
         });
-        Self { pair, rng: Rng::new(seed), calls: Vec::new(), shown, lost: false }
+        Self { pair, rng: Rng::new(seed), calls: Vec::new(), shown, lost: false, promised, most_queued: 0 }
     }
 
     pub(crate) fn does(&mut self, doing: &Doing) {
@@ -129,6 +133,21 @@ impl World {
             Doing::Sleep(millis) => self.pair.sleep(Duration::from_millis(u64::from(*millis))),
         }
         self.pair.check();
+        self.check_heap();
+    }
+
+    /// What the config promises of memory holds, with what was queued and what nobody has read.
+    fn check_heap(&mut self) {
+        let calls = self.calls.len() as u64;
+        for (heap, queued) in [
+            (self.pair.client.heap_size(), self.pair.client.queued()),
+            (self.pair.server.heap_size(), self.pair.server.queued()),
+        ] {
+            // Buffers are kept for reuse, so what counts is the most that was queued; a client's calls are its own.
+            self.most_queued = self.most_queued.max(queued as u64);
+            let bound = self.promised + 2 * self.most_queued + 1024 * calls;
+            assert!(heap as u64 <= bound, "{heap} octets of heap, at most {bound} promised");
+        }
     }
 
     fn message(&mut self, size: u32) -> Bytes {

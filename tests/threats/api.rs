@@ -98,7 +98,8 @@ fn t_79_idle_connections() {
     let call = &talk.all[hello.len()..];
     let config = ServerConfig::default();
     let mut output = WriteBuf::new();
-    for (octets, most) in [(&b""[..], 2_048), (call, 2_048)] {
+    assert!(size_of::<Connection<Server>>() <= 3_072);
+    for (octets, most) in [(&b""[..], 64), (call, 1_536)] {
         let mut all = Vec::with_capacity(MANY as usize);
         let info = allocation_counter::measure(|| {
             for _ in 0..MANY {

@@ -350,6 +350,14 @@ fn t_68_decompression_bombs() {
                 assert_eq!(error.code(), Code::ResourceExhausted, "{coding}: {error}");
             });
             assert!(cost.bytes_max <= u64::from(limit) + 64 * 1024 + 256, "{coding}, limit {limit}: {cost:?}");
+            // The longer a bomb, the more is left of it: no work for that.
+            assert!(cost.count_total <= 24, "{coding}, limit {limit}: {cost:?}");
+            // Output: what the limit allows comes out whole, and of an octet less nothing does.
+            let fits = codecs.encode(Some(coding), Message::new(vec![0; limit as usize])).data;
+            if limit > 0 {
+                assert_eq!(codecs.decode(Some(coding), &fits, Some(limit)).unwrap().len(), limit as usize);
+                assert!(codecs.decode(Some(coding), &fits, Some(limit - 1)).is_err());
+            }
         }
     }
 }

@@ -35,17 +35,20 @@ impl Outcome {
 /// Turns after which a connection that is only kept busy has what it needs.
 const EARLY: u32 = 300;
 
+/// Octets of an attack between two honest calls on another connection.
+const EVERY: usize = 32 * 1024;
+
 /// The octets of the honest call before, during and after an attack on another connection.
-struct Bystander(Pair);
+pub(crate) struct Bystander(Pair);
 
 impl Bystander {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut pair = Pair::new(1);
         pair.on_server(answer(Kind::Unary, |_| (vec![b"ok".to_vec()], Status::ok())));
         Self(pair)
     }
 
-    fn calls(&mut self) {
+    pub(crate) fn calls(&mut self) {
         static METHOD: Method = Method::from_static("/a/b", Kind::Unary);
         let id = self.0.open(&OpenOptions::new(&METHOD)).unwrap();
         self.0.client.call(id).unwrap().send(b"hello".to_vec()).unwrap();
@@ -75,6 +78,11 @@ pub(crate) fn check(name: &str) -> Outcome {
     let mut run = Run::new(attack, &mut meter);
     (0..EARLY).for_each(|_| run.until(run.target.report.received.min(attack.octets - 1) + 1));
     let early = peak.get();
+    // The call of another connection comes in between, again and again.
+    for octets in (0..attack.octets).step_by(EVERY).skip(1) {
+        run.until(octets);
+        bystander.calls();
+    }
     run.until(attack.octets);
     let growth = peak.get() - early;
     bystander.calls();
@@ -85,6 +93,12 @@ pub(crate) fn check(name: &str) -> Outcome {
     match attack.after {
         After::Ends => {
             assert!(ended, "{name}: still there after {} octets: {report:?}", report.received);
+            // The peer and the application are told the same, where it was not the peer that said the last word.
+            if let (Some(word), Some(reason)) = (&report.goaway, run.target.reason())
+                && !word.debug_data.is_empty()
+            {
+                assert!(word.debug_data.starts_with(&reason), "{name}: {word:?}, and {reason}");
+            }
             ignores_all(&mut run);
         }
         After::Serves => {

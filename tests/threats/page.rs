@@ -1,5 +1,6 @@
 //! Keeps `docs/threats.md` and `tests/mutants.txt` in step with the tests and the source.
 
+use crate::meter::check;
 use crate::named::all_tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -70,6 +71,64 @@ fn the_check_of_the_page_finds_what_it_is_for() {
     assert_eq!(faults(&page(""), &tests), ["T-07 has not one row"]);
 }
 
+/// The names in the first cells of the table of guards.
+fn guards(page: &str) -> BTreeSet<&str> {
+    let section = page.split("\n## ").find(|section| section.starts_with("Guards\n")).unwrap_or_default();
+    let table = section.split("| guard |").nth(1).unwrap_or_default();
+    let cells = table.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect()
+}
+
+/// Which of these has no field in a config, and which has no line whose removal was noticed.
+fn unkept<'a>(guards: &BTreeSet<&'a str>, configs: &str, mutants: &str) -> [Vec<&'a str>; 2] {
+    let is_field = |name: &str| {
+        [format!("pub {name}: "), format!("pub fn {name}("), format!("pub fn with_{name}(")]
+            .iter()
+            .any(|definition| configs.contains(definition))
+    };
+    let is_tried = |name: &str| mutants.lines().any(|row| row.rsplit('\t').next() == Some(name));
+    let without = |holds: &dyn Fn(&str) -> bool| guards.iter().copied().filter(|name| !holds(name)).collect();
+    [without(&is_field), without(&is_tried)]
+}
+
+/// Each guard of the page is a field that can be set, and was taken out once to see a test turn red.
+#[test]
+fn every_guard_has_a_field_and_a_mutant() {
+    let page = fs::read_to_string(root().join("docs/threats.md")).unwrap();
+    let mutants = fs::read_to_string(root().join("tests/mutants.txt")).unwrap();
+    let configs =
+        ["http2/config.rs", "config.rs", "config/limits.rs", "config/management.rs", "web/config.rs", "adapter/tls.rs"];
+    let configs: String = configs.map(|file| fs::read_to_string(root().join("src").join(file)).unwrap()).concat();
+    let guards = guards(&page);
+    assert!(guards.len() >= 40, "{guards:?}");
+    assert_eq!(
+        unkept(&guards, &configs, &mutants),
+        [Vec::<&str>::new(), Vec::new()],
+        "without a field; without a mutant"
+    );
+    // And so that the check itself can fail:
+    let unknown = BTreeSet::from(["glitch_burst", "no_such_guard"]);
+    assert_eq!(unkept(&unknown, &configs, &mutants), [["no_such_guard"], ["no_such_guard"]]);
+}
+
+/// What ends a connection has no counter, since it does so once: its error names the limit, to the peer and to the application.
+#[test]
+fn each_error_names_its_limit() {
+    for (attack, limit) in [
+        ("t_53_data_of_16_mib", "frame longer than SETTINGS_MAX_FRAME_SIZE"),
+        ("t_27_bomb_of_long_fields", "header_abuse"),
+        ("t_30_long_continuations", "max_header_block"),
+        ("t_46_slow_settings", "handshake_timeout"),
+        ("t_46_slow_header_block", "header_block_timeout"),
+        ("t_16_never_an_ack", "settings_ack_timeout"),
+        ("t_15_large_settings", "max_settings_entries"),
+        ("t_30_continuation_flood", "max_continuations"),
+    ] {
+        let word = check(attack).report.goaway.expect("a GOAWAY");
+        assert!(word.debug_data.starts_with(limit), "{attack}: {word:?}");
+    }
+}
+
 /// Each line that was taken out, and turned a test red, is still there.
 #[test]
 fn every_mutant_names_a_line_and_a_test() {
@@ -78,7 +137,9 @@ fn every_mutant_names_a_line_and_a_test() {
     let rows: Vec<_> = list.lines().filter(|line| !line.starts_with('#')).collect();
     assert!(rows.len() >= 40 && rows.is_sorted(), "{} rows, in order", rows.len());
     for row in rows {
-        let [file, function, line, test] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("four cells: {row}") };
+        let [file, function, line, test, _] = row.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("five cells: {row}")
+        };
         assert!(tests.contains(test), "no test {test}");
         let text = fs::read_to_string(root().join(file)).unwrap();
         let head = format!("fn {function}");

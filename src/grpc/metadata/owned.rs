@@ -9,10 +9,11 @@ use core::fmt;
 
 use super::entry::{Entry, named};
 use super::key::{IntoKey, Key};
-use super::record::{RECORD_OVERHEAD, RESTRICTED, Record, Records, SENSITIVE, push_head};
+use super::record::{Flags, RECORD_OVERHEAD, RESTRICTED, Records, push_head};
 use crate::grpc::binary::{self, InvalidBinary};
 use crate::grpc::field::{FIELD_OVERHEAD, Field};
 use crate::grpc::reserved::{Block, Class, Visibility, classified_visibility, classify, is_ascii_value, is_reserved};
+use crate::record::{Head, Record};
 
 /// Octets of the records of a usual request: a token and an id or two.
 const USUAL_SIZE: usize = 128;
@@ -60,15 +61,18 @@ pub enum MetadataError {
 pub struct Metadata {
     records: Vec<u8>,
     len: usize,
+    /// Entries whose names may not be sent in every block.
+    restricted: usize,
 }
 
 impl Metadata {
     /// No metadata; allocates nothing.
     pub const fn new() -> Self {
-        Self { records: Vec::new(), len: 0 }
+        Self { records: Vec::new(), len: 0, restricted: 0 }
     }
 
-    /// Copies the metadata out of a received header block, leaving out what [`visible`](crate::grpc::reserved::visible) leaves out.
+    /// Copies the metadata out of a received header block, leaving out what [`visible`](crate::grpc::reserved::visible)
+    /// leaves out.
     pub fn from_received<'a>(fields: impl IntoIterator<Item = Field<'a>>) -> Self {
         let mut metadata = Self::new();
         metadata.extend_received(fields);
@@ -143,7 +147,7 @@ impl Metadata {
         let mut marked = 0;
         self.rebuild(|record| {
             if record.name.eq_ignore_ascii_case(key.as_bytes()) {
-                record.flags |= SENSITIVE;
+                record.head.sensitive = true;
                 marked += 1;
             }
             true
@@ -155,6 +159,7 @@ impl Metadata {
     pub fn extend(&mut self, other: &Self) {
         self.records.extend_from_slice(&other.records);
         self.len += other.len;
+        self.restricted += other.restricted;
     }
 
     /// Removes every entry of `key`; returns how many there were.
@@ -167,7 +172,7 @@ impl Metadata {
     /// Removes every entry and keeps the buffer.
     pub fn clear(&mut self) {
         self.records.clear();
-        self.len = 0;
+        (self.len, self.restricted) = (0, 0);
     }
 
     /// The first value of `key`, as it stands on the wire: base64 for a `-bin` key.
@@ -205,8 +210,13 @@ impl Metadata {
     /// [`check`](Self::check) tells beforehand whether any would be left out.
     pub fn fields(&self, block: Block) -> impl Iterator<Item = Field<'_>> + Clone {
         Records::new(&self.records)
-            .filter(move |record| record.flags & RESTRICTED == 0 || !is_reserved(record.name, block))
-            .map(|record| (record.name, record.value, record.flags & SENSITIVE != 0))
+            .filter(move |record| record.head.class != RESTRICTED || !is_reserved(record.name, block))
+            .map(|record| (record.name, record.value, record.head.sensitive))
+    }
+
+    /// All entries as the records of a header list, where they may be sent in any block.
+    pub(crate) fn records(&self) -> Option<&[u8]> {
+        (self.restricted == 0).then_some(&self.records)
     }
 
     /// Whether every entry may be sent in that block (G-115).
@@ -250,14 +260,14 @@ impl Metadata {
         Ok(())
     }
 
-    fn push(&mut self, name: &[u8], value: &[u8], flags: u8) -> Result<(), MetadataError> {
+    fn push(&mut self, name: &[u8], value: &[u8], flags: Flags) -> Result<(), MetadataError> {
         self.push_head(name, value.len(), flags)?;
         self.records.extend_from_slice(value);
         Ok(())
     }
 
     /// As [`push_head`](Self::push_head), with the key in lower case.
-    fn push_key(&mut self, key: &Key<'_>, value_len: usize, flags: u8) -> Result<(), MetadataError> {
+    fn push_key(&mut self, key: &Key<'_>, value_len: usize, flags: Flags) -> Result<(), MetadataError> {
         let start = self.records.len();
         self.push_head(key.as_str().as_bytes(), value_len, flags)?;
         if !key.is_lower() {
@@ -266,9 +276,10 @@ impl Metadata {
         Ok(())
     }
 
-    fn push_head(&mut self, name: &[u8], value_len: usize, flags: u8) -> Result<(), MetadataError> {
+    fn push_head(&mut self, name: &[u8], value_len: usize, flags: Flags) -> Result<(), MetadataError> {
         push_head(&mut self.records, name, value_len, flags).ok_or(MetadataError::TooLong)?;
         self.len += 1;
+        self.restricted += usize::from(flags.class);
         Ok(())
     }
 
@@ -279,14 +290,15 @@ impl Metadata {
         for mut record in Records::new(&old.records) {
             if keep(&mut record) {
                 // What fitted before fits again.
-                let _ = self.push(record.name, record.value, record.flags);
+                let Head { sensitive, class, .. } = record.head;
+                let _ = self.push(record.name, record.value, Flags { sensitive, class });
             }
         }
     }
 }
 
-const fn flags(sensitive: bool, restricted: bool) -> u8 {
-    (if sensitive { SENSITIVE } else { 0 }) | (if restricted { RESTRICTED } else { 0 })
+const fn flags(sensitive: bool, restricted: bool) -> Flags {
+    Flags { sensitive, class: if restricted { RESTRICTED } else { 0 } }
 }
 
 impl fmt::Debug for Metadata {
@@ -315,7 +327,7 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Entry<'a>> {
         let record = self.records.next()?;
-        Entry::new(record.name, record.value, record.flags & SENSITIVE != 0)
+        Entry::new(record.name, record.value, record.head.sensitive)
     }
 }
 

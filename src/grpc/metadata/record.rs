@@ -1,32 +1,35 @@
-//! How entries lie in their one buffer: `[name length][flags][value length][name][value]`, one after the other.
+//! How entries lie in their one buffer: as [records](crate::record), which a header list takes as they are.
 
+use crate::record::{self, HEAD_LEN, Head, Record};
 use alloc::vec::Vec;
 
-/// The lengths and flags before the name of a record.
-pub(super) const RECORD_OVERHEAD: usize = 7;
+/// The head before the name of a record.
+pub(super) const RECORD_OVERHEAD: usize = HEAD_LEN;
 
-/// Never to be indexed by header compression (G-119).
-pub(super) const SENSITIVE: u8 = 1;
-/// Of a name that may not be sent in every block, so that only such names are looked up (G-115).
-pub(super) const RESTRICTED: u8 = 2;
+/// The class of a name that may not be sent in every block, so that only such names are looked up (G-115).
+pub(super) const RESTRICTED: u8 = 1;
+
+/// The longest name, in octets.
+const NAME_MAX: usize = 65_535;
 
 /// Appends the head of a record and its name, lowered; the caller appends a value of that length.
 ///
 /// `None`, with nothing appended, where a length does not fit.
 #[inline]
-pub(super) fn push_head(records: &mut Vec<u8>, name: &[u8], value_len: usize, flags: u8) -> Option<()> {
-    let [n1, n0] = u16::try_from(name.len()).ok()?.to_be_bytes();
-    let [v3, v2, v1, v0] = u32::try_from(value_len).ok()?.to_be_bytes();
-    records.extend_from_slice(&[n1, n0, flags, v3, v2, v1, v0]);
+pub(super) fn push_head(records: &mut Vec<u8>, name: &[u8], value_len: usize, flags: Flags) -> Option<()> {
+    let Flags { sensitive, class } = flags;
+    let head = Head { name_len: name.len(), value_len, sensitive, class };
+    let word = head.pack().filter(|_| name.len() <= NAME_MAX)?;
+    records.extend_from_slice(&word.to_le_bytes());
     records.extend_from_slice(name);
     Some(())
 }
 
+/// What is known of an entry besides its name and its value.
 #[derive(Clone, Copy)]
-pub(super) struct Record<'a> {
-    pub(super) flags: u8,
-    pub(super) name: &'a [u8],
-    pub(super) value: &'a [u8],
+pub(super) struct Flags {
+    pub(super) sensitive: bool,
+    pub(super) class: u8,
 }
 
 /// Walks over records.
@@ -44,11 +47,10 @@ impl<'a> Records<'a> {
 impl<'a> Iterator for Records<'a> {
     type Item = Record<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Record<'a>> {
-        let (&[n1, n0, flags, v3, v2, v1, v0], rest) = self.rest.split_first_chunk::<RECORD_OVERHEAD>()?;
-        let (name, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([n1, n0])))?;
-        let (value, rest) = rest.split_at_checked(u32::from_be_bytes([v3, v2, v1, v0]) as usize)?;
+        let (record, rest) = record::split(self.rest)?;
         self.rest = rest;
-        Some(Record { flags, name, value })
+        Some(record)
     }
 }

@@ -9,21 +9,22 @@ use crate::hpack::{huffman, integer};
 /// that is sent anyway.
 const SHORT_STRING: usize = 64;
 
+/// The longest code that a short string takes.
+const SHORT_CODE: usize = SHORT_STRING / 8 * 7;
+
 /// RFC 7541 §5.2; P-029: the Huffman code only where it pays.
 pub(super) fn string(bytes: &[u8], out: &mut Vec<u8>) {
     if bytes.len() > SHORT_STRING {
         return long_string(bytes, out);
     }
+    let limit = (bytes.len() - bytes.len().div_ceil(8)).min(SHORT_CODE);
     let start = out.len();
-    // The longest code that pays; its length takes one octet.
-    let limit = bytes.len() - bytes.len().div_ceil(8);
     // Of a fixed length, which is cheaper than the right one.
-    out.extend_from_slice(&[0; 1 + SHORT_STRING + huffman::SLACK]);
-    if let Some([first, room @ ..]) = out.get_mut(start..)
-        && let Some(len) = huffman::encode(bytes, room.get_mut(..limit + huffman::SLACK).unwrap_or_default())
-        && len <= limit
-        && len > 0
+    out.extend_from_slice(&[0; 1 + SHORT_CODE + huffman::SLACK]);
+    if let Some([first, code @ ..]) = out.last_chunk_mut::<{ 1 + SHORT_CODE + huffman::SLACK }>()
+        && let Some(len @ 1..) = huffman::encode(bytes, limit, code)
     {
+        // The length takes one octet.
         *first = 0x80 | len as u8;
         return out.truncate(start + 1 + len);
     }
@@ -42,7 +43,7 @@ fn long_string(bytes: &[u8], out: &mut Vec<u8>) {
     integer::encode(limit, 7, 0x80, out);
     let code_start = out.len();
     out.resize(code_start + limit + huffman::SLACK, 0);
-    match huffman::encode(bytes, out.get_mut(code_start..).unwrap_or_default()).filter(|len| *len <= limit) {
+    match huffman::encode(bytes, limit, out.get_mut(code_start..).unwrap_or_default()) {
         Some(len) => {
             out.truncate(code_start + len);
             set_length(start, code_start, len, out);

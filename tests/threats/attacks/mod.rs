@@ -8,6 +8,8 @@ mod grpc;
 mod headers;
 mod streams;
 mod target;
+#[cfg(feature = "web")]
+pub(crate) mod web;
 mod wire;
 
 pub(crate) use target::{App, End, Report, Target};

@@ -179,6 +179,11 @@ impl Target {
         either!(&self.engine, it => it.error().is_some() || it.is_finished())
     }
 
+    /// What the application is told of the end.
+    pub(crate) fn reason(&self) -> Option<String> {
+        either!(&self.engine, it => it.error().map(|error| error.reason().to_string()))
+    }
+
     pub(crate) fn calls(&self) -> usize {
         either!(&self.engine, it => it.calls())
     }
