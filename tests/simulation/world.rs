@@ -444,7 +444,10 @@ impl<'p> World<'p> {
             for guards in [client.guards(), server.guards()] {
                 // The last one only has data wait for a moment.
                 for (name, guard) in guards.all().into_iter().filter(|(name, _)| *name != "tiny_data_burst") {
-                    assert!(10 * guard.most <= guard.limit, "wire {at}, {name}: honest traffic is punished: {guard:?}");
+                    // A PING that crosses the RST_STREAM of the last call comes without a call, and is a strike of two.
+                    let share = if name == "max_ping_strikes" { 2 } else { 10 };
+                    let within = share * guard.most <= guard.limit;
+                    assert!(within, "wire {at}, {name}: honest traffic is punished: {guard:?}");
                 }
             }
             // L-01: nothing is lent, nothing is owed that is not written down, and the windows are whole.
