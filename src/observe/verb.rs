@@ -99,6 +99,7 @@ pub(crate) enum Verb<'a> {
     },
 }
 
+#[cfg(any(feature = "metrics", feature = "tracing"))]
 impl Verb<'_> {
     /// The time that it brings.
     #[inline]
