@@ -6,6 +6,7 @@ use super::reader::Phase;
 use super::slots::StreamKey;
 use super::stream::{Ending, Receive, Send, Stream, UNWATCHED};
 use crate::frame::{MAX_WINDOW, StreamId};
+use crate::time::Instant;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -76,7 +77,7 @@ impl<T: Default> Connection<T> {
             let Some(stream) = self.slots.get(key) else { continue };
             let places = [&waiting, &ready, &blocked, &held].iter().filter(|line| line.contains(&key)).count();
             must(places == usize::from(stream.place != Place::Out), || format!("lines of {key:?}"))?;
-            self.audit_stream(key, stream, &waiting, [&ready, &blocked], credits)
+            self.audit_stream(key, stream, &waiting, [&ready, &blocked, &held], credits)
                 .map_err(|wrong| format!("stream {:?} in {:?}: {wrong}", stream.id, (stream.send, stream.receive)))?;
         }
         Ok(())
@@ -87,7 +88,7 @@ impl<T: Default> Connection<T> {
         key: StreamKey,
         stream: &Stream<T>,
         waiting: &[StreamKey],
-        [ready, blocked]: [&[StreamKey]; 2],
+        [ready, blocked, held]: [&[StreamKey]; 3],
         credits: &[StreamKey],
     ) -> Result<(), String> {
         let fact = |holds: bool, wrong: &str| must(holds, || String::from(wrong));
@@ -106,7 +107,10 @@ impl<T: Default> Connection<T> {
             Send::Body if queued > 0 => stream.send_window.available() > 0,
             Send::Body => stream.head_wanted || stream.ending != Ending::Open,
         };
-        fact(!may_speak || ready.contains(&key) || blocked.contains(&key), "may speak, and has no turn (L-07)")?;
+        // What is held for a larger window has its time.
+        let is_held = held.contains(&key) && self.stalls.release_at < Instant::MAX;
+        let has_turn = ready.contains(&key) || blocked.contains(&key) || is_held;
+        fact(!may_speak || has_turn, "may speak, and has no turn (L-07)")?;
         let window = stream.receive_window;
         let listens = stream.receive != Receive::Ended;
         let owes = window.owed() >= i64::from((self.config.stream_window / 2).max(1)) && window.announceable() > 0;

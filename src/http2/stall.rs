@@ -21,7 +21,7 @@ const CHECKS: u32 = 8;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stalls {
     /// When DATA that is held goes all the same.
-    release_at: Instant,
+    pub(super) release_at: Instant,
     /// Blocked streams get their turn once the connection's window has this much.
     pub(super) unblock_from: usize,
     /// Since when more than `crowded_queue` octets are queued.

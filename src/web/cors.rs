@@ -99,7 +99,8 @@ impl Cors {
 
     fn allows(&self, origin: &[u8]) -> bool {
         match &self.origins {
-            _ if origin.is_empty() || origin.len() > LONGEST_ORIGIN => false,
+            // What is echoed goes into a head of ours.
+            _ if origin.is_empty() || origin.len() > LONGEST_ORIGIN || !origin.is_ascii() => false,
             Origins::Any => true,
             Origins::Listed(list) => list.iter().any(|one| one.as_bytes() == origin),
         }
@@ -124,7 +125,9 @@ impl Cors {
         fields.push(Field::new(b"vary", b"origin, access-control-request-method, access-control-request-headers"));
         fields.push(Field::new(b"access-control-allow-methods", b"POST"));
         let listed = match &self.allow {
-            Names::Asked => headers.filter(|names| names.len() <= LONGEST_ECHO).map(ToOwned::to_owned),
+            Names::Asked => {
+                headers.filter(|names| names.len() <= LONGEST_ECHO && names.is_ascii()).map(ToOwned::to_owned)
+            }
             Names::Listed(names) => Some(names.join(", ").into_bytes()),
         };
         if let Some(names) = listed.filter(|names| !names.is_empty()) {
