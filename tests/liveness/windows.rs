@@ -26,6 +26,23 @@ fn window_is_whole<R: grpc_sansio::Role>(it: &grpc_sansio::Connection<R>) {
     assert!((whole - unsaid..=whole).contains(&window), "{window} of {whole}");
 }
 
+/// Opens a call for each message, of so many octets, and says how many octets each ended well with.
+fn echoed(pair: &mut Pair, sizes: &[usize]) -> Vec<usize> {
+    let open = |size: &usize| {
+        let id = pair.open(&OpenOptions::new(&METHODS[0])).unwrap();
+        pair.client.call(id).unwrap().send(vec![5; *size]).unwrap();
+        id
+    };
+    let ids: Vec<_> = sizes.iter().map(open).collect();
+    pair.drive();
+    let ended = |id| {
+        let log = pair.client_log.call(id).expect("an end");
+        assert_eq!(log.code(), Some(Code::Ok));
+        log.messages().map(<[u8]>::len).sum()
+    };
+    ids.into_iter().map(ended).collect()
+}
+
 proptest! {
     #![proptest_config(crate::cases(100))]
 
@@ -208,19 +225,7 @@ proptest! {
         pair.on_server(answer(METHODS[0].kind(), |request| {
             (request.messages().map(<[u8]>::to_vec).collect(), Status::ok())
         }));
-        let ids: Vec<_> = sizes
-            .iter()
-            .map(|size| {
-                let id = pair.open(&OpenOptions::new(&METHODS[0])).unwrap();
-                pair.client.call(id).unwrap().send(vec![5; *size]).unwrap();
-                id
-            })
-            .collect();
-        pair.drive();
-        for (id, size) in ids.into_iter().zip(sizes) {
-            let log = pair.client_log.call(id).expect("an end");
-            prop_assert_eq!((log.code(), log.messages().map(<[u8]>::len).sum()), (Some(Code::Ok), size));
-        }
+        prop_assert_eq!(echoed(&mut pair, &sizes), sizes);
         prop_assert_eq!((pair.client.lent(), pair.server.lent()), (0, 0));
     }
 
@@ -258,19 +263,7 @@ proptest! {
             }
         }
         prop_assert_eq!(pair.server_log.count(Event::WindowExhausted), 0);
-        let ids: Vec<_> = others
-            .iter()
-            .map(|size| {
-                let id = pair.open(&OpenOptions::new(&METHODS[0])).unwrap();
-                pair.client.call(id).unwrap().send(vec![5; *size]).unwrap();
-                id
-            })
-            .collect();
-        pair.drive();
-        for (id, size) in ids.into_iter().zip(others) {
-            let log = pair.client_log.call(id).expect("an end");
-            prop_assert_eq!((log.code(), log.messages().map(<[u8]>::len).sum()), (Some(Code::Ok), size));
-        }
+        prop_assert_eq!(echoed(&mut pair, &others), others);
     }
 }
 

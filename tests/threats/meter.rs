@@ -8,6 +8,26 @@ use grpc_sansio::testing::{Pair, answer};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+/// The heap that pieces of work hold together, by the allocator that counts.
+#[derive(Default)]
+pub(crate) struct Heap {
+    held: Cell<i64>,
+    peak: Cell<i64>,
+}
+
+impl Heap {
+    pub(crate) fn measure(&self, work: &mut dyn FnMut()) {
+        let info = allocation_counter::measure(work);
+        self.peak.set(self.peak.get().max(self.held.get() + info.bytes_max as i64));
+        self.held.set(self.held.get() + info.bytes_current);
+    }
+
+    /// The most octets at once so far.
+    pub(crate) fn peak(&self) -> i64 {
+        self.peak.get()
+    }
+}
+
 /// What an attack came to, with the heap that it took.
 pub(crate) struct Outcome {
     pub(crate) report: Report,
@@ -66,25 +86,21 @@ pub(crate) fn find(name: &str) -> &'static Attack {
 #[track_caller]
 pub(crate) fn check(name: &str) -> Outcome {
     let attack = find(name);
-    let (held, peak) = (Cell::new(0i64), Cell::new(0i64));
-    let mut meter = |work: &mut dyn FnMut()| {
-        let info = allocation_counter::measure(work);
-        peak.set(peak.get().max(held.get() + info.bytes_max as i64));
-        held.set(held.get() + info.bytes_current);
-    };
+    let heap = Heap::default();
+    let mut meter = |work: &mut dyn FnMut()| heap.measure(work);
     let mut bystander = Bystander::new();
     bystander.calls();
 
     let mut run = Run::new(attack, &mut meter);
     (0..EARLY).for_each(|_| run.until(run.target.report.received.min(attack.octets - 1) + 1));
-    let early = peak.get();
+    let early = heap.peak();
     // The call of another connection comes in between, again and again.
     for octets in (0..attack.octets).step_by(EVERY).skip(1) {
         run.until(octets);
         bystander.calls();
     }
     run.until(attack.octets);
-    let growth = peak.get() - early;
+    let growth = heap.peak() - early;
     bystander.calls();
     run.target.reads = true;
     run.flush();
@@ -115,7 +131,7 @@ pub(crate) fn check(name: &str) -> Outcome {
     drop(run);
     bystander.calls();
 
-    let (peak, held) = (peak.get(), held.get());
+    let (peak, held) = (heap.peak(), heap.held.get());
     let bound = attack.limits().connection_bytes().min(attack.heap as u64) as i64;
     println!("{name}: {report:?}, after a hello of {hello}; peak {peak}, growth {growth}, held {held}, bound {bound}");
     assert!(said <= bound, "{name}: heap_size says {said}, and {bound} are allowed");

@@ -1,9 +1,8 @@
 //! T-73: the attacks on gRPC-Web, with the same checks as all others but for instructions, and limits whose errors name them.
 
 use crate::attacks::web::{ATTACKS, PAGE, WebAttack, WebRun, config};
-use crate::meter::Bystander;
+use crate::meter::{Bystander, Heap};
 use grpc_sansio::ServerConfig;
-use std::cell::Cell;
 
 /// What a request over HTTP/1.1 is answered with at most, besides the page and what the application says: SECURITY.md.
 const ANSWER: usize = 256;
@@ -15,12 +14,8 @@ const EVERY: usize = 32 * 1024;
 
 fn check(attack: &WebAttack) {
     let name = attack.name;
-    let (held, peak) = (Cell::new(0i64), Cell::new(0i64));
-    let mut meter = |work: &mut dyn FnMut()| {
-        let info = allocation_counter::measure(work);
-        peak.set(peak.get().max(held.get() + info.bytes_max as i64));
-        held.set(held.get() + info.bytes_current);
-    };
+    let heap = Heap::default();
+    let mut meter = |work: &mut dyn FnMut()| heap.measure(work);
     let mut bystander = Bystander::new();
     bystander.calls();
     let mut run = WebRun::new(attack, &mut meter);
@@ -29,7 +24,7 @@ fn check(attack: &WebAttack) {
         bystander.calls();
     }
     let (target, received, heads) = (&run.target, run.received, run.heads);
-    let peak = peak.get() as u64;
+    let peak = heap.peak() as u64;
     println!(
         "{name}: {received} octets, {heads} heads, {} said, {} answered, peak {peak}, \"{}\"",
         target.emitted,
