@@ -208,6 +208,9 @@ impl Engine {
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
         loop {
+            if self.receive_reply(&mut input) {
+                continue;
+            }
             if let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
                 self.data(stream, &mut input, len, end);
                 continue;

@@ -130,6 +130,20 @@ impl Inbox {
         if left == 0 { Ok(()) } else { self.receive_pieces(pool, input, left, rules) }
     }
 
+    /// Takes DATA that is one small message, whole and not compressed, where nothing else is held; says whether it was.
+    #[inline]
+    pub(super) fn receive_only(&mut self, pool: &mut Pool, octets: &[u8], rules: Rules) -> bool {
+        let Some(([0, length @ ..], payload)) = octets.split_first_chunk::<PREFIX_LEN>() else { return false };
+        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
+        let small = payload.len() < most as usize && octets.len() <= SHARED_BUFFER;
+        if !small || u32::from_be_bytes(*length) as usize != payload.len() || self.holds_any() {
+            return false;
+        }
+        self.queue.append(pool, octets, &[]);
+        self.complete = 1;
+        true
+    }
+
     /// As [`Inbox::receive`], message by message.
     #[inline(never)]
     fn receive_pieces(

@@ -14,6 +14,7 @@ mod keepalive;
 mod loan;
 mod manage;
 mod read;
+mod reply;
 mod role;
 mod runs;
 mod send;

@@ -32,6 +32,7 @@ impl Engine {
             loop {
                 match self.http2.transmit_turn(self.now, inside.take(), output) {
                     Transmit::Done => break,
+                    Transmit::Head(key) if self.write_reply(key, output) => {}
                     Transmit::Head(key) => {
                         let as_usual = match self.side {
                             http2::Side::Client => self.write_request(key, output),

@@ -49,11 +49,23 @@ impl Received {
     /// Whether the block is the one that is remembered.
     #[inline]
     pub(super) fn recall(&mut self, block: &[u8], generation: u64) -> bool {
-        let same = self.number != 0 && self.known.generation == generation && self.known.as_slice() == block;
+        let same = self.matches(block, generation);
         if same {
-            self.misses = 0;
+            self.hit();
         }
         same
+    }
+
+    /// As [`Received::recall`], with nothing noted.
+    #[inline]
+    pub(super) fn matches(&self, block: &[u8], generation: u64) -> bool {
+        self.number != 0 && self.known.generation == generation && self.known.as_slice() == block
+    }
+
+    /// It was the one.
+    #[inline]
+    pub(super) fn hit(&mut self) {
+        self.misses = 0;
     }
 
     /// Remembers a block that was not recalled, if it is short and it is time. `number` is one that was never given.
@@ -99,6 +111,12 @@ impl Known {
 pub(super) struct Sent(Octets);
 
 impl Sent {
+    /// The block as it was, if the table still is as it was.
+    #[inline]
+    pub(super) fn octets(&self, generation: u64) -> Option<&[u8]> {
+        (self.0.len > 0 && self.0.generation == generation).then(|| self.0.as_slice())
+    }
+
     /// Writes the block: as it was, if the table still is as it was, or else by `encode`.
     #[inline]
     pub(super) fn write(
@@ -108,8 +126,8 @@ impl Sent {
         encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
     ) {
         let generation = encoder.generation();
-        if self.0.len > 0 && generation == Some(self.0.generation) {
-            return out.extend_from_slice(self.0.as_slice());
+        if let Some(octets) = generation.and_then(|generation| self.octets(generation)) {
+            return out.extend_from_slice(octets);
         }
         let start = out.len();
         encode(encoder, out);
