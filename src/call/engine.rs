@@ -208,14 +208,16 @@ impl Engine {
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
         loop {
-            if self.receive_reply(&mut input) {
+            if self.side == Side::Client && self.receive_reply(&mut input) {
                 continue;
             }
             if let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
                 self.data(stream, &mut input, len, end);
                 continue;
             }
-            if let Some((stream, part)) = self.http2.known_reply(&mut input) {
+            if self.side == Side::Client
+                && let Some((stream, part)) = self.http2.known_reply(&mut input)
+            {
                 match part {
                     Part::Trailers => self.trailers(stream, false),
                     _ => self.response(stream, false, false),
@@ -228,6 +230,9 @@ impl Engine {
                 Step::Ready => self.flags.ready = true,
                 Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
                     self.request(stream, end_stream, oversized);
+                    if !end_stream {
+                        self.receive_request_body(stream, &mut input);
+                    }
                 }
                 Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
                     self.response(stream, end_stream, oversized);

@@ -14,7 +14,6 @@ mod keepalive;
 mod loan;
 mod manage;
 mod read;
-mod reply;
 mod role;
 mod runs;
 mod send;
@@ -22,6 +21,7 @@ mod server;
 mod state;
 mod timers;
 mod transmit;
+mod whole;
 
 pub(crate) use door::{Door, done};
 pub(crate) use engine::Engine;

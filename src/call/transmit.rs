@@ -9,7 +9,7 @@ use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::{Code, FIELD_OVERHEAD, Layer, Retry, Side, Status};
 use crate::hpack::Field;
-use crate::http2::{self, StreamKey, Transmit};
+use crate::http2::{self, StreamKey, Transmit, Written};
 use crate::time::Instant;
 
 impl Engine {
@@ -34,15 +34,15 @@ impl Engine {
                     Transmit::Done => break,
                     Transmit::Head(key) if self.write_reply(key, output) => {}
                     Transmit::Head(key) => {
-                        let as_usual = match self.side {
+                        let written = match self.side {
                             http2::Side::Client => self.write_request(key, output),
-                            http2::Side::Server => self.write_response(key, output),
+                            http2::Side::Server => self.write_response(key, output).then_some(Written::Head),
                         };
-                        if !as_usual {
+                        if written.is_none() {
                             more = true;
                             break;
                         }
-                        inside = Some(key);
+                        inside = Some(key).filter(|_| written == Some(Written::Head));
                     }
                     Transmit::Trailers(key) => self.write_trailers(key, output),
                     Transmit::Drained(key) => self.drained(key),
@@ -61,18 +61,18 @@ impl Engine {
         self.settle();
     }
 
-    /// Writes a request's HEADERS, and says whether it did.
-    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
-        let Some(call) = self.http2.get_mut(key) else { return false };
+    /// Writes a request's HEADERS, and what follows where that is all; says what it did.
+    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) -> Option<Written> {
+        let call = self.http2.get_mut(key)?;
         let (deadline, written) = (call.deadline, call.progress);
         let Some(mut block) = call.own_head.take() else {
             self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
-            return false;
+            return None;
         };
         if deadline <= self.now {
             self.http2.pool_mut().give_block(block);
             self.fail_as(key, deadline_exceeded(Retry::Safe), Retry::Safe, Stop::DeadlineExceeded);
-            return false;
+            return None;
         }
         if deadline != Instant::MAX && written != self.now {
             // G-124: of the time that remains now.
@@ -86,11 +86,11 @@ impl Engine {
             let (code, retry) = (Code::ResourceExhausted, Retry::Useless);
             let status = Status::explained(Side::Client, Layer::Http2, code, retry, rule);
             self.fail_as(key, status, retry, Stop::PeerFault);
-            return false;
+            return None;
         }
-        self.http2.send_head_block(key, &block, false, output);
+        let written = self.http2.send_request(self.now, key, &block, output);
         self.http2.pool_mut().give_block(block);
-        true
+        Some(written)
     }
 
     /// Writes a response's head, and says whether it was no more than that.

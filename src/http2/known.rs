@@ -49,23 +49,11 @@ impl Received {
     /// Whether the block is the one that is remembered.
     #[inline]
     pub(super) fn recall(&mut self, block: &[u8], generation: u64) -> bool {
-        let same = self.matches(block, generation);
+        let same = self.number != 0 && self.known.generation == generation && self.known.as_slice() == block;
         if same {
-            self.hit();
+            self.misses = 0;
         }
         same
-    }
-
-    /// As [`Received::recall`], with nothing noted.
-    #[inline]
-    pub(super) fn matches(&self, block: &[u8], generation: u64) -> bool {
-        self.number != 0 && self.known.generation == generation && self.known.as_slice() == block
-    }
-
-    /// It was the one.
-    #[inline]
-    pub(super) fn hit(&mut self) {
-        self.misses = 0;
     }
 
     /// Remembers a block that was not recalled, if it is short and it is time. `number` is one that was never given.
