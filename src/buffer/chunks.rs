@@ -56,6 +56,12 @@ impl Chunk {
         self.octets().get(self.taken..).unwrap_or_default()
     }
 
+    /// Octets of it that were not taken.
+    #[inline]
+    pub(crate) fn left(&self) -> usize {
+        self.octets().len() - self.taken
+    }
+
     fn heap_size(&self) -> usize {
         size_of::<Self>()
             + match &self.octets {
@@ -409,6 +415,17 @@ impl Queue {
             Chunk { octets: Octets::Copied(buffer), taken } => Some((buffer, *taken)),
             Chunk { octets: Octets::Shared(..), .. } => None,
         }
+    }
+
+    /// Takes the only chunk, if there is one, and it is copied.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<Box<Chunk>> {
+        if self.head != NONE {
+            return None;
+        }
+        let chunk = self.first.take_if(|chunk| matches!(chunk.octets, Octets::Copied(_)))?;
+        self.len = 0;
+        Some(chunk)
     }
 
     /// Takes the first chunk's buffer out, to be read beside the queue, and says how much of it was taken;

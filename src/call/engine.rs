@@ -449,29 +449,33 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
-        let Some((stream, common)) = self.http2.at(key) else { return };
-        let call = &mut stream.upper;
-        self.grown_octets -= core::mem::take(&mut call.grown);
-        let (lent, usual_head) = (call.lent, call.head == Head::Usual);
-        if call.inbox.holds_any() {
-            let credit = call.inbox.clear(&mut common.pool) - call.credited;
-            common.consumed_late(credit);
-        }
-        if let Some(block) = call.head_block.take() {
-            self.held_headers -= held_size(&block);
-            common.pool.give_block(block);
-        }
-        if let Some(block) = call.trailers.take() {
-            if self.side == Side::Client {
-                self.held_headers -= held_size(&block);
+        let side = self.side;
+        let (mut known, mut grown, mut held, mut lent, mut usual_head) = (false, 0, 0, 0, false);
+        self.http2.forget(key, |call, common| {
+            (known, grown, lent, usual_head) = (true, call.grown, call.lent, call.head == Head::Usual);
+            if call.inbox.holds_any() {
+                let credit = call.inbox.clear(&mut common.pool) - call.credited;
+                common.consumed_late(credit);
             }
-            common.pool.give_block(block);
+            if let Some(block) = call.head_block.take() {
+                held += held_size(&block);
+                common.pool.give_block(block);
+            }
+            if let Some(block) = call.trailers.take() {
+                if side == Side::Client {
+                    held += held_size(&block);
+                }
+                common.pool.give_block(block);
+            }
+            common.pool.give_kept(call.own_head.take());
+        });
+        if !known {
+            return;
         }
-        common.pool.give_kept(call.own_head.take());
+        (self.grown_octets, self.held_headers) = (self.grown_octets - grown, self.held_headers - held);
         if usual_head {
             self.http2.let_response_go();
         }
-        self.http2.forget(key);
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
         }

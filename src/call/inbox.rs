@@ -299,6 +299,17 @@ impl Inbox {
         Some(Payload { place, compressed: prefix.compressed })
     }
 
+    /// Takes the first whole message with all of the memory that it lies in, if it is copied and nothing else is held.
+    #[inline]
+    pub(super) fn take_only(&mut self) -> Option<Box<Chunk>> {
+        if self.complete != 1 || self.is_inside_message() {
+            return None;
+        }
+        let chunk = self.queue.take_only()?;
+        self.complete = 0;
+        Some(chunk)
+    }
+
     /// Takes the buffer out that the first whole message lies in, and says where, for a run of messages to be read there;
     /// [`Inbox::put_back`] is to follow before anything else. `None` where less than so many `octets` lie there, or memory
     /// that is not for small messages.
@@ -395,6 +406,15 @@ impl Payload<'_> {
     #[inline]
     pub(super) fn of_shared_buffer(octets: &[u8], compressed: bool) -> Payload<'_> {
         Payload { place: Place::Buffer(octets), compressed }
+    }
+
+    /// The only message of the chunk that [`Inbox::take_only`] has taken.
+    #[inline]
+    pub(super) fn only(chunk: &mut Chunk) -> Payload<'_> {
+        let whole = chunk.octets().len();
+        let start = whole - chunk.left();
+        let compressed = chunk.octets().get(start).is_some_and(|flag| *flag != 0);
+        Payload { place: Place::Chunk(chunk, start + PREFIX_LEN..whole), compressed }
     }
 
     /// Whether its memory is the connection's again with the next verb.
