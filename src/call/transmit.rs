@@ -62,35 +62,45 @@ impl Engine {
     }
 
     /// Writes a request's HEADERS, and what follows where that is all; says what it did.
+    #[inline]
     fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) -> Option<Written> {
-        let call = self.http2.get_mut(key)?;
-        let (deadline, written) = (call.deadline, call.progress);
-        let Some(mut block) = call.own_head.take() else {
-            self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
-            return None;
-        };
+        let (now, timeouts) = (self.now, &mut self.timeouts);
+        let most = self.http2.peer_max_header_list_size() as usize;
+        let written = self.http2.send_request(now, key, output, |call| {
+            let block = call.own_head.as_mut()?;
+            if call.deadline <= now {
+                return None;
+            }
+            if call.deadline != Instant::MAX && call.progress != now {
+                // G-124: of the time that remains now.
+                let timeout = timeouts.spell(call.deadline.saturating_since(now));
+                block.replace_value(TIMEOUT, timeout.as_bytes());
+            }
+            call.own_head.take_if(|block| block.list_size() <= most)
+        });
+        if written.is_none() {
+            self.refuse_request(key);
+        }
+        written
+    }
+
+    /// The request cannot be sent.
+    #[cold]
+    fn refuse_request(&mut self, key: StreamKey) {
+        let Some((call, pool)) = self.http2.parts(key) else { return };
+        let deadline = call.deadline;
+        if call.own_head.is_none() {
+            return self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
+        }
+        pool.give_kept(call.own_head.take());
         if deadline <= self.now {
-            self.http2.pool_mut().give_block(block);
-            self.fail_as(key, deadline_exceeded(Retry::Safe), Retry::Safe, Stop::DeadlineExceeded);
-            return None;
+            return self.fail_as(key, deadline_exceeded(Retry::Safe), Retry::Safe, Stop::DeadlineExceeded);
         }
-        if deadline != Instant::MAX && written != self.now {
-            // G-124: of the time that remains now.
-            let timeout = self.timeouts.spell(deadline.saturating_since(self.now));
-            block.replace_value(TIMEOUT, timeout.as_bytes());
-        }
-        if block.list_size() > self.http2.peer_max_header_list_size() as usize {
-            // G-059: nothing is sent.
-            self.http2.pool_mut().give_block(block);
-            let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
-            let (code, retry) = (Code::ResourceExhausted, Retry::Useless);
-            let status = Status::explained(Side::Client, Layer::Http2, code, retry, rule);
-            self.fail_as(key, status, retry, Stop::PeerFault);
-            return None;
-        }
-        let written = self.http2.send_request(self.now, key, &block, output);
-        self.http2.pool_mut().give_block(block);
-        Some(written)
+        // G-059: nothing is sent.
+        let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
+        let (code, retry) = (Code::ResourceExhausted, Retry::Useless);
+        let status = Status::explained(Side::Client, Layer::Http2, code, retry, rule);
+        self.fail_as(key, status, retry, Stop::PeerFault);
     }
 
     /// Writes a response's head, and says whether it was no more than that.

@@ -138,11 +138,6 @@ impl<T: Default> Connection<T> {
         self.send_head_with(key, end, output, |encoder, out| encoder.encode(fields, out));
     }
 
-    /// As [`send_head`](Self::send_head), for a header list in one piece that mostly starts as the last one did.
-    pub(crate) fn send_head_block(&mut self, key: StreamKey, block: &FieldBlock, end: bool, output: &mut WriteBuf) {
-        self.send_head_with(key, end, output, |encoder, out| encoder.encode_block(block, out));
-    }
-
     /// As [`send_head`](Self::send_head), for the list that all responses have that say nothing unusual.
     pub(crate) fn send_usual_head(&mut self, key: StreamKey, block: &FieldBlock, output: &mut WriteBuf) {
         let mut sent = self.known.get_or_insert_default().sent_response;
@@ -491,7 +486,6 @@ fn write_window_update(stream: StreamId, increment: u32, output: &mut WriteBuf) 
 
 /// HEADERS, and CONTINUATION where the block is longer than the peer's frames (G-014, G-038). The block is encoded
 /// here, into the output, so that the encoder's table and the wire never disagree (L-25).
-#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 fn write_block(
     stream: StreamId,
     end_stream: bool,
@@ -499,29 +493,46 @@ fn write_block(
     output: &mut WriteBuf,
     encode: impl FnOnce(&mut Vec<u8>),
 ) {
-    output.with_vec(|out| {
-        let start = out.len();
-        out.extend_from_slice(&[0; HEAD_LEN]);
-        encode(out);
-        let max = max_frame_size as usize;
-        let block = out.len() - start - HEAD_LEN;
-        let mut flags = if end_stream { Flags::END_STREAM } else { Flags::NONE };
-        if block <= max {
-            flags = flags | Flags::END_HEADERS;
-        }
-        let head = Head { length: block.min(max) as u32, kind: Kind::HEADERS, flags, stream };
-        if let Some(place) = out.get_mut(start..start + HEAD_LEN) {
-            place.copy_from_slice(&head.encode());
-        }
-        if block > max {
-            let rest = out.split_off(start + HEAD_LEN + max);
-            let mut pieces = rest.chunks(max).peekable();
-            while let Some(piece) = pieces.next() {
-                let flags = if pieces.peek().is_none() { Flags::END_HEADERS } else { Flags::NONE };
-                let head = Head { length: piece.len() as u32, kind: Kind::CONTINUATION, flags, stream };
-                out.extend_from_slice(&head.encode());
-                out.extend_from_slice(piece);
-            }
-        }
-    });
+    output.with_vec(|out| put_block(stream, end_stream, max_frame_size, out, encode));
+}
+
+/// As [`write_block`], to a buffer.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
+pub(super) fn put_block(
+    stream: StreamId,
+    end_stream: bool,
+    max_frame_size: u32,
+    out: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>),
+) {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEAD_LEN]);
+    encode(out);
+    let max = max_frame_size as usize;
+    let block = out.len() - start - HEAD_LEN;
+    let mut flags = if end_stream { Flags::END_STREAM } else { Flags::NONE };
+    if block <= max {
+        flags = flags | Flags::END_HEADERS;
+    }
+    let head = Head { length: block.min(max) as u32, kind: Kind::HEADERS, flags, stream };
+    if let Some(place) = out.get_mut(start..start + HEAD_LEN) {
+        place.copy_from_slice(&head.encode());
+    }
+    if block > max {
+        put_continuations(stream, max, out, start + HEAD_LEN + max);
+    }
+}
+
+/// What lies behind a first HEADERS frame becomes CONTINUATION frames.
+#[cold]
+fn put_continuations(stream: StreamId, max: usize, out: &mut Vec<u8>, from: usize) {
+    let rest = out.split_off(from);
+    let mut pieces = rest.chunks(max).peekable();
+    while let Some(piece) = pieces.next() {
+        let flags = if pieces.peek().is_none() { Flags::END_HEADERS } else { Flags::NONE };
+        let head = Head { length: piece.len() as u32, kind: Kind::CONTINUATION, flags, stream };
+        out.extend_from_slice(&head.encode());
+        out.extend_from_slice(piece);
+    }
 }

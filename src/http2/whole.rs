@@ -8,13 +8,16 @@
 use super::common::Common;
 use super::connection::{Connection, CurrentBlock};
 use super::input::Input;
+use super::known;
 use super::queue::SHARE_FROM;
 use super::slots::StreamKey;
 use super::stream::{Ending, Receive, Send, Stream, UNWATCHED};
+use super::transmit::put_block;
 use crate::buffer::WriteBuf;
 use crate::frame::{Flags, HEAD_LEN, Head, Kind, MAX_PADDING, StreamId};
 use crate::hpack::FieldBlock;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use core::num::NonZeroU32;
 
 /// The flags of trailers.
@@ -42,35 +45,52 @@ fn frame(octets: &[u8], kind: Kind, flags: Flags) -> Option<(StreamId, &[u8], &[
 }
 
 impl<T: Default> Connection<T> {
-    /// As [`send_head_block`](Self::send_head_block), and all that is queued with END_STREAM where that is one small DATA
-    /// frame which neither the windows nor the output's target keep back.
-    #[expect(clippy::arithmetic_side_effects, reason = "counted when it was queued")]
+    /// Adds the HEADERS of a client's stream, as [`Transmit::Head`](super::Transmit::Head) asked for, with the list that
+    /// `prepare` takes out of the layer above's state; and all that is queued with END_STREAM, where that is one small DATA
+    /// frame which neither the windows nor the output's target keep back. `None` where there is no list.
+    #[inline]
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "ids end at three quarters of 31 bits; lengths of what is in memory"
+    )]
     pub(crate) fn send_request(
         &mut self,
         now: Instant,
         key: StreamKey,
-        block: &FieldBlock,
         output: &mut WriteBuf,
-    ) -> Written {
-        self.send_head_block(key, block, false, output);
+        prepare: impl FnOnce(&mut T) -> Option<Box<FieldBlock>>,
+    ) -> Option<Written> {
         let most = self.most_data();
-        let Some(stream) = self.slots.get_mut(key) else { return Written::Head };
-        let Some(payload) = small_payload(stream, most) else { return Written::Head };
-        let expected = stream.send == Send::Body && stream.receive != Receive::Ended && stream.ending == Ending::Data;
-        if !expected || output.is_full() {
-            return Written::Head;
-        }
-        let octets = payload.len();
-        let head = Head { length: octets as u32, kind: Kind::DATA, flags: Flags::END_STREAM, stream: stream.id };
-        output.with_vec(|out| {
+        let stream = self.slots.get_mut(key).filter(|stream| stream.send == Send::Head)?;
+        let block = prepare(&mut stream.upper)?;
+        let id = self.next_id;
+        (stream.id, self.next_id) = (id, StreamId::new(id.get() + 2));
+        let payload = small_payload(stream, most).filter(|_| stream.ending == Ending::Data);
+        let end = stream.ending == Ending::Data && stream.outbox.is_empty();
+        let room = output.target().saturating_sub(output.len());
+        let (encoder, max_frame_size) = (&mut self.encoder, self.peer.max_frame_size);
+        let sent = output.with_vec(|out| {
+            let start = out.len();
+            put_block(id, end, max_frame_size, out, |out| encoder.encode_block(&block, out));
+            let payload = payload.filter(|_| out.len() - start < room)?;
+            let head = Head { length: payload.len() as u32, kind: Kind::DATA, flags: Flags::END_STREAM, stream: id };
             out.extend_from_slice(&head.encode());
             out.extend_from_slice(payload);
+            Some(payload.len())
         });
-        stream.send = Send::Ended;
-        self.common.drop_queue(stream);
-        self.common.lines.leave(stream);
-        self.data_left(now, octets);
-        Written::All
+        if sent.is_some() || end {
+            stream.send = Send::Ended;
+            self.common.drop_queue(stream);
+            self.common.lines.leave(stream);
+        } else {
+            stream.send = Send::Body;
+        }
+        if let Some(octets) = sent {
+            self.data_left(now, octets);
+        }
+        self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
+        self.common.pool.give_block(block);
+        Some(if sent.is_some() || end { Written::All } else { Written::Head })
     }
 
     /// The most octets that the connection lets one DATA frame have.
@@ -194,14 +214,15 @@ impl<T: Default> Connection<T> {
             return false;
         }
         let id = stream.id;
+        let head = |length, kind, flags| Head { length: length as u32, kind, flags, stream: id }.encode();
         output.with_vec(|out| {
-            let mut put = |kind, flags, payload: &[u8]| {
-                out.extend_from_slice(&Head { length: payload.len() as u32, kind, flags, stream: id }.encode());
-                out.extend_from_slice(payload);
-            };
-            put(Kind::HEADERS, Flags::END_HEADERS, response);
-            put(Kind::DATA, Flags::NONE, payload);
-            put(Kind::HEADERS, LAST, trailers);
+            out.reserve(3 * HEAD_LEN + 2 * known::MAX_LEN + octets);
+            out.extend_from_slice(&head(response.len(), Kind::HEADERS, Flags::END_HEADERS));
+            response.put(out);
+            out.extend_from_slice(&head(octets, Kind::DATA, Flags::NONE));
+            out.extend_from_slice(payload);
+            out.extend_from_slice(&head(trailers.len(), Kind::HEADERS, LAST));
+            trailers.put(out);
         });
         stream.head_wanted = false;
         self.data_left(now, octets);
