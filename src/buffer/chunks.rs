@@ -56,6 +56,10 @@ impl Chunk {
         self.octets().get(self.taken..).unwrap_or_default()
     }
 
+    fn has_room(&self, octets: usize) -> bool {
+        matches!(&self.octets, Octets::Copied(buffer) if buffer.capacity() >= octets)
+    }
+
     /// Octets of it that were not taken.
     #[inline]
     pub(crate) fn left(&self) -> usize {
@@ -358,6 +362,24 @@ impl Queue {
     /// one.
     #[inline]
     pub(crate) fn append(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
+        let len = first.len() + second.len();
+        debug_assert!(len > 0, "the first chunk of a queue has octets left");
+        // Mostly there is nothing yet, and a buffer that has been large enough before.
+        if self.first.is_none()
+            && len < WIDE
+            && let Some(mut chunk) = pool.spare.pop_if(|chunk| chunk.has_room(len))
+            && let Octets::Copied(buffer) = &mut chunk.octets
+        {
+            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(second);
+            (self.first, self.len) = (Some(chunk), len);
+            return;
+        }
+        self.append_more(pool, first, second);
+    }
+
+    #[inline(never)]
+    fn append_more(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();
         if let Some(Chunk { octets: Octets::Copied(buffer), .. }) = self.last(pool)
             && buffer.len() + len <= KEEP

@@ -23,14 +23,21 @@ impl Timers {
     #[inline]
     pub(super) fn add(&mut self, when: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
         if self.line.len() + self.heap.len() >= 4 * live + SLACK {
-            self.line.retain(|(_, key)| is_live(*key));
-            self.heap.retain(|Reverse((_, key))| is_live(*key));
+            self.sweep(is_live);
         }
         if self.line.back().is_none_or(|(last, _)| *last <= when) {
             self.line.push_back((when, key));
         } else {
             self.heap.push(Reverse((when, key)));
         }
+    }
+
+    /// Drops the dead entries.
+    #[cold]
+    #[inline(never)]
+    fn sweep(&mut self, is_live: impl Fn(StreamKey) -> bool) {
+        self.line.retain(|(_, key)| is_live(*key));
+        self.heap.retain(|Reverse((_, key))| is_live(*key));
     }
 
     /// When the next entry is due. It may belong to a call that has ended: then it is early, never late.
