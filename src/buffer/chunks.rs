@@ -360,7 +360,7 @@ impl Queue {
 
     /// Appends octets in two parts, to the last buffer where it is copied and holds no more than [`KEEP`] then, else to a new
     /// one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();
         debug_assert!(len > 0, "the first chunk of a queue has octets left");

@@ -206,7 +206,7 @@ static NO_FIELDS: FieldBlock = FieldBlock::new();
 impl CallState {
     /// What the next read would give.
     pub(super) fn next(&self, side: Side) -> Next {
-        if self.stage != Stage::Open && self.is_hidden() {
+        if !matches!(self.stage, Stage::Open) && self.is_hidden() {
             return Next::Nothing;
         }
         if matches!(self.head, Head::Held | Head::Usual) {

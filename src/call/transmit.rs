@@ -30,7 +30,12 @@ impl Engine {
             let before = output.len();
             let (mut more, mut inside) = (false, None);
             loop {
-                match self.http2.transmit_turn(self.now, inside.take(), output) {
+                let next = if inside.is_none() { self.http2.next_to_start(output) } else { None };
+                let turn = match next {
+                    Some(key) => Transmit::Head(key),
+                    None => self.http2.transmit_turn(self.now, inside.take(), output),
+                };
+                match turn {
                     Transmit::Done => break,
                     Transmit::Head(key) if self.write_reply(key, output) => {}
                     Transmit::Head(key) => {

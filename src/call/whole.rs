@@ -23,7 +23,7 @@ impl Engine {
         self.http2.receive_body(key, input, |stream, common, payload| {
             let call = &mut stream.upper;
             let rules = Rules { limit, encoding: call.receive_encoding, copy_below, granted: false };
-            let taken = call.stage == Stage::Open
+            let taken = matches!(call.stage, Stage::Open)
                 && call.has_nothing()
                 && call.inbox.receive_only(&mut common.pool, payload, rules);
             if taken {
@@ -48,8 +48,8 @@ impl Engine {
         let rules = Rules { limit, encoding, copy_below, granted: false };
         self.http2.receive_reply(input, [response, trailers], |stream, common, payload| {
             let call = &mut stream.upper;
-            let awaits_it = call.stage == Stage::Open && call.end == End::Awaited && !call.write_armed;
-            let taken = awaits_it
+            let is_open = matches!((call.stage, call.end), (Stage::Open, End::Awaited)) && !call.write_armed;
+            let taken = is_open
                 && !call.kind.server_streams()
                 && call.has_nothing()
                 && call.inbox.receive_only(&mut common.pool, payload, rules);
@@ -77,7 +77,7 @@ impl Engine {
             && self.http2.send_reply(self.now, key, output, |call| {
                 let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
                 let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
-                usual_head && usual_end && call.stage == Stage::Finished
+                usual_head && usual_end && matches!(call.stage, Stage::Finished)
             });
         if written {
             self.drop_call(key);

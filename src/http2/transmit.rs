@@ -226,13 +226,13 @@ impl<T: Default> Connection<T> {
 
     /// Ids are not asked for: a quarter of their space is kept for streams that were opened before `open` refused, so
     /// none of them waits for ever (L-27).
-    fn may_start(&self) -> bool {
+    pub(super) fn may_start(&self) -> bool {
         self.free_places() > 0
     }
 
     /// Streams that waited for the peer's limit join the turns, in order (G-163).
     #[expect(clippy::arithmetic_side_effects, reason = "below the limit of streams")]
-    fn start_waiting(&mut self) {
+    pub(super) fn start_waiting(&mut self) {
         while self.waiting_streams() > 0 && self.may_start() {
             let Some(key) = self.common.lines.first(Place::Waiting, &self.slots) else { return };
             self.active += 1;
@@ -252,7 +252,7 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    fn may_unblock(&self) -> bool {
+    pub(super) fn may_unblock(&self) -> bool {
         !self.common.lines.is_empty(Place::Blocked) && self.send_window.available() >= self.stalls.unblock_from.max(1)
     }
 

@@ -9,6 +9,7 @@ use super::common::Common;
 use super::connection::{Connection, CurrentBlock};
 use super::input::Input;
 use super::known;
+use super::lines::Place;
 use super::queue::SHARE_FROM;
 use super::slots::StreamKey;
 use super::stream::{Ending, Receive, Send, Stream, UNWATCHED};
@@ -45,6 +46,17 @@ fn frame(octets: &[u8], kind: Kind, flags: Flags) -> Option<(StreamId, &[u8], &[
 }
 
 impl<T: Default> Connection<T> {
+    /// The stream whose turn to start has come, where no other has its turn before: [`send_request`](Self::send_request)
+    /// goes on with it.
+    #[inline]
+    pub(crate) fn next_to_start(&mut self, output: &WriteBuf) -> Option<StreamKey> {
+        let mine = self.waiting_streams() > 0 && self.may_start() && !self.ended && !output.is_full();
+        if !mine || !self.common.lines.is_empty(Place::Ready) || self.may_unblock() {
+            return None;
+        }
+        self.common.lines.first(Place::Waiting, &self.slots)
+    }
+
     /// Adds the HEADERS of a client's stream, as [`Transmit::Head`](super::Transmit::Head) asked for, with the list that
     /// `prepare` takes out of the layer above's state; and all that is queued with END_STREAM, where that is one small DATA
     /// frame which neither the windows nor the output's target keep back. `None` where there is no list.
@@ -61,7 +73,7 @@ impl<T: Default> Connection<T> {
         prepare: impl FnOnce(&mut T) -> Option<Box<FieldBlock>>,
     ) -> Option<Written> {
         let most = self.most_data();
-        let stream = self.slots.get_mut(key).filter(|stream| stream.send == Send::Head)?;
+        let stream = self.slots.get_mut(key).filter(|stream| matches!(stream.send, Send::Waiting | Send::Head))?;
         let block = prepare(&mut stream.upper)?;
         let id = self.next_id;
         (stream.id, self.next_id) = (id, StreamId::new(id.get() + 2));
@@ -78,19 +90,33 @@ impl<T: Default> Connection<T> {
             out.extend_from_slice(payload);
             Some(payload.len())
         });
-        if sent.is_some() || end {
+        self.common.pool.give_block(block);
+        let written = if let Some(octets) = sent {
+            // It is not to be given a turn: it has had it.
+            self.active += u32::from(stream.send == Send::Waiting);
             stream.send = Send::Ended;
             self.common.drop_queue(stream);
             self.common.lines.leave(stream);
-        } else {
-            stream.send = Send::Body;
-        }
-        if let Some(octets) = sent {
             self.data_left(now, octets);
-        }
+            Written::All
+        } else {
+            self.head_left(key, end)
+        };
         self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
-        self.common.pool.give_block(block);
-        Some(if sent.is_some() || end { Written::All } else { Written::Head })
+        Some(written)
+    }
+
+    /// The HEADERS of a client's stream left, and more is to follow, if they were not the `end`.
+    fn head_left(&mut self, key: StreamKey, end: bool) -> Written {
+        // Whoever waited behind it has its turn before the second one of this.
+        self.start_waiting();
+        let Some(stream) = self.slots.get_mut(key) else { return Written::All };
+        stream.send = if end { Send::Ended } else { Send::Body };
+        if end {
+            self.common.lines.leave(stream);
+            return Written::All;
+        }
+        Written::Head
     }
 
     /// The most octets that the connection lets one DATA frame have.
