@@ -365,17 +365,35 @@ impl Queue {
         let len = first.len() + second.len();
         debug_assert!(len > 0, "the first chunk of a queue has octets left");
         // Mostly there is nothing yet, and a buffer that has been large enough before.
-        if self.first.is_none()
-            && len < WIDE
-            && let Some(mut chunk) = pool.spare.pop_if(|chunk| chunk.has_room(len))
-            && let Octets::Copied(buffer) = &mut chunk.octets
-        {
+        if let Some(buffer) = self.begin(pool, len) {
             buffer.extend_from_slice(first);
             buffer.extend_from_slice(second);
-            (self.first, self.len) = (Some(chunk), len);
             return;
         }
         self.append_more(pool, first, second);
+    }
+
+    /// As [`Queue::append`], for octets in one part.
+    #[inline(always)]
+    pub(crate) fn append_one(&mut self, pool: &mut Pool, octets: &[u8]) {
+        match self.begin(pool, octets.len()) {
+            Some(buffer) => buffer.extend_from_slice(octets),
+            None => self.append_more(pool, octets, &[]),
+        }
+    }
+
+    /// The first buffer of an empty queue, which is to be given `len` octets, if there is one that has had as many before.
+    #[inline(always)]
+    fn begin(&mut self, pool: &mut Pool, len: usize) -> Option<&mut Vec<u8>> {
+        if self.first.is_some() || len >= WIDE {
+            return None;
+        }
+        let chunk = self.first.insert(pool.spare.pop_if(|chunk| chunk.has_room(len))?);
+        self.len = len;
+        match &mut chunk.octets {
+            Octets::Copied(buffer) => Some(buffer),
+            Octets::Shared(..) => None,
+        }
     }
 
     #[inline(never)]
