@@ -29,7 +29,8 @@ pub(super) const REJECTION_PATIENCE: core::time::Duration = core::time::Duration
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spelling {
     precision: Precision,
-    last: Option<(Duration, Timeout)>,
+    /// In nanoseconds.
+    last: Option<(u64, Timeout)>,
 }
 
 impl Spelling {
@@ -37,12 +38,14 @@ impl Spelling {
         Self { precision, last: None }
     }
 
+    /// The time from `now` to `deadline`.
     #[inline]
-    pub(super) fn spell(&mut self, remaining: Duration) -> Timeout {
+    pub(super) fn spell(&mut self, now: Instant, deadline: Instant) -> Timeout {
+        let remaining = deadline.as_nanos().saturating_sub(now.as_nanos());
         match self.last {
             Some((last, timeout)) if last == remaining => timeout,
             _ => {
-                let timeout = timeout::encode(remaining, self.precision);
+                let timeout = timeout::encode(Duration::from_nanos(remaining), self.precision);
                 self.last = Some((remaining, timeout));
                 timeout
             }

@@ -12,6 +12,8 @@ use core::cmp::Reverse;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     line: VecDeque<(Instant, StreamKey)>,
+    /// When the last of the line is due, if there is any.
+    last: Instant,
     heap: BinaryHeap<Reverse<(Instant, StreamKey)>>,
 }
 
@@ -25,7 +27,8 @@ impl Timers {
         if self.line.len() + self.heap.len() >= 4 * live + SLACK {
             self.sweep(is_live);
         }
-        if self.line.back().is_none_or(|(last, _)| *last <= when) {
+        if self.last <= when || self.line.is_empty() {
+            self.last = when;
             self.line.push_back((when, key));
         } else {
             self.heap.push(Reverse((when, key)));

@@ -78,7 +78,7 @@ impl Engine {
             }
             if call.deadline != Instant::MAX && call.progress != now {
                 // G-124: of the time that remains now.
-                let timeout = timeouts.spell(call.deadline.saturating_since(now));
+                let timeout = timeouts.spell(now, call.deadline);
                 block.replace_value(TIMEOUT, timeout.as_bytes());
             }
             call.own_head.take_if(|block| block.list_size() <= most)
