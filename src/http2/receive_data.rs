@@ -65,7 +65,7 @@ impl<T: Default> Connection<T> {
         }
         if self.common.receive_window.available() == 0
             && self.exhaustion == Exhaustion::No
-            && self.common.receive_window.owed() < i64::from(self.credit_threshold())
+            && self.common.receive_window.owed() < i64::from(self.common.credit_threshold)
         {
             self.exhaustion = Exhaustion::New;
         }

@@ -321,24 +321,25 @@ impl<T: Default> Connection<T> {
         drained
     }
 
-    /// What is owed before it is worth a WINDOW_UPDATE (G-194), so small that 15 stalled calls leave the others at full
-    /// speed (G-191).
-    pub(super) fn credit_threshold(&self) -> u32 {
-        (self.config.connection_window / 2).min(self.config.stream_window / 2).max(1)
+    #[inline]
+    fn owes_credit(&self) -> bool {
+        let window = &self.common.receive_window;
+        let at_ease = self.control.awaited == 0 && window.available() > 0;
+        !(at_ease && window.owed() < i64::from(self.common.credit_threshold)) && self.owes_credit_now()
     }
 
     #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
-    fn owes_credit(&self) -> bool {
+    fn owes_credit_now(&self) -> bool {
         let (increment, available) =
             (self.common.receive_window.announceable(), self.common.receive_window.available());
         let awaited = self.control.awaited;
         if increment == 0 || (awaited == 0 && available > 0) {
-            return increment >= self.credit_threshold();
+            return increment >= self.common.credit_threshold;
         }
         // Somebody cannot go on without it. Where unread messages hold nearly the whole window, what is left is not
         // dealt out octet by octet: the peer would spend a round trip on each (RFC 1122 §4.2.3.3, RFC 9113 §6.9).
         let completes = awaited > 0 && available + i64::from(increment) >= awaited;
-        completes || increment >= self.credit_threshold().min(WORTHWHILE_CREDIT)
+        completes || increment >= self.common.credit_threshold.min(WORTHWHILE_CREDIT)
     }
 
     /// Octets of a stream that may be consumed before anybody could tell: so many owe the peer no announcement that it was
@@ -356,7 +357,7 @@ impl<T: Default> Connection<T> {
         let all = if self.owes_credit() {
             u32::MAX
         } else if self.control.awaited == 0 && window.available() > 0 {
-            below(i64::from(self.credit_threshold()), window.owed())
+            below(i64::from(self.common.credit_threshold), window.owed())
         } else {
             0
         };
@@ -427,7 +428,7 @@ impl<T: Default> Connection<T> {
         if self.owes_credit() {
             self.control.awaited = 0;
             let increment = self.common.receive_window.announce();
-            if increment >= self.credit_threshold() {
+            if increment >= self.common.credit_threshold {
                 self.exhaustion = Exhaustion::No;
             }
             write_window_update(StreamId::ZERO, increment, output);
