@@ -201,13 +201,21 @@ impl Pool {
 
     /// An empty field block, with the memory of one that was used before.
     pub(crate) fn take_block(&mut self) -> Box<FieldBlock> {
+        let mut block = self.take_used_block();
+        block.clear();
+        block
+    }
+
+    /// As [`Pool::take_block`], for who writes over what the block has: mostly it starts as the next one does.
+    #[inline]
+    pub(crate) fn take_used_block(&mut self) -> Box<FieldBlock> {
         self.blocks.pop().unwrap_or_default()
     }
 
     /// Keeps the block's memory for another one; a large one is let go.
-    pub(crate) fn give_block(&mut self, mut block: Box<FieldBlock>) {
+    #[inline]
+    pub(crate) fn give_block(&mut self, block: Box<FieldBlock>) {
         if block.capacity() <= KEEP {
-            block.clear();
             self.blocks.push(block);
         }
     }

@@ -27,7 +27,7 @@ const NO_MESSAGE: &str = "the method returns one message, and the server sent no
 impl Engine {
     /// Opens a call. Its header list is written down now, and sent when the server's limit allows.
     pub(crate) fn open(&mut self, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
-        let mut block = self.http2.pool_mut().take_block();
+        let mut block = self.http2.pool_mut().take_used_block();
         let written = self.write_request_head(options, &mut block);
         if let Err(error) = written {
             self.http2.pool_mut().give_block(block);
@@ -61,7 +61,7 @@ impl Engine {
         Ok(CallId(key))
     }
 
-    /// Writes the header list of a request.
+    /// Writes the header list of a request, in place of what `block` has.
     #[inline]
     fn write_request_head(&mut self, options: &OpenOptions<'_>, block: &mut FieldBlock) -> Result<(), OpenError> {
         let path = options.method.path();
