@@ -49,6 +49,17 @@ pub(super) fn strip_record<'a>(bytes: &'a [u8], field: &Field<'_>) -> Option<&'a
     (same(name, field.name) && same(value, field.value)).then_some(rest)
 }
 
+/// The value of the record at the start of `bytes`, of class 0 and not sensitive, if it has this name.
+#[inline(always)]
+pub(super) fn strip_name<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
+    let head = u64::from_le_bytes(*head);
+    let value_len = head as u32 as usize;
+    // One look at the bounds: the name is no longer than both.
+    let (known, value) = rest.get(..name.len() + value_len)?.split_at_checked(name.len())?;
+    (head >> Head::NAME_SHIFT == name.len() as u64 && same(known, name)).then_some(value)
+}
+
 /// Equality that spares a short string the call of a general comparison: two words, which may overlap, are all of it.
 #[inline(always)]
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
@@ -283,16 +294,28 @@ impl FieldBlock {
     }
 
     /// Adds so many records of another block, of a table, or of metadata.
+    #[inline(always)]
     pub(crate) fn push_records(&mut self, records: &[u8], count: usize) {
         self.bytes.extend_from_slice(records);
         self.count += count;
     }
 
-    /// Starts a record whose parts are not known yet: the name, then the value are to be written to the end of
+    /// Starts a record with the beginning of a name: what it lacks, then the value are to be written to the end of
     /// [`buffer`](Self::buffer). The record is no part of the list before [`finish_record`](Self::finish_record).
-    pub(super) fn start_record(&mut self) -> Mark {
+    #[inline]
+    pub(super) fn start_record(&mut self, name: &[u8]) -> Mark {
         let mark = self.mark();
         self.bytes.extend_from_slice(&[0; HEAD_LEN]);
+        self.bytes.extend_from_slice(name);
+        mark
+    }
+
+    /// As [`push_records`](Self::push_records), where only the first `len` octets are whole records, and what is behind
+    /// them starts one as [`start_record`](Self::start_record) does.
+    #[inline(always)]
+    pub(super) fn push_start(&mut self, records: &[u8], count: usize, len: usize) -> Mark {
+        let mark = Mark { bytes: self.bytes.len() + len, count: self.count + count };
+        self.push_records(records, count);
         mark
     }
 
@@ -307,6 +330,7 @@ impl FieldBlock {
     }
 
     /// Makes what was written since `mark` a field, and lends its record. `None` if it is too large for one.
+    #[inline(always)]
     pub(super) fn finish_record(&mut self, mark: Mark, head: Head) -> Option<&[u8]> {
         let word = head.pack()?;
         let record = self.bytes.get_mut(mark.bytes..)?;
