@@ -68,6 +68,12 @@ impl Chunk {
         self.taken = at;
     }
 
+    /// Its next `count` octets, of those it has, are not wanted any more.
+    #[inline]
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.taken += count;
+    }
+
     /// What is left of it, as memory of the caller's own, without a copy.
     pub(crate) fn take_rest(&mut self) -> Bytes {
         let bytes = match &mut self.octets {
@@ -75,6 +81,16 @@ impl Chunk {
             Octets::Shared(bytes, _) => core::mem::take(bytes),
         };
         bytes.slice(self.taken.min(bytes.len())..)
+    }
+
+    fn has_room(&self, octets: usize) -> bool {
+        matches!(&self.octets, Octets::Copied(buffer) if buffer.capacity() >= octets)
+    }
+
+    /// Octets of it that were not taken.
+    #[inline]
+    pub(crate) fn left(&self) -> usize {
+        self.octets().len() - self.taken
     }
 
     fn heap_size(&self) -> usize {
@@ -212,13 +228,21 @@ impl Pool {
 
     /// An empty field block, with the memory of one that was used before.
     pub(crate) fn take_block(&mut self) -> Box<FieldBlock> {
+        let mut block = self.take_used_block();
+        block.clear();
+        block
+    }
+
+    /// As [`Pool::take_block`], for who writes over what the block has: mostly it starts as the next one does.
+    #[inline]
+    pub(crate) fn take_used_block(&mut self) -> Box<FieldBlock> {
         self.blocks.pop().unwrap_or_default()
     }
 
     /// Keeps the block's memory for another one; a large one is let go.
-    pub(crate) fn give_block(&mut self, mut block: Box<FieldBlock>) {
+    #[inline]
+    pub(crate) fn give_block(&mut self, block: Box<FieldBlock>) {
         if block.capacity() <= KEEP {
-            block.clear();
             self.blocks.push(block);
         }
     }
@@ -371,8 +395,44 @@ impl Queue {
 
     /// Appends octets in two parts, to the last buffer where it is copied and holds no more than [`KEEP`] then, else to a new
     /// one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
+        let len = first.len() + second.len();
+        debug_assert!(len > 0, "the first chunk of a queue has octets left");
+        // Mostly there is nothing yet, and a buffer that has been large enough before.
+        if let Some(buffer) = self.begin(pool, len) {
+            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(second);
+            return;
+        }
+        self.append_more(pool, first, second);
+    }
+
+    /// As [`Queue::append`], for octets in one part.
+    #[inline(always)]
+    pub(crate) fn append_one(&mut self, pool: &mut Pool, octets: &[u8]) {
+        match self.begin(pool, octets.len()) {
+            Some(buffer) => buffer.extend_from_slice(octets),
+            None => self.append_more(pool, octets, &[]),
+        }
+    }
+
+    /// The first buffer of an empty queue, which is to be given `len` octets, if there is one that has had as many before.
+    #[inline(always)]
+    fn begin(&mut self, pool: &mut Pool, len: usize) -> Option<&mut Vec<u8>> {
+        if self.first.is_some() || len >= WIDE {
+            return None;
+        }
+        let chunk = self.first.insert(pool.spare.pop_if(|chunk| chunk.has_room(len))?);
+        self.len = len;
+        match &mut chunk.octets {
+            Octets::Copied(buffer) => Some(buffer),
+            Octets::Shared(..) => None,
+        }
+    }
+
+    #[inline(never)]
+    fn append_more(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();
         if let Some(Chunk { octets: Octets::Copied(buffer), .. }) = self.last(pool)
             && buffer.len() + len <= KEEP
@@ -430,6 +490,17 @@ impl Queue {
             Chunk { octets: Octets::Copied(buffer), taken } => Some((buffer, *taken)),
             Chunk { octets: Octets::Shared(..), .. } => None,
         }
+    }
+
+    /// Takes the only chunk, if there is one, and it is copied.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<Box<Chunk>> {
+        if self.head != NONE {
+            return None;
+        }
+        let chunk = self.first.take_if(|chunk| matches!(chunk.octets, Octets::Copied(_)))?;
+        self.len = 0;
+        Some(chunk)
     }
 
     /// Takes the first chunk's buffer out, to be read beside the queue, and says how much of it was taken;

@@ -134,6 +134,20 @@ impl Inbox {
         if left == 0 { Ok(()) } else { self.receive_pieces(pool, input, left, rules) }
     }
 
+    /// Takes DATA that is one small message, whole and not compressed, where nothing else is held; says whether it was.
+    #[inline]
+    pub(super) fn receive_only(&mut self, pool: &mut Pool, octets: &[u8], rules: Rules) -> bool {
+        let Some(([0, length @ ..], payload)) = octets.split_first_chunk::<PREFIX_LEN>() else { return false };
+        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
+        let small = payload.len() < most as usize && octets.len() <= SHARED_BUFFER;
+        if !small || u32::from_be_bytes(*length) as usize != payload.len() || self.holds_any() {
+            return false;
+        }
+        self.queue.append_one(pool, octets);
+        self.complete = 1;
+        true
+    }
+
     /// As [`Inbox::receive`], message by message.
     #[inline(never)]
     fn receive_pieces(
@@ -292,6 +306,17 @@ impl Inbox {
         Some(Payload { place, compressed: prefix.compressed })
     }
 
+    /// Takes the first whole message with all of the memory that it lies in, if it is copied and nothing else is held.
+    #[inline]
+    pub(super) fn take_only(&mut self) -> Option<Box<Chunk>> {
+        if self.complete != 1 || self.is_inside_message() {
+            return None;
+        }
+        let chunk = self.queue.take_only()?;
+        self.complete = 0;
+        Some(chunk)
+    }
+
     /// Takes the buffer out that the first whole message lies in, and says where, for a run of messages to be read there;
     /// [`Inbox::put_back`] is to follow before anything else. `None` where less than so many `octets` lie there, or memory
     /// that is not for small messages.
@@ -388,6 +413,14 @@ impl<'a> Payload<'a> {
     #[inline]
     pub(super) fn of_shared_buffer(octets: &'a [u8], compressed: bool) -> Self {
         Self { place: Place::Buffer(octets), compressed }
+    }
+
+    /// The only message of the chunk that [`Inbox::take_only`] has taken.
+    #[inline]
+    pub(super) fn only(chunk: &mut Chunk) -> Payload<'_> {
+        let compressed = chunk.rest().first().is_some_and(|flag| *flag != 0);
+        chunk.skip(PREFIX_LEN);
+        Payload { place: Place::Chunk(chunk), compressed }
     }
 
     /// Whether its memory is the connection's again with the next verb.

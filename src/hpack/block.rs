@@ -96,22 +96,49 @@ fn ends_are_same<const N: usize>(a: &[u8], b: &[u8]) -> bool {
 /// assert_eq!(block.list_size(), (7 + 3 + 32) + (11 + 1 + 32));
 /// assert_eq!(block.fields().last(), Some(Field::new(b"grpc-status", b"0")));
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct FieldBlock {
     bytes: Vec<u8>,
     count: usize,
+    /// What [`restart`](Self::restart) was told that it starts with, if it still does.
+    start: Option<StartName>,
 }
+
+/// Stands for the records that a list starts with, for as long as the connection lives that made it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StartName {
+    kind: StartKind,
+    number: u32,
+    len: u32,
+}
+
+/// Who counts the starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StartKind {
+    /// The decoder.
+    Received,
+    /// Who writes requests down.
+    Sent,
+}
+
+impl PartialEq for FieldBlock {
+    fn eq(&self, other: &Self) -> bool {
+        (self.count, &self.bytes) == (other.count, &other.bytes)
+    }
+}
+
+impl Eq for FieldBlock {}
 
 impl FieldBlock {
     /// An empty list; allocates nothing.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), count: 0 }
+        Self { bytes: Vec::new(), count: 0, start: None }
     }
 
     /// An empty list that writes into the memory of `buffer`, whose content is dropped.
     pub fn from_cleared(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        Self { bytes: buffer, count: 0 }
+        Self { bytes: buffer, count: 0, start: None }
     }
 
     /// Takes the buffer out, to be used again by [`from_cleared`](Self::from_cleared). Its content has no promised
@@ -149,6 +176,7 @@ impl FieldBlock {
             rest = fields.bytes.len();
         }
         let before = self.bytes.len();
+        self.start = None;
         self.push(field);
         let added = self.bytes.len() - before;
         if let Some(tail) = self.bytes.get_mut(before - rest..) {
@@ -170,6 +198,7 @@ impl FieldBlock {
         let Some((field, _)) = self.bytes.get(found.clone()).and_then(split_record) else { return };
         let Some(head) = Head::of(Field { value, ..field }).pack() else { return };
         let value_at = found.end - field.value.len();
+        self.start = None;
         self.bytes.splice(value_at..found.end, value.iter().copied());
         if let Some(place) = self.bytes.get_mut(found.start..found.start + HEAD_LEN) {
             place.copy_from_slice(&head.to_le_bytes());
@@ -179,7 +208,22 @@ impl FieldBlock {
     /// Drops all fields and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.count = 0;
+        (self.count, self.start) = (0, None);
+    }
+
+    /// Drops all fields and begins anew with the `count` fields of `records`, whose `number` always stands for the same. In
+    /// memory where the last list started so too, nothing is copied.
+    #[inline]
+    pub(crate) fn restart(&mut self, kind: StartKind, number: u32, records: &[u8], count: usize) {
+        let start = Some(StartName { kind, number, len: records.len() as u32 });
+        if self.start == start {
+            self.bytes.truncate(records.len());
+        } else {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(records);
+            self.start = start;
+        }
+        self.count = count;
     }
 
     /// The number of fields.
@@ -219,7 +263,7 @@ impl FieldBlock {
     }
 
     /// The records of all fields.
-    pub(super) fn records(&self) -> &[u8] {
+    pub(crate) fn records(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -279,7 +323,7 @@ impl FieldBlock {
     /// Drops what came after `mark`.
     pub(super) fn rewind(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
-        self.count = mark.count;
+        (self.count, self.start) = (mark.count, None);
     }
 }
 
@@ -373,8 +417,42 @@ impl ExactSizeIterator for Fields<'_> {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::format;
     use std::vec;
+    use std::vec::Vec;
+
+    proptest! {
+        /// Whatever was done to a list before, it begins anew as if it were new.
+        #[test]
+        fn nothing_is_left_of_a_list_that_restarts(ops in prop::collection::vec((0..8u8, 0..4u32), 0..60)) {
+            let starts: Vec<FieldBlock> = (0..4usize)
+                .map(|n| (0..n).map(|at| Field::new(b"name", [&b"a"[..], b"bc", b"def"][at])).collect())
+                .collect();
+            let (mut block, mut model) = (FieldBlock::new(), FieldBlock::new());
+            for (op, n) in ops {
+                match op {
+                    0..3 => {
+                        let (kind, start) = (StartKind::Sent, &starts[n as usize]);
+                        block.restart(kind, n, start.records(), start.len());
+                        model = start.clone();
+                    }
+                    3 => [&mut block, &mut model].into_iter().for_each(|block| block.push(Field::new(b"more", b"1"))),
+                    4 => [&mut block, &mut model].into_iter().for_each(|block| block.replace_value(b"name", b"other")),
+                    5 => [&mut block, &mut model]
+                        .into_iter()
+                        .for_each(|block| block.insert_before(Field::new(b"x", b"y"), |field| field.value == b"bc")),
+                    6 => [&mut block, &mut model].into_iter().for_each(|block| {
+                        let mark = block.mark();
+                        block.push(Field::new(b"gone", b"2"));
+                        block.rewind(mark);
+                    }),
+                    _ => [&mut block, &mut model].into_iter().for_each(FieldBlock::clear),
+                }
+                prop_assert_eq!(&block, &model);
+            }
+        }
+    }
 
     #[test]
     fn same_looks_at_every_octet() {

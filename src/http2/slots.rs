@@ -166,13 +166,22 @@ impl<T: Default> Slots<T> {
     /// As [`Slots::remove`], dropping that where it lies.
     #[inline]
     pub(super) fn discard(&mut self, key: StreamKey) {
+        self.discard_if(key, |_| true);
+    }
+
+    /// Frees the slot, if its stream is such that it `may` be.
+    #[inline]
+    pub(super) fn discard_if(&mut self, key: StreamKey, may: impl FnOnce(&mut Stream<T>) -> bool) -> bool {
         let next = StreamKey::free(self.free);
-        if let Some(stream) = self.get_mut(key) {
+        let Some(stream) = self.get_mut(key) else { return false };
+        let discard = may(stream);
+        if discard {
             stream.vacate();
             stream.key = next;
             self.free = key.index;
             self.len -= 1;
         }
+        discard
     }
 }
 
