@@ -25,7 +25,7 @@ pub(crate) const KEEP_LARGE: usize = 256 * 1024;
 
 /// Octets, and how they are held.
 #[derive(Clone, Debug)]
-pub(crate) enum Octets {
+enum Octets {
     Copied(Vec<u8>),
     /// Memory shared with the caller, and a mark of the queue's owner for it.
     Shared(Bytes, u8),
@@ -34,7 +34,7 @@ pub(crate) enum Octets {
 /// One piece of a queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
-    pub(crate) octets: Octets,
+    octets: Octets,
     /// So many of them were taken already.
     taken: usize,
 }
@@ -44,7 +44,7 @@ impl Chunk {
         Self { octets, taken: 0 }
     }
 
-    pub(crate) fn octets(&self) -> &[u8] {
+    fn octets(&self) -> &[u8] {
         match &self.octets {
             Octets::Copied(buffer) => buffer,
             Octets::Shared(bytes, _) => bytes,
@@ -52,8 +52,35 @@ impl Chunk {
     }
 
     /// What is left of it.
-    fn rest(&self) -> &[u8] {
+    #[inline]
+    pub(crate) fn rest(&self) -> &[u8] {
         self.octets().get(self.taken..).unwrap_or_default()
+    }
+
+    /// Whether it is memory that somebody else may hold too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.octets, Octets::Shared(..))
+    }
+
+    /// Of a chunk that [`Queue::advance`] handed out: its octets from this one on are still wanted.
+    #[inline]
+    pub(crate) fn keep_from(&mut self, at: usize) {
+        self.taken = at;
+    }
+
+    /// Its next `count` octets, of those it has, are not wanted any more.
+    #[inline]
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.taken += count;
+    }
+
+    /// What is left of it, as memory of the caller's own, without a copy.
+    pub(crate) fn take_rest(&mut self) -> Bytes {
+        let bytes = match &mut self.octets {
+            Octets::Copied(buffer) => Bytes::from(core::mem::take(buffer)),
+            Octets::Shared(bytes, _) => core::mem::take(bytes),
+        };
+        bytes.slice(self.taken.min(bytes.len())..)
     }
 
     fn has_room(&self, octets: usize) -> bool {

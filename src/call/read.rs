@@ -117,9 +117,9 @@ impl Engine {
         if runs
             && plain
             && complete >= WORTHWHILE
-            && let Some(end) = self.begin_reading(key, credit)
+            && let Some(place) = self.begin_reading(key, credit)
         {
-            return self.take_of_run(end);
+            return Some(self.take_of_run(place));
         }
         let (stream, common) = self.http2.at(key)?;
         let payload = stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)?;

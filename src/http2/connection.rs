@@ -350,7 +350,7 @@ impl<T: Default> Connection<T> {
         }
         self.active -= 1;
         if !id.is_zero() {
-            self.ids.remove(id.get(), |slot| self.slots.id(slot));
+            self.ids.remove(id.get(), key.index() as u32, |slot| self.slots.id(slot));
             self.closed.remember(id, how);
             self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
         }

@@ -32,7 +32,7 @@ impl<T: Default> Connection<T> {
         if !whole || flags.contains(Flags::PADDED) || !self.reader.is_at_ease() {
             return None;
         }
-        let stream = self.slots.at_mut(self.ids.get(stream.get(), |slot| self.slots.id(slot))?)?;
+        let stream = self.slots.at_mut(self.ids.find(stream.get(), |slot| self.slots.id(slot))?)?;
         let window = stream.receive_window.available().min(self.common.receive_window.available() - 1);
         let end = flags.contains(Flags::END_STREAM);
         if window < i64::from(length) || stream.receive != Receive::Body || !stream.expects_content(length, end) {

@@ -32,6 +32,13 @@ impl StreamKey {
         self.generation
     }
 
+    /// Whether both name the same stream, by one comparison.
+    #[inline(always)]
+    pub(crate) fn is(self, other: Self) -> bool {
+        let both = |key: Self| u64::from(key.index) | (u64::from(key.generation) << 32);
+        both(self) == both(other)
+    }
+
     /// Of a slot that no stream is in; `next` is the free slot after it.
     const fn free(next: u32) -> Self {
         Self { index: next, generation: 0 }
