@@ -30,6 +30,7 @@ mod handler;
 #[cfg(feature = "health")]
 mod health;
 mod intercept;
+mod paths;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod remote;
