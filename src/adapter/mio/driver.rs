@@ -1,6 +1,7 @@
 //! One connection and its socket.
 
 use super::handler::Peer;
+use super::tandem::Tandem;
 use super::transport::Transport;
 use crate::adapter::front::Gate;
 use crate::buffer::WriteBuf;
@@ -19,13 +20,13 @@ const READS_PER_TURN: usize = 4;
 /// Writes of one turn, likewise.
 const WRITES_PER_TURN: usize = 4;
 
-/// A read is handed to the connection in so many pieces, and what its calls answer leaves in between: so the peer works on
-/// the first answers while the others are made. Without it both sides wait for each other by turns.
-const PIECES: usize = 8;
+/// A read of so many octets is handed to the connection in pieces of that many, to see when its calls have answered half.
+const LEAST_TO_HALVE: usize = 8 * 1024;
+const PIECE: usize = 1024;
 
-/// Pieces are no smaller than this, and no answer leaves early alone.
-const LEAST_PIECE: usize = 2048;
-const LEAST_EARLY_WRITE: usize = 512;
+/// Half is answered when an eighth of what was read is queued: answers have about half the octets of requests, in frames of
+/// which a good half is not payload.
+const HALF_ANSWERED: usize = 8;
 
 /// Pieces of output handed to the system at once.
 const SLICES: usize = 32;
@@ -114,6 +115,7 @@ pub struct Driver<S, R: Role> {
     connect_by: Option<Instant>,
     /// The application has not been told that it is.
     announced: bool,
+    tandem: Tandem,
 }
 
 #[cfg(feature = "web")]
@@ -143,6 +145,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
             cause: None,
             connect_by: None,
             announced: false,
+            tandem: Tandem::default(),
         }
     }
 
@@ -213,7 +216,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
             Phase::Connecting => {
                 [self.connect_by, self.gate.poll_timeout(&self.connection)].into_iter().flatten().min()
             }
-            Phase::Open => self.gate.poll_timeout(&self.connection),
+            Phase::Open => [self.tandem.until(), self.gate.poll_timeout(&self.connection)].into_iter().flatten().min(),
             Phase::Done => None,
         }
     }
@@ -227,6 +230,7 @@ impl<S: Transport, R: Role> Driver<S, R> {
     ) -> Turn {
         self.connect(now);
         if self.phase != Phase::Connecting {
+            self.tandem.turn(now, self.readable, &mut self.socket);
             self.read(now, buffers, &mut on_event);
         }
         // After reading, which may show that the peer is there.
@@ -299,8 +303,8 @@ impl<S: Transport, R: Role> Driver<S, R> {
         }
     }
 
-    /// Hands the connection what was read, in pieces as long as they are news to the application: the rest of a large
-    /// message makes no answers, and comes in one.
+    /// Hands the connection what was read. If it is much, the answers to its first half are written before the rest is
+    /// looked at, so that the peer has something to do.
     fn take_in(
         &mut self,
         now: Instant,
@@ -309,15 +313,21 @@ impl<S: Transport, R: Role> Driver<S, R> {
         on_event: &mut impl FnMut(&mut Connection<R>, Event),
     ) {
         let mut rest = &buffers.input[..count];
-        let mut most = (count / PIECES).max(LEAST_PIECE);
+        let mut most = if count < LEAST_TO_HALVE { count } else { PIECE };
         while !rest.is_empty() {
             let (piece, later) = rest.split_at(most.min(rest.len()));
             rest = later;
             self.gate.receive(now, piece, &mut self.connection);
             if !self.tell(now, on_event) {
+                // The rest of a large message is news to nobody.
                 most = count;
-            } else if !rest.is_empty() {
-                self.write_early(now, &mut buffers.output);
+            } else if !rest.is_empty() && self.connection.queued() >= count / HALF_ANSWERED {
+                let queued = self.connection.queued();
+                self.write(now, &mut buffers.output);
+                if self.connection.queued() < queued && self.connection.is_server() {
+                    self.tandem.half_is_out(now, &mut self.socket);
+                }
+                most = count;
             }
         }
     }
@@ -340,18 +350,6 @@ impl<S: Transport, R: Role> Driver<S, R> {
             on_event(&mut self.connection, event);
         }
         any
-    }
-
-    /// Writes in the middle of a turn, if that is worth a system call. What is not stays in `shared`, and is written in the
-    /// end.
-    fn write_early(&mut self, now: Instant, shared: &mut WriteBuf) {
-        if self.blocked || self.write_closed || !self.output.is_empty() {
-            return;
-        }
-        self.gate.transmit(now, &mut self.connection, shared);
-        if shared.len() >= LEAST_EARLY_WRITE {
-            self.write(now, shared);
-        }
     }
 
     fn write(&mut self, now: Instant, shared: &mut WriteBuf) {

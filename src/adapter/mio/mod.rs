@@ -39,6 +39,7 @@ mod resumer;
 mod routes;
 mod server;
 mod socket;
+mod tandem;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
