@@ -20,13 +20,18 @@ const READS_PER_TURN: usize = 4;
 /// Writes of one turn, likewise.
 const WRITES_PER_TURN: usize = 4;
 
-/// A read of so many octets is handed to the connection in pieces of that many, to see when its calls have answered half.
-const LEAST_TO_HALVE: usize = 8 * 1024;
-const PIECE: usize = 1024;
+/// A read is handed to the connection in so many pieces, and what its calls answer leaves in between: so the peer works on
+/// the first answers while the others are made. Without it both sides wait for each other by turns.
+const PIECES: usize = 8;
 
-/// Half is answered when an eighth of what was read is queued: answers have about half the octets of requests, in frames of
-/// which a good half is not payload.
-const HALF_ANSWERED: usize = 8;
+/// Pieces are no smaller than this, and no answer leaves early alone.
+const LEAST_PIECE: usize = 2048;
+const LEAST_EARLY_WRITE: usize = 512;
+
+/// A read of a server that is at least so long is a batch of calls, of which about half leaves early: answers to small calls
+/// have half the octets of their requests, or a little less.
+const LEAST_BATCH: usize = 8 * 1024;
+const HALF_ANSWERED: usize = 5;
 
 /// Pieces of output handed to the system at once.
 const SLICES: usize = 32;
@@ -303,8 +308,8 @@ impl<S: Transport, R: Role> Driver<S, R> {
         }
     }
 
-    /// Hands the connection what was read. If it is much, the answers to its first half are written before the rest is
-    /// looked at, so that the peer has something to do.
+    /// Hands the connection what was read, in pieces as long as they are news to the application: the rest of a large
+    /// message makes no answers, and comes in one.
     fn take_in(
         &mut self,
         now: Instant,
@@ -312,22 +317,27 @@ impl<S: Transport, R: Role> Driver<S, R> {
         buffers: &mut Buffers,
         on_event: &mut impl FnMut(&mut Connection<R>, Event),
     ) {
+        let halves = count >= LEAST_BATCH && self.connection.is_server() && self.tandem.tries();
+        // While the system holds back, further writes would be for nothing.
+        let mut least = match halves {
+            true => Some(count / HALF_ANSWERED),
+            false => self.tandem.until().is_none().then_some(LEAST_EARLY_WRITE),
+        };
         let mut rest = &buffers.input[..count];
-        let mut most = if count < LEAST_TO_HALVE { count } else { PIECE };
+        let mut most = (count / PIECES).max(LEAST_PIECE);
         while !rest.is_empty() {
             let (piece, later) = rest.split_at(most.min(rest.len()));
             rest = later;
             self.gate.receive(now, piece, &mut self.connection);
             if !self.tell(now, on_event) {
-                // The rest of a large message is news to nobody.
                 most = count;
-            } else if !rest.is_empty() && self.connection.queued() >= count / HALF_ANSWERED {
-                let queued = self.connection.queued();
-                self.write(now, &mut buffers.output);
-                if self.connection.queued() < queued && self.connection.is_server() {
-                    self.tandem.half_is_out(now, &mut self.socket);
-                }
-                most = count;
+            } else if let Some(enough) = least
+                && !rest.is_empty()
+                && self.write_early(now, enough, &mut buffers.output)
+                && halves
+            {
+                self.tandem.begin(now, &mut self.socket);
+                least = None;
             }
         }
     }
@@ -350,6 +360,20 @@ impl<S: Transport, R: Role> Driver<S, R> {
             on_event(&mut self.connection, event);
         }
         any
+    }
+
+    /// Writes in the middle of a turn, if there is as much as that; whether there was. What is not written stays in `shared`
+    /// until the end of the turn.
+    fn write_early(&mut self, now: Instant, least: usize, shared: &mut WriteBuf) -> bool {
+        if self.blocked || self.write_closed || !self.output.is_empty() {
+            return false;
+        }
+        self.gate.transmit(now, &mut self.connection, shared);
+        let enough = shared.len() >= least;
+        if enough {
+            self.write(now, shared);
+        }
+        enough
     }
 
     fn write(&mut self, now: Instant, shared: &mut WriteBuf) {

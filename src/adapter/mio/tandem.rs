@@ -31,15 +31,22 @@ const PATIENCE: Duration = Duration::from_millis(1);
 const MOST_PASSED: u32 = 4096;
 
 impl Tandem {
-    /// The answers to the first half of a batch have been written.
-    pub(super) fn half_is_out(&mut self, now: Instant, socket: &mut impl Transport) {
+    /// A batch has come: whether its second half is to be held back.
+    pub(super) fn tries(&mut self) -> bool {
+        let passed = self.pass;
+        self.pass = passed.saturating_sub(1);
+        passed == 0
+    }
+
+    /// The answers to the first half of such a batch have been written.
+    pub(super) fn begin(&mut self, now: Instant, socket: &mut impl Transport) {
         if self.until.is_some() {
             return;
         }
-        if self.pass > 0 {
-            self.pass = self.pass.saturating_sub(1);
-        } else if socket.set_nagle(true) {
+        if socket.set_nagle(true) {
             (self.until, self.heard) = (Some(now.saturating_add(PATIENCE)), false);
+        } else {
+            self.pass = MOST_PASSED;
         }
     }
 
