@@ -16,8 +16,15 @@ const fn equal(word: u64, octet: u8) -> u64 {
 }
 
 /// Whether all octets are at least `lowest`, none is DEL or `but`, and none has a bit of `high` set.
-#[inline]
+#[inline(always)]
 const fn all(octets: &[u8], lowest: u8, but: u8, high: u64) -> bool {
+    // Two words, which may overlap, are all of most strings.
+    if octets.len() <= 16
+        && let (Some(first), Some(last)) = (octets.first_chunk(), octets.last_chunk())
+    {
+        let first = judge(u64::from_le_bytes(*first), lowest, but, high);
+        return first | judge(u64::from_le_bytes(*last), lowest, but, high) == 0;
+    }
     let (mut rest, mut bad) = (octets, 0);
     while let Some((word, behind)) = rest.split_first_chunk() {
         bad |= judge(u64::from_le_bytes(*word), lowest, but, high);

@@ -39,7 +39,8 @@ impl Instant {
 
     /// This point plus `duration`, or `None` past the end of the representable range (584 years).
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
-        let nanos = u64::try_from(duration.as_nanos()).ok()?;
+        let seconds = duration.as_secs().checked_mul(1_000_000_000)?;
+        let nanos = seconds.checked_add(u64::from(duration.subsec_nanos()))?;
         self.0.checked_add(nanos).map(Self)
     }
 

@@ -42,6 +42,8 @@ mod refusals;
 mod runs;
 #[path = "calls/status.rs"]
 mod status;
+#[path = "calls/whole.rs"]
+mod whole;
 #[path = "calls/windows.rs"]
 mod windows;
 

@@ -54,34 +54,34 @@ impl Stream {
     /// Queues up to `most` messages, as many as the queue takes; returns how many that were.
     fn fill(&mut self, most: u64) -> u64 {
         let mut call = self.pair.server.call(self.at_server).expect("an open call");
-        for sent in 0..most {
-            let full = match self.how {
-                How::Copied => {
-                    let message = &self.message;
-                    let result = call.send_with(message.len(), |buffer| buffer.extend_from_slice(message));
-                    matches!(result, Err(SendError::Full(())))
-                }
-                How::Shared => matches!(call.send(self.message.clone()), Err(SendError::Full(_))),
-            };
-            if full {
-                return sent;
-            }
+        let message = &self.message;
+        match self.how {
+            How::Copied => until_full(most, || {
+                let result = call.send_with(message.len(), |buffer| buffer.extend_from_slice(message));
+                matches!(result, Err(SendError::Full(())))
+            }),
+            How::Shared => until_full(most, || matches!(call.send(message.clone()), Err(SendError::Full(_)))),
         }
-        most
     }
 
     fn drain(&mut self) -> u64 {
         let mut received = 0;
         while self.pair.client.poll_event().is_some() {}
         let mut call = self.pair.client.call(self.at_client).expect("an open call");
+        let expected = self.message.len();
         while let Some(item) = call.read() {
             if let Item::Message(message) = item {
-                assert_eq!(message.len(), self.message.len());
+                assert!(message.len() == expected, "a whole message");
                 received += 1;
             }
         }
         received
     }
+}
+
+/// How often `send` said that there was room, of `most` times.
+fn until_full(most: u64, mut send: impl FnMut() -> bool) -> u64 {
+    (0..most).find(|_| send()).unwrap_or(most)
 }
 
 impl Work for Stream {

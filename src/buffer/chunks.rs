@@ -25,7 +25,7 @@ pub(crate) const KEEP_LARGE: usize = 256 * 1024;
 
 /// Octets, and how they are held.
 #[derive(Clone, Debug)]
-pub(crate) enum Octets {
+enum Octets {
     Copied(Vec<u8>),
     /// Memory shared with the caller, and a mark of the queue's owner for it.
     Shared(Bytes, u8),
@@ -34,7 +34,7 @@ pub(crate) enum Octets {
 /// One piece of a queue.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
-    pub(crate) octets: Octets,
+    octets: Octets,
     /// So many of them were taken already.
     taken: usize,
 }
@@ -44,7 +44,7 @@ impl Chunk {
         Self { octets, taken: 0 }
     }
 
-    pub(crate) fn octets(&self) -> &[u8] {
+    fn octets(&self) -> &[u8] {
         match &self.octets {
             Octets::Copied(buffer) => buffer,
             Octets::Shared(bytes, _) => bytes,
@@ -52,8 +52,45 @@ impl Chunk {
     }
 
     /// What is left of it.
-    fn rest(&self) -> &[u8] {
+    #[inline]
+    pub(crate) fn rest(&self) -> &[u8] {
         self.octets().get(self.taken..).unwrap_or_default()
+    }
+
+    /// Whether it is memory that somebody else may hold too.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.octets, Octets::Shared(..))
+    }
+
+    /// Of a chunk that [`Queue::advance`] handed out: its octets from this one on are still wanted.
+    #[inline]
+    pub(crate) fn keep_from(&mut self, at: usize) {
+        self.taken = at;
+    }
+
+    /// Its next `count` octets, of those it has, are not wanted any more.
+    #[inline]
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.taken += count;
+    }
+
+    /// What is left of it, as memory of the caller's own, without a copy.
+    pub(crate) fn take_rest(&mut self) -> Bytes {
+        let bytes = match &mut self.octets {
+            Octets::Copied(buffer) => Bytes::from(core::mem::take(buffer)),
+            Octets::Shared(bytes, _) => core::mem::take(bytes),
+        };
+        bytes.slice(self.taken.min(bytes.len())..)
+    }
+
+    fn has_room(&self, octets: usize) -> bool {
+        matches!(&self.octets, Octets::Copied(buffer) if buffer.capacity() >= octets)
+    }
+
+    /// Octets of it that were not taken.
+    #[inline]
+    pub(crate) fn left(&self) -> usize {
+        self.octets().len() - self.taken
     }
 
     fn heap_size(&self) -> usize {
@@ -191,13 +228,21 @@ impl Pool {
 
     /// An empty field block, with the memory of one that was used before.
     pub(crate) fn take_block(&mut self) -> Box<FieldBlock> {
+        let mut block = self.take_used_block();
+        block.clear();
+        block
+    }
+
+    /// As [`Pool::take_block`], for who writes over what the block has: mostly it starts as the next one does.
+    #[inline]
+    pub(crate) fn take_used_block(&mut self) -> Box<FieldBlock> {
         self.blocks.pop().unwrap_or_default()
     }
 
     /// Keeps the block's memory for another one; a large one is let go.
-    pub(crate) fn give_block(&mut self, mut block: Box<FieldBlock>) {
+    #[inline]
+    pub(crate) fn give_block(&mut self, block: Box<FieldBlock>) {
         if block.capacity() <= KEEP {
-            block.clear();
             self.blocks.push(block);
         }
     }
@@ -350,8 +395,44 @@ impl Queue {
 
     /// Appends octets in two parts, to the last buffer where it is copied and holds no more than [`KEEP`] then, else to a new
     /// one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
+        let len = first.len() + second.len();
+        debug_assert!(len > 0, "the first chunk of a queue has octets left");
+        // Mostly there is nothing yet, and a buffer that has been large enough before.
+        if let Some(buffer) = self.begin(pool, len) {
+            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(second);
+            return;
+        }
+        self.append_more(pool, first, second);
+    }
+
+    /// As [`Queue::append`], for octets in one part.
+    #[inline(always)]
+    pub(crate) fn append_one(&mut self, pool: &mut Pool, octets: &[u8]) {
+        match self.begin(pool, octets.len()) {
+            Some(buffer) => buffer.extend_from_slice(octets),
+            None => self.append_more(pool, octets, &[]),
+        }
+    }
+
+    /// The first buffer of an empty queue, which is to be given `len` octets, if there is one that has had as many before.
+    #[inline(always)]
+    fn begin(&mut self, pool: &mut Pool, len: usize) -> Option<&mut Vec<u8>> {
+        if self.first.is_some() || len >= WIDE {
+            return None;
+        }
+        let chunk = self.first.insert(pool.spare.pop_if(|chunk| chunk.has_room(len))?);
+        self.len = len;
+        match &mut chunk.octets {
+            Octets::Copied(buffer) => Some(buffer),
+            Octets::Shared(..) => None,
+        }
+    }
+
+    #[inline(never)]
+    fn append_more(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();
         if let Some(Chunk { octets: Octets::Copied(buffer), .. }) = self.last(pool)
             && buffer.len() + len <= KEEP
@@ -409,6 +490,17 @@ impl Queue {
             Chunk { octets: Octets::Copied(buffer), taken } => Some((buffer, *taken)),
             Chunk { octets: Octets::Shared(..), .. } => None,
         }
+    }
+
+    /// Takes the only chunk, if there is one, and it is copied.
+    #[inline]
+    pub(crate) fn take_only(&mut self) -> Option<Box<Chunk>> {
+        if self.head != NONE {
+            return None;
+        }
+        let chunk = self.first.take_if(|chunk| matches!(chunk.octets, Octets::Copied(_)))?;
+        self.len = 0;
+        Some(chunk)
     }
 
     /// Takes the first chunk's buffer out, to be read beside the queue, and says how much of it was taken;

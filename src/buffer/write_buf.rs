@@ -238,6 +238,11 @@ impl Buf for WriteBuf {
     fn advance(&mut self, mut count: usize) {
         assert!(count <= self.len, "cannot advance by {count} of {} waiting octets", self.len);
         self.len -= count;
+        if self.len == 0 && self.segments.is_empty() {
+            // All that was copied, which is how most of it goes.
+            (self.last, self.read) = (0, 0);
+            return self.copied.clear();
+        }
         while count > 0 {
             let size = self.chunk().len();
             let step = count.min(size);

@@ -7,7 +7,6 @@ use crate::config::{RequestTemplate, is_authority};
 use crate::error::{Misuse, OpenError};
 use crate::event::CallId;
 use crate::frame::ErrorCode;
-use crate::grpc::Path;
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::{
     CARDINALITY_VIOLATION, Code, Field, Layer, ResponseParts, Retry, Side, Status, TrailersParts, content_type, outcome,
@@ -28,43 +27,11 @@ const NO_MESSAGE: &str = "the method returns one message, and the server sent no
 impl Engine {
     /// Opens a call. Its header list is written down now, and sent when the server's limit allows.
     pub(crate) fn open(&mut self, options: &OpenOptions<'_>) -> Result<CallId, OpenError> {
-        let settings = &self.settings;
-        let path: Path<'_> = options.method.path();
-        let mut subtype = String::new();
-        if let Some(name) = options.content_subtype {
-            subtype = content_type::with_subtype(name).ok_or(OpenError::Malformed)?;
-        }
-        if options.encoding.is_some_and(|name| !settings.knows(name.as_bytes())) {
-            return Err(OpenError::UnknownEncoding);
-        }
-        if options.authority.is_some_and(|name| !is_authority(name)) {
-            return Err(OpenError::Malformed);
-        }
-        let mut block = self.http2.pool_mut().take_block();
-        let timeout = options.deadline.map(|deadline| self.timeouts.spell(deadline.saturating_since(self.now)));
-        let sound = if options.is_usual() {
-            let request = &self.settings.request;
-            match options.metadata.records() {
-                Some(_) => {
-                    let last = self.last_start.get_or_insert_default();
-                    request.write_after(last, path, timeout.as_ref(), options.metadata, &mut block)
-                }
-                // What may be refused is not to be remembered.
-                None => request.write(path, timeout.as_ref(), options.metadata, &mut block),
-            }
-        } else {
-            let mut head = self.settings.request_head(path);
-            head.authority = options.authority.or(head.authority).filter(|name| !name.is_empty());
-            if !subtype.is_empty() {
-                head.content_type = &subtype;
-            }
-            head.encoding = options.encoding;
-            head.previous_attempts = options.previous_attempts;
-            RequestTemplate::new(&head).write(path, timeout.as_ref(), options.metadata, &mut block)
-        };
-        if !sound {
+        let mut block = self.http2.pool_mut().take_used_block();
+        let written = self.write_request_head(options, &mut block);
+        if let Err(error) = written {
             self.http2.pool_mut().give_block(block);
-            return Err(OpenError::Misuse(Misuse::ReservedMetadata));
+            return Err(error);
         }
         let (stream, common) = match self.http2.open_in_place() {
             Ok(opened) => opened,
@@ -92,6 +59,48 @@ impl Engine {
             }
         }
         Ok(CallId(key))
+    }
+
+    /// Writes the header list of a request, in place of what `block` has.
+    #[inline]
+    fn write_request_head(&mut self, options: &OpenOptions<'_>, block: &mut FieldBlock) -> Result<(), OpenError> {
+        let path = options.method.path();
+        let timeout = options.deadline.map(|deadline| self.timeouts.spell(self.now, deadline));
+        let request = &self.settings.request;
+        let sound = if !options.is_usual() {
+            self.unusual_request(options)?.write(path, timeout.as_ref(), options.metadata, block)
+        } else if options.metadata.records().is_some() {
+            let last = self.last_start.get_or_insert_default();
+            request.write_after(last, path, timeout.as_ref(), options.metadata, block)
+        } else {
+            // What may be refused is not to be remembered.
+            request.write(path, timeout.as_ref(), options.metadata, block)
+        };
+        if sound { Ok(()) } else { Err(OpenError::Misuse(Misuse::ReservedMetadata)) }
+    }
+
+    /// What the config says of every request, and the options of this one.
+    #[cold]
+    fn unusual_request(&self, options: &OpenOptions<'_>) -> Result<RequestTemplate, OpenError> {
+        let settings = &self.settings;
+        let mut subtype = String::new();
+        if let Some(name) = options.content_subtype {
+            subtype = content_type::with_subtype(name).ok_or(OpenError::Malformed)?;
+        }
+        if options.encoding.is_some_and(|name| !settings.knows(name.as_bytes())) {
+            return Err(OpenError::UnknownEncoding);
+        }
+        if options.authority.is_some_and(|name| !is_authority(name)) {
+            return Err(OpenError::Malformed);
+        }
+        let mut head = settings.request_head(options.method.path());
+        head.authority = options.authority.or(head.authority).filter(|name| !name.is_empty());
+        if !subtype.is_empty() {
+            head.content_type = &subtype;
+        }
+        head.encoding = options.encoding;
+        head.previous_attempts = options.previous_attempts;
+        Ok(RequestTemplate::new(&head))
     }
 
     /// Response-Headers, or Trailers-Only where the stream ends with them.

@@ -24,7 +24,7 @@ impl Engine {
         };
         let ample = end || stream.announced_window().min(common.announced_window()) >= i64::from(MAX_PADDING);
         let call = &mut stream.upper;
-        if call.stage != Stage::Open || call.end == End::Local {
+        if !matches!(call.stage, Stage::Open) || call.end == End::Local {
             self.other_data(key, input, len);
             return if end {
                 self.data_ended(key)

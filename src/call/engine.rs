@@ -29,7 +29,8 @@ pub(super) const REJECTION_PATIENCE: core::time::Duration = core::time::Duration
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spelling {
     precision: Precision,
-    last: Option<(Duration, Timeout)>,
+    /// In nanoseconds.
+    last: Option<(u64, Timeout)>,
 }
 
 impl Spelling {
@@ -37,12 +38,14 @@ impl Spelling {
         Self { precision, last: None }
     }
 
+    /// The time from `now` to `deadline`.
     #[inline]
-    pub(super) fn spell(&mut self, remaining: Duration) -> Timeout {
+    pub(super) fn spell(&mut self, now: Instant, deadline: Instant) -> Timeout {
+        let remaining = deadline.as_nanos().saturating_sub(now.as_nanos());
         match self.last {
             Some((last, timeout)) if last == remaining => timeout,
             _ => {
-                let timeout = timeout::encode(remaining, self.precision);
+                let timeout = timeout::encode(Duration::from_nanos(remaining), self.precision);
                 self.last = Some((remaining, timeout));
                 timeout
             }
@@ -208,11 +211,16 @@ impl Engine {
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
         loop {
+            if self.side == Side::Client && self.receive_reply(&mut input) {
+                continue;
+            }
             if let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
                 self.data(stream, &mut input, len, end);
                 continue;
             }
-            if let Some((stream, part)) = self.http2.known_reply(&mut input) {
+            if self.side == Side::Client
+                && let Some((stream, part)) = self.http2.known_reply(&mut input)
+            {
                 match part {
                     Part::Trailers => self.trailers(stream, false),
                     _ => self.response(stream, false, false),
@@ -225,6 +233,9 @@ impl Engine {
                 Step::Ready => self.flags.ready = true,
                 Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
                     self.request(stream, end_stream, oversized);
+                    if !end_stream {
+                        self.receive_request_body(stream, &mut input);
+                    }
                 }
                 Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
                     self.response(stream, end_stream, oversized);
@@ -441,29 +452,33 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
-        let Some((stream, common)) = self.http2.at(key) else { return };
-        let call = &mut stream.upper;
-        self.grown_octets -= core::mem::take(&mut call.grown);
-        let (lent, usual_head) = (call.lent, call.head == Head::Usual);
-        if call.inbox.holds_any() {
-            let credit = call.inbox.clear(&mut common.pool) - call.credited;
-            common.consumed_late(credit);
-        }
-        if let Some(block) = call.head_block.take() {
-            self.held_headers -= held_size(&block);
-            common.pool.give_block(block);
-        }
-        if let Some(block) = call.trailers.take() {
-            if self.side == Side::Client {
-                self.held_headers -= held_size(&block);
+        let side = self.side;
+        let (mut known, mut grown, mut held, mut lent, mut usual_head) = (false, 0, 0, 0, false);
+        self.http2.forget(key, |call, common| {
+            (known, grown, lent, usual_head) = (true, call.grown, call.lent, call.head == Head::Usual);
+            if call.inbox.holds_any() {
+                let credit = call.inbox.clear(&mut common.pool) - call.credited;
+                common.consumed_late(credit);
             }
-            common.pool.give_block(block);
+            if let Some(block) = call.head_block.take() {
+                held += held_size(&block);
+                common.pool.give_block(block);
+            }
+            if let Some(block) = call.trailers.take() {
+                if side == Side::Client {
+                    held += held_size(&block);
+                }
+                common.pool.give_block(block);
+            }
+            common.pool.give_kept(call.own_head.take());
+        });
+        if !known {
+            return;
         }
-        common.pool.give_kept(call.own_head.take());
+        (self.grown_octets, self.held_headers) = (self.grown_octets - grown, self.held_headers - held);
         if usual_head {
             self.http2.let_response_go();
         }
-        self.http2.forget(key);
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
         }

@@ -86,13 +86,17 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
         let call = self.id;
-        if let Some(end) = self.door.runs().goes_on_reading(call.0) {
-            return self.door.runs().take_of_run(end).map(Item::Message);
+        if let Some(place) = self.door.runs().goes_on_reading(call.0) {
+            return Some(Item::Message(self.door.runs().take_of_run(place)));
         }
         if self.door.is_unwatched() {
             return take(self.door.unwatched(), call.0, true);
         }
-        read_watched(self.door, call, &Verb::Read { call })
+        match read_watched::<R>(self.door, call, &Verb::Read { call })? {
+            Item::Head(head) => Some(Item::Head(head)),
+            Item::Message(message) => Some(Item::Message(message)),
+            Item::End(end) => Some(Item::End(end)),
+        }
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without

@@ -1,17 +1,21 @@
 //! Received messages of one call, on their way from DATA to the application.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-use crate::buffer::chunks::{Chunk, Octets, Pool, Queue};
+use crate::buffer::chunks::{Chunk, Pool, Queue};
 use crate::grpc::message::{InvalidFlag, PREFIX_LEN, Prefix};
 use crate::http2::Input;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
-use core::ops::{Deref, Range};
+use core::ops::Deref;
 
-/// Small messages share a buffer up to this size, so that keeping one never keeps more alive.
-const SHARED_BUFFER: usize = 4096;
+/// Messages from this size on lie in memory of their own, so that keeping one never keeps more alive.
+const OWN_BUFFER: usize = 4096;
+
+/// Messages below that share a buffer up to this size where they arrive together: what is spent on each buffer is spent on
+/// many of them.
+const SHARED_BUFFER: usize = 8 * 1024;
 
 /// From this size on the buffer of a message that was granted its octets grows to its length at once.
 const GROWS_AT_ONCE: usize = 256 * 1024;
@@ -130,6 +134,20 @@ impl Inbox {
         if left == 0 { Ok(()) } else { self.receive_pieces(pool, input, left, rules) }
     }
 
+    /// Takes DATA that is one small message, whole and not compressed, where nothing else is held; says whether it was.
+    #[inline]
+    pub(super) fn receive_only(&mut self, pool: &mut Pool, octets: &[u8], rules: Rules) -> bool {
+        let Some(([0, length @ ..], payload)) = octets.split_first_chunk::<PREFIX_LEN>() else { return false };
+        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
+        let small = payload.len() < most as usize && octets.len() <= SHARED_BUFFER;
+        if !small || u32::from_be_bytes(*length) as usize != payload.len() || self.holds_any() {
+            return false;
+        }
+        self.queue.append_one(pool, octets);
+        self.complete = 1;
+        true
+    }
+
     /// As [`Inbox::receive`], message by message.
     #[inline(never)]
     fn receive_pieces(
@@ -172,7 +190,7 @@ impl Inbox {
     /// copy; returns the octets taken.
     #[inline]
     fn whole_messages(&mut self, octets: &[u8], pool: &mut Pool, rules: Rules) -> usize {
-        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
+        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32).min(OWN_BUFFER as u32);
         let most_flag = u8::from(rules.encoding == Encoding::Known);
         // The first decides which buffer it is, and so what that has room for.
         let Some([_, length @ ..]) = octets.first_chunk::<PREFIX_LEN>() else { return 0 };
@@ -195,7 +213,7 @@ impl Inbox {
         self.queue.write(pool, SHARED_BUFFER + 1 - run, run, |buffer| {
             if buffer.capacity() - buffer.len() < run {
                 // As [`Inbox::append`] does: the memory bound counts on it.
-                buffer.reserve_exact(run.max(buffer.len() / 4));
+                buffer.reserve_exact(run.max(buffer.len() / 4).min(SHARED_BUFFER - buffer.len()));
             }
             buffer.extend_from_slice(run_octets);
         });
@@ -231,7 +249,7 @@ impl Inbox {
             return Ok(payload);
         }
         let prefix = self.prefix;
-        let limit = (SHARED_BUFFER + 1).saturating_sub(payload + PREFIX_LEN);
+        let limit = (OWN_BUFFER + 1).saturating_sub(payload + PREFIX_LEN);
         self.queue.write(pool, limit, payload + PREFIX_LEN, |buffer| buffer.extend_from_slice(&prefix));
         self.missing = length;
         if length == 0 {
@@ -270,7 +288,8 @@ impl Inbox {
             let len = front.len();
             *lent = self.queue.advance(pool, len);
             let chunk = lent.as_mut()?;
-            return Some(Payload { place: Place::Chunk(chunk, 0..len), compressed: mark & 1 != 0 });
+            chunk.keep_from(0);
+            return Some(Payload { place: Place::Chunk(chunk), compressed: mark & 1 != 0 });
         };
         let prefix = Prefix::parse(*buffer.get(taken..)?.first_chunk()?).ok()?;
         let start = taken + PREFIX_LEN;
@@ -280,9 +299,22 @@ impl Inbox {
             Place::Buffer(self.queue.front_copied()?.0.get(start..end)?)
         } else {
             *lent = self.queue.advance(pool, end - taken);
-            Place::Chunk(lent.as_mut()?, start..end)
+            let chunk = lent.as_mut()?;
+            chunk.keep_from(start);
+            Place::Chunk(chunk)
         };
         Some(Payload { place, compressed: prefix.compressed })
+    }
+
+    /// Takes the first whole message with all of the memory that it lies in, if it is copied and nothing else is held.
+    #[inline]
+    pub(super) fn take_only(&mut self) -> Option<Box<Chunk>> {
+        if self.complete != 1 || self.is_inside_message() {
+            return None;
+        }
+        let chunk = self.queue.take_only()?;
+        self.complete = 0;
+        Some(chunk)
     }
 
     /// Takes the buffer out that the first whole message lies in, and says where, for a run of messages to be read there;
@@ -365,28 +397,36 @@ pub struct Payload<'a> {
 enum Place<'a> {
     /// In a buffer that other messages share.
     Buffer(&'a [u8]),
-    /// In memory of its own.
-    Chunk(&'a mut Chunk, Range<usize>),
-    /// What a codec made of it.
-    Decoded(Bytes),
+    /// What is left of memory of its own.
+    Chunk(&'a mut Chunk),
+    /// What a codec made of it. Lent as all others are, so that dropping a payload is nothing to do.
+    Decoded(&'a mut Bytes),
 }
 
-impl Payload<'_> {
-    /// What a codec made of a compressed payload, to be handed on as if it had come so.
-    pub fn from_decoded(bytes: Bytes) -> Self {
+impl<'a> Payload<'a> {
+    /// What a codec made of a compressed payload, to be handed on as if it had come so. [`Payload::into_bytes`] takes it.
+    pub fn from_decoded(bytes: &'a mut Bytes) -> Self {
         Self { place: Place::Decoded(bytes), compressed: false }
     }
 
     /// One that lies in a buffer with others.
     #[inline]
-    pub(super) fn of_shared_buffer(octets: &[u8], compressed: bool) -> Payload<'_> {
-        Payload { place: Place::Buffer(octets), compressed }
+    pub(super) fn of_shared_buffer(octets: &'a [u8], compressed: bool) -> Self {
+        Self { place: Place::Buffer(octets), compressed }
+    }
+
+    /// The only message of the chunk that [`Inbox::take_only`] has taken.
+    #[inline]
+    pub(super) fn only(chunk: &mut Chunk) -> Payload<'_> {
+        let compressed = chunk.rest().first().is_some_and(|flag| *flag != 0);
+        chunk.skip(PREFIX_LEN);
+        Payload { place: Place::Chunk(chunk), compressed }
     }
 
     /// Whether its memory is the connection's again with the next verb.
     #[inline]
     pub(super) fn is_lent(&self) -> bool {
-        matches!(self.place, Place::Chunk(..))
+        matches!(self.place, Place::Chunk(_))
     }
 
     /// Whether it came compressed, and a codec has decompressed it since.
@@ -402,11 +442,8 @@ impl Payload<'_> {
     /// The payload as memory of the caller's own: shared where it is at least 4 KiB, copied where it is smaller.
     pub fn into_bytes(self) -> Bytes {
         match self.place {
-            Place::Chunk(Chunk { octets: Octets::Shared(bytes, _), .. }, range) => bytes.slice(range),
-            Place::Chunk(Chunk { octets: Octets::Copied(buffer), .. }, range) if range.len() >= SHARED_BUFFER => {
-                Bytes::from(core::mem::take(buffer)).slice(range)
-            }
-            Place::Decoded(bytes) => bytes,
+            Place::Chunk(chunk) if chunk.is_shared() || chunk.rest().len() >= OWN_BUFFER => chunk.take_rest(),
+            Place::Decoded(bytes) => core::mem::take(bytes),
             place => Bytes::copy_from_slice(place.octets()),
         }
     }
@@ -417,7 +454,7 @@ impl Place<'_> {
     fn octets(&self) -> &[u8] {
         match self {
             Self::Buffer(octets) => octets,
-            Self::Chunk(chunk, range) => chunk.octets().get(range.clone()).unwrap_or_default(),
+            Self::Chunk(chunk) => chunk.rest(),
             Self::Decoded(bytes) => bytes,
         }
     }

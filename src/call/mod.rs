@@ -21,6 +21,7 @@ mod server;
 mod state;
 mod timers;
 mod transmit;
+mod whole;
 
 pub(crate) use door::{Door, done};
 pub(crate) use engine::Engine;

@@ -89,6 +89,22 @@ impl Engine {
     /// so it may begin a run, for the next read to go on with.
     #[inline]
     pub(crate) fn take_message(&mut self, key: StreamKey, runs: bool) -> Option<Payload<'_>> {
+        let (stream, common) = self.http2.at(key)?;
+        if stream.is_receive_ended()
+            && stream.upper.is_plain()
+            && let Some(chunk) = stream.upper.inbox.take_only()
+        {
+            // Nothing more comes: only the connection's window is to be given back.
+            let credited = core::mem::take(&mut stream.upper.credited);
+            common.correct_credit(chunk.left() as u32, credited);
+            self.attention = true;
+            return Some(Payload::only(self.lent_chunk.insert(chunk)));
+        }
+        self.take_next(key, runs)
+    }
+
+    /// As [`Engine::take_message`], where more may come or is there.
+    fn take_next(&mut self, key: StreamKey, runs: bool) -> Option<Payload<'_>> {
         let (credit, complete, plain) = self.judge(key)?;
         if !plain {
             self.make_room(key);
@@ -101,9 +117,9 @@ impl Engine {
         if runs
             && plain
             && complete >= WORTHWHILE
-            && let Some(end) = self.begin_reading(key, credit)
+            && let Some(place) = self.begin_reading(key, credit)
         {
-            return self.take_of_run(end);
+            return Some(self.take_of_run(place));
         }
         let (stream, common) = self.http2.at(key)?;
         let payload = stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)?;
@@ -158,22 +174,24 @@ impl Engine {
     /// Takes a client's outcome; the call is let go, its trailers are lent.
     #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
-        let (mut status, mut origin) = (Status::from(Code::Unknown), Origin::Local);
-        let (mut unprocessed, mut retry) = (false, None);
         let mut block = None;
-        if let Some(call) = self.http2.get_mut(key) {
+        let said = self.http2.get_mut(key).and_then(|call| {
             block = call.trailers.take();
-            let fields = block.as_deref().unwrap_or(&NO_FIELDS);
-            self.held_headers -= held_size(fields);
-            let end = core::mem::replace(&mut call.end, End::Read);
-            if let End::Trailers { only, plain } = end {
-                status = if plain { Status::ok() } else { read_trailers(call, fields, only) };
-                origin = Origin::Peer;
-            } else if let Some(made_here) = call.rare.as_mut().and_then(|rare| rare.local.take()) {
-                (status, origin) = (made_here.status, made_here.origin);
-                (unprocessed, retry) = (made_here.unprocessed, Some(made_here.retry));
+            match core::mem::replace(&mut call.end, End::Read) {
+                End::Trailers { plain: true, .. } => Some((Status::ok(), Origin::Peer, false, None)),
+                End::Trailers { only, plain: false } => {
+                    let fields = block.as_deref().unwrap_or(&NO_FIELDS);
+                    Some((read_trailers(call, fields, only), Origin::Peer, false, None))
+                }
+                _ => {
+                    let made_here = call.rare.as_mut()?.local.take()?;
+                    Some((made_here.status, made_here.origin, made_here.unprocessed, Some(made_here.retry)))
+                }
             }
-        }
+        });
+        let unknown = || (Status::from(Code::Unknown), Origin::Local, false, None);
+        let (status, origin, unprocessed, retry) = said.unwrap_or_else(unknown);
+        self.held_headers -= block.as_deref().map_or(0, held_size);
         self.drop_call(key);
         self.attention |= block.is_some();
         self.lent_block = block;
@@ -188,7 +206,7 @@ static NO_FIELDS: FieldBlock = FieldBlock::new();
 impl CallState {
     /// What the next read would give.
     pub(super) fn next(&self, side: Side) -> Next {
-        if self.stage != Stage::Open && self.is_hidden() {
+        if !matches!(self.stage, Stage::Open) && self.is_hidden() {
             return Next::Nothing;
         }
         if matches!(self.head, Head::Held | Head::Usual) {

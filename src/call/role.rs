@@ -1,7 +1,7 @@
 //! The two roles, and what each reads: heads and ends, lent by the connection.
 
 use super::engine::Engine;
-use crate::grpc::{Field, Metadata, MetadataView, Path, Retry, Status, encoding};
+use crate::grpc::{Field, Metadata, MetadataView, Method, Path, Retry, Status, encoding};
 use crate::hpack::{FieldBlock, Fields};
 use crate::http2::{Origin, StreamKey};
 use crate::observe::Answer;
@@ -125,6 +125,21 @@ impl<'a> Request<'a> {
     /// The path, unchanged: match it whole, octet for octet (G-023).
     pub fn path(&self) -> &'a str {
         find_text(self.block, ":path").unwrap_or_default()
+    }
+
+    /// Whether it calls this method: by its path, whole, octet for octet (G-023).
+    ///
+    /// ```
+    /// # use grpc_sansio::{Request, grpc::{Kind, Method}};
+    /// static HELLO: Method = Method::from_static("/demo.Greeter/Hello", Kind::Unary);
+    ///
+    /// fn is_hello(request: &Request<'_>) -> bool {
+    ///     request.is(&HELLO) // as request.path() == "/demo.Greeter/Hello"
+    /// }
+    /// ```
+    #[inline]
+    pub fn is(&self, method: &Method) -> bool {
+        find(self.block, ":path") == Some(method.path().as_bytes())
     }
 
     /// The path's part before the last slash: the service.

@@ -41,6 +41,14 @@ struct ReadRun {
     credited: u32,
 }
 
+/// Where the payload of a message lies in the buffer of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    start: usize,
+    end: usize,
+    compressed: bool,
+}
+
 /// Messages in the last buffer of an outbox.
 #[derive(Clone, Debug)]
 struct SendRun {
@@ -53,62 +61,62 @@ struct SendRun {
 }
 
 impl Engine {
-    /// Whether a run of this call has a message for it, in this buffer or the next: where that ends.
+    /// Whether a run of this call has a message for it, in this buffer or the next: where that lies.
     #[inline(always)]
-    pub(super) fn goes_on_reading(&mut self, key: StreamKey) -> Option<usize> {
+    pub(super) fn goes_on_reading(&mut self, key: StreamKey) -> Option<Place> {
         let run = &self.runs.as_deref()?.read;
-        if run.key != key {
+        if !run.key.is(key) {
             return None;
         }
-        if run.left > 0
-            && let Some(end) = message_end(&run.buffer, run.at)
-            && end <= run.until as usize
-        {
-            return Some(end);
+        match run.next() {
+            None => self.next_buffer(key),
+            place => place,
         }
-        self.next_buffer(key)
     }
 
     /// The run has come to the end of its buffer, or further than what was owed to the peer then let it: goes on behind that,
     /// where it is worth it.
     #[cold]
     #[expect(clippy::arithmetic_side_effects, reason = "messages that lie in memory")]
-    fn next_buffer(&mut self, key: StreamKey) -> Option<usize> {
+    fn next_buffer(&mut self, key: StreamKey) -> Option<Place> {
         let mut runs = self.runs.take()?;
-        let mut end = None;
+        let mut place = None;
         if runs.read.left + 1 >= WORTHWHILE {
             self.end_reading(&mut runs.read);
-            end = self.begin_run(key, &mut runs.read, 0);
+            place = self.begin_run(key, &mut runs.read, 0);
         }
         self.runs = Some(runs);
-        end
+        place
     }
 
-    /// Takes the message of the run that ends there, as [`Engine::goes_on_reading`] says.
-    #[inline]
+    /// Takes the message of the run that lies there, as [`Engine::goes_on_reading`] says.
+    #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "`goes_on_reading` has looked")]
-    pub(super) fn take_of_run(&mut self, end: usize) -> Option<Payload<'_>> {
-        let run = &mut self.runs.as_deref_mut()?.read;
-        let (prefix, payload) = run.buffer.get(run.at as usize..end)?.split_first_chunk::<PREFIX_LEN>()?;
-        run.at = end as u32;
-        run.left -= 1;
-        Some(Payload::of_shared_buffer(payload, prefix[0] != 0))
+    pub(super) fn take_of_run(&mut self, Place { start, end, compressed }: Place) -> Payload<'_> {
+        let octets = match self.runs.as_deref_mut() {
+            Some(Runs { read: run, .. }) => {
+                (run.at, run.left) = (end as u32, run.left - 1);
+                run.buffer.get(start..end).unwrap_or_default()
+            }
+            None => &[],
+        };
+        Payload::of_shared_buffer(octets, compressed)
     }
 
     /// Begins a run where more messages follow the one that is about to be taken, whose `credit` was given already; says
-    /// where that one ends. `None` where there is none to begin.
+    /// where that one lies. `None` where there is none to begin.
     #[cold]
-    pub(super) fn begin_reading(&mut self, key: StreamKey, credit: u32) -> Option<usize> {
+    pub(super) fn begin_reading(&mut self, key: StreamKey, credit: u32) -> Option<Place> {
         let mut runs = self.runs.take().unwrap_or_else(Runs::boxed);
-        let began = self.begin_run(key, &mut runs.read, credit);
+        let place = self.begin_run(key, &mut runs.read, credit);
         self.runs = Some(runs);
         self.attention = true;
-        began
+        place
     }
 
     /// Begins a run where nothing but sums depends on the messages that follow. So much `credit` was given of it.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    fn begin_run(&mut self, key: StreamKey, run: &mut ReadRun, credit: u32) -> Option<usize> {
+    fn begin_run(&mut self, key: StreamKey, run: &mut ReadRun, credit: u32) -> Option<Place> {
         let slack = self.http2.credit_slack(key);
         let (stream, _) = self.http2.at(key)?;
         let call = &mut stream.upper;
@@ -122,7 +130,7 @@ impl Engine {
         let credited = at + credit;
         let until = credited.saturating_add(slack).min(buffer.len() as u32);
         *run = ReadRun { key, buffer, at, until, left, credited };
-        Some((at + next) as usize)
+        run.next()
     }
 
     /// Whether a run of this call has room for a message of so many octets: [`SendRun::room`] of it.
@@ -130,7 +138,7 @@ impl Engine {
     pub(super) fn goes_on_sending(&self, key: StreamKey, octets: usize) -> Option<usize> {
         let run = &self.runs.as_deref()?.send;
         let room = run.room();
-        (run.key == key && octets < room).then_some(room)
+        (run.key.is(key) && octets < room).then_some(room)
     }
 
     /// Sends a message with the run that [`Engine::goes_on_sending`] found.
@@ -257,14 +265,16 @@ impl Engine {
     }
 }
 
-/// Where the message ends that begins there.
-#[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "the length was judged when it arrived, and lies in memory")]
-fn message_end(buffer: &[u8], at: u32) -> Option<usize> {
-    let start = at as usize + PREFIX_LEN;
-    // It was judged when it arrived.
-    let [_, length @ ..] = buffer.get(at as usize..start)?.first_chunk::<PREFIX_LEN>()?;
-    Some(start + u32::from_be_bytes(*length) as usize)
+impl ReadRun {
+    /// Where the next message lies, if the run has one more in this buffer.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "the length was judged when it arrived, and lies in memory")]
+    fn next(&self) -> Option<Place> {
+        let start = self.at as usize + PREFIX_LEN;
+        let [flag, length @ ..] = self.buffer.get(self.at as usize..start)?.first_chunk::<PREFIX_LEN>()?;
+        let end = start + u32::from_be_bytes(*length) as usize;
+        (self.left > 0 && end <= self.until as usize).then_some(Place { start, end, compressed: *flag != 0 })
+    }
 }
 
 impl SendRun {

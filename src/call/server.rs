@@ -66,6 +66,11 @@ impl Reading {
 const TOO_MANY: &str = "the method takes one message, and the client sent more (G-080)";
 
 impl CallState {
+    /// Whether the method has one response message, and it was not sent.
+    fn owes_a_message(&self) -> bool {
+        self.kind_known && !self.kind.server_streams() && self.sent == 0
+    }
+
     /// The rule that the messages of a server's call break, as far as they have arrived.
     fn wrong_cardinality(&self) -> Option<&'static str> {
         if !self.is_open() || !self.kind_known || self.kind.client_streams() {
@@ -304,7 +309,7 @@ impl Engine {
             return;
         }
         let only = sending == Sending::NoHead;
-        let plain = status.message().is_empty() && status.details().is_empty() && metadata.is_empty();
+        let plain = is_plain(status, metadata);
         let block = if plain { None } else { self.trailers_block(key, status, metadata, only) };
         if block.is_none() && !plain {
             // G-059: not even the status fits what the client accepts.
@@ -354,11 +359,14 @@ impl Engine {
     }
 
     /// `finish`: cannot fail, since the application has nothing left to say.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn finish(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
+        if self.finish_plainly(key, status, metadata) {
+            return;
+        }
         let Some(call) = self.http2.get(key) else { return };
         if call.is_open() {
-            let owes = call.kind_known && !call.kind.server_streams() && call.sent == 0;
+            let owes = call.owes_a_message();
             if status.is_ok() && owes {
                 let rule = "the handler finished with OK and without the one message of the method (G-040)";
                 let code = Code::Internal;
@@ -370,6 +378,32 @@ impl Engine {
         }
         self.let_go(key);
     }
+
+    /// As most calls end: with OK and nothing more, when messages were sent and nothing is left to read. Says whether it did.
+    #[inline]
+    fn finish_plainly(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) -> bool {
+        if !is_plain(status, metadata) || !status.is_ok() || self.http2.is_ended() {
+            return false;
+        }
+        let Some((stream, common)) = self.http2.at(key) else { return false };
+        let is_closed = stream.is_closed();
+        let call = &mut stream.upper;
+        let goes_on = matches!((call.stage, call.sending), (Stage::Open, Sending::Messages)) && !is_closed;
+        if !goes_on || call.owes_a_message() || !call.has_nothing() {
+            return false;
+        }
+        (call.stage, call.sending, call.own_code) = (Stage::Finished, Sending::Closed, Code::Ok);
+        call.events.clear();
+        common.end(stream, true);
+        common.clear_notice(stream);
+        true
+    }
+}
+
+/// Whether trailers say no more than the status's code.
+#[inline]
+fn is_plain(status: &Status, metadata: &Metadata) -> bool {
+    status.message().is_empty() && status.details().is_empty() && metadata.is_empty()
 }
 
 #[cfg(test)]

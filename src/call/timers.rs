@@ -12,6 +12,8 @@ use core::cmp::Reverse;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     line: VecDeque<(Instant, StreamKey)>,
+    /// When the last of the line is due, if there is any.
+    last: Instant,
     heap: BinaryHeap<Reverse<(Instant, StreamKey)>>,
 }
 
@@ -23,14 +25,22 @@ impl Timers {
     #[inline]
     pub(super) fn add(&mut self, when: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
         if self.line.len() + self.heap.len() >= 4 * live + SLACK {
-            self.line.retain(|(_, key)| is_live(*key));
-            self.heap.retain(|Reverse((_, key))| is_live(*key));
+            self.sweep(is_live);
         }
-        if self.line.back().is_none_or(|(last, _)| *last <= when) {
+        if self.last <= when || self.line.is_empty() {
+            self.last = when;
             self.line.push_back((when, key));
         } else {
             self.heap.push(Reverse((when, key)));
         }
+    }
+
+    /// Drops the dead entries.
+    #[cold]
+    #[inline(never)]
+    fn sweep(&mut self, is_live: impl Fn(StreamKey) -> bool) {
+        self.line.retain(|(_, key)| is_live(*key));
+        self.heap.retain(|Reverse((_, key))| is_live(*key));
     }
 
     /// When the next entry is due. It may belong to a call that has ended: then it is early, never late.

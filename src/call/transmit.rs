@@ -9,7 +9,7 @@ use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::{Code, FIELD_OVERHEAD, Layer, Retry, Side, Status};
 use crate::hpack::Field;
-use crate::http2::{self, StreamKey, Transmit};
+use crate::http2::{self, StreamKey, Transmit, Written};
 use crate::time::Instant;
 
 impl Engine {
@@ -30,18 +30,24 @@ impl Engine {
             let before = output.len();
             let (mut more, mut inside) = (false, None);
             loop {
-                match self.http2.transmit_turn(self.now, inside.take(), output) {
+                let next = if inside.is_none() { self.http2.next_to_start(output) } else { None };
+                let turn = match next {
+                    Some(key) => Transmit::Head(key),
+                    None => self.http2.transmit_turn(self.now, inside.take(), output),
+                };
+                match turn {
                     Transmit::Done => break,
+                    Transmit::Head(key) if self.write_reply(key, output) => {}
                     Transmit::Head(key) => {
-                        let as_usual = match self.side {
+                        let written = match self.side {
                             http2::Side::Client => self.write_request(key, output),
-                            http2::Side::Server => self.write_response(key, output),
+                            http2::Side::Server => self.write_response(key, output).then_some(Written::Head),
                         };
-                        if !as_usual {
+                        if written.is_none() {
                             more = true;
                             break;
                         }
-                        inside = Some(key);
+                        inside = Some(key).filter(|_| written == Some(Written::Head));
                     }
                     Transmit::Trailers(key) => self.write_trailers(key, output),
                     Transmit::Drained(key) => self.drained(key),
@@ -60,36 +66,46 @@ impl Engine {
         self.settle();
     }
 
-    /// Writes a request's HEADERS, and says whether it did.
-    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
-        let Some(call) = self.http2.get_mut(key) else { return false };
-        let (deadline, written) = (call.deadline, call.progress);
-        let Some(mut block) = call.own_head.take() else {
-            self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
-            return false;
-        };
+    /// Writes a request's HEADERS, and what follows where that is all; says what it did.
+    #[inline]
+    fn write_request(&mut self, key: StreamKey, output: &mut WriteBuf) -> Option<Written> {
+        let (now, timeouts) = (self.now, &mut self.timeouts);
+        let most = self.http2.peer_max_header_list_size() as usize;
+        let written = self.http2.send_request(now, key, output, |call| {
+            let block = call.own_head.as_mut()?;
+            if call.deadline <= now {
+                return None;
+            }
+            if call.deadline != Instant::MAX && call.progress != now {
+                // G-124: of the time that remains now.
+                let timeout = timeouts.spell(now, call.deadline);
+                block.replace_value(TIMEOUT, timeout.as_bytes());
+            }
+            call.own_head.take_if(|block| block.list_size() <= most)
+        });
+        if written.is_none() {
+            self.refuse_request(key);
+        }
+        written
+    }
+
+    /// The request cannot be sent.
+    #[cold]
+    fn refuse_request(&mut self, key: StreamKey) {
+        let Some((call, pool)) = self.http2.parts(key) else { return };
+        let deadline = call.deadline;
+        if call.own_head.is_none() {
+            return self.http2.reset(key, ErrorCode::INTERNAL_ERROR);
+        }
+        pool.give_kept(call.own_head.take());
         if deadline <= self.now {
-            self.http2.pool_mut().give_block(block);
-            self.fail_as(key, deadline_exceeded(Retry::Safe), Retry::Safe, Stop::DeadlineExceeded);
-            return false;
+            return self.fail_as(key, deadline_exceeded(Retry::Safe), Retry::Safe, Stop::DeadlineExceeded);
         }
-        if deadline != Instant::MAX && written != self.now {
-            // G-124: of the time that remains now.
-            let timeout = self.timeouts.spell(deadline.saturating_since(self.now));
-            block.replace_value(TIMEOUT, timeout.as_bytes());
-        }
-        if block.list_size() > self.http2.peer_max_header_list_size() as usize {
-            // G-059: nothing is sent.
-            self.http2.pool_mut().give_block(block);
-            let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
-            let (code, retry) = (Code::ResourceExhausted, Retry::Useless);
-            let status = Status::explained(Side::Client, Layer::Http2, code, retry, rule);
-            self.fail_as(key, status, retry, Stop::PeerFault);
-            return false;
-        }
-        self.http2.send_head_block(key, &block, false, output);
-        self.http2.pool_mut().give_block(block);
-        true
+        // G-059: nothing is sent.
+        let rule = "the request's header list is larger than the server accepts (SETTINGS_MAX_HEADER_LIST_SIZE)";
+        let (code, retry) = (Code::ResourceExhausted, Retry::Useless);
+        let status = Status::explained(Side::Client, Layer::Http2, code, retry, rule);
+        self.fail_as(key, status, retry, Stop::PeerFault);
     }
 
     /// Writes a response's head, and says whether it was no more than that.

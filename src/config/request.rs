@@ -2,7 +2,7 @@
 
 use crate::grpc::timeout::Timeout;
 use crate::grpc::{Block, Field, Metadata, Path, RequestHead};
-use crate::hpack::{self, FieldBlock};
+use crate::hpack::{self, FieldBlock, StartKind};
 use alloc::vec::Vec;
 
 /// A field of the gRPC layer as HTTP/2 sends it.
@@ -31,8 +31,8 @@ impl RequestTemplate {
         }
     }
 
-    /// Writes a request's fields, `grpc-timeout` right behind the pseudo-headers (G-008). Says whether all of
-    /// `metadata` may be sent in a request.
+    /// Writes a request's fields in place of what `block` has, `grpc-timeout` right behind the pseudo-headers (G-008). Says
+    /// whether all of `metadata` may be sent in a request.
     pub(crate) fn write(
         &self,
         path: Path<'_>,
@@ -55,7 +55,7 @@ impl RequestTemplate {
     ) -> bool {
         if last.path == path.as_bytes() && last.timeout.as_ref() == timeout {
             last.missed = false;
-            block.extend_from(&last.fields);
+            block.restart(StartKind::Sent, last.number, last.fields.records(), last.fields.len());
         } else {
             self.write_start(path, timeout, block);
             last.miss(path, timeout, block);
@@ -65,6 +65,7 @@ impl RequestTemplate {
 
     /// All but the metadata.
     fn write_start(&self, path: Path<'_>, timeout: Option<&Timeout>, block: &mut FieldBlock) {
+        block.clear();
         block.extend_from(&self.before_path);
         block.push(hpack::Field::new(b":path", path.as_bytes()));
         block.extend_from(&self.behind_path);
@@ -93,6 +94,8 @@ pub(crate) struct LastStart {
     path: Vec<u8>,
     timeout: Option<Timeout>,
     fields: FieldBlock,
+    /// Stands for `fields`.
+    number: u32,
     missed: bool,
 }
 
@@ -105,6 +108,7 @@ impl LastStart {
             self.timeout = timeout.copied();
             self.fields.clear();
             self.fields.extend_from(fields);
+            self.number = self.number.wrapping_add(1);
         }
     }
 

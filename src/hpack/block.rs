@@ -49,6 +49,17 @@ pub(super) fn strip_record<'a>(bytes: &'a [u8], field: &Field<'_>) -> Option<&'a
     (same(name, field.name) && same(value, field.value)).then_some(rest)
 }
 
+/// The value of the record at the start of `bytes`, of class 0 and not sensitive, if it has this name.
+#[inline(always)]
+pub(super) fn strip_name<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
+    let head = u64::from_le_bytes(*head);
+    let value_len = head as u32 as usize;
+    // One look at the bounds: the name is no longer than both.
+    let (known, value) = rest.get(..name.len() + value_len)?.split_at_checked(name.len())?;
+    (head >> Head::NAME_SHIFT == name.len() as u64 && same(known, name)).then_some(value)
+}
+
 /// Equality that spares a short string the call of a general comparison: two words, which may overlap, are all of it.
 #[inline(always)]
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
@@ -96,22 +107,49 @@ fn ends_are_same<const N: usize>(a: &[u8], b: &[u8]) -> bool {
 /// assert_eq!(block.list_size(), (7 + 3 + 32) + (11 + 1 + 32));
 /// assert_eq!(block.fields().last(), Some(Field::new(b"grpc-status", b"0")));
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct FieldBlock {
     bytes: Vec<u8>,
     count: usize,
+    /// What [`restart`](Self::restart) was told that it starts with, if it still does.
+    start: Option<StartName>,
 }
+
+/// Stands for the records that a list starts with, for as long as the connection lives that made it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StartName {
+    kind: StartKind,
+    number: u32,
+    len: u32,
+}
+
+/// Who counts the starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StartKind {
+    /// The decoder.
+    Received,
+    /// Who writes requests down.
+    Sent,
+}
+
+impl PartialEq for FieldBlock {
+    fn eq(&self, other: &Self) -> bool {
+        (self.count, &self.bytes) == (other.count, &other.bytes)
+    }
+}
+
+impl Eq for FieldBlock {}
 
 impl FieldBlock {
     /// An empty list; allocates nothing.
     pub const fn new() -> Self {
-        Self { bytes: Vec::new(), count: 0 }
+        Self { bytes: Vec::new(), count: 0, start: None }
     }
 
     /// An empty list that writes into the memory of `buffer`, whose content is dropped.
     pub fn from_cleared(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        Self { bytes: buffer, count: 0 }
+        Self { bytes: buffer, count: 0, start: None }
     }
 
     /// Takes the buffer out, to be used again by [`from_cleared`](Self::from_cleared). Its content has no promised
@@ -149,6 +187,7 @@ impl FieldBlock {
             rest = fields.bytes.len();
         }
         let before = self.bytes.len();
+        self.start = None;
         self.push(field);
         let added = self.bytes.len() - before;
         if let Some(tail) = self.bytes.get_mut(before - rest..) {
@@ -170,6 +209,7 @@ impl FieldBlock {
         let Some((field, _)) = self.bytes.get(found.clone()).and_then(split_record) else { return };
         let Some(head) = Head::of(Field { value, ..field }).pack() else { return };
         let value_at = found.end - field.value.len();
+        self.start = None;
         self.bytes.splice(value_at..found.end, value.iter().copied());
         if let Some(place) = self.bytes.get_mut(found.start..found.start + HEAD_LEN) {
             place.copy_from_slice(&head.to_le_bytes());
@@ -179,7 +219,22 @@ impl FieldBlock {
     /// Drops all fields and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.count = 0;
+        (self.count, self.start) = (0, None);
+    }
+
+    /// Drops all fields and begins anew with the `count` fields of `records`, whose `number` always stands for the same. In
+    /// memory where the last list started so too, nothing is copied.
+    #[inline]
+    pub(crate) fn restart(&mut self, kind: StartKind, number: u32, records: &[u8], count: usize) {
+        let start = Some(StartName { kind, number, len: records.len() as u32 });
+        if self.start == start {
+            self.bytes.truncate(records.len());
+        } else {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(records);
+            self.start = start;
+        }
+        self.count = count;
     }
 
     /// The number of fields.
@@ -219,7 +274,7 @@ impl FieldBlock {
     }
 
     /// The records of all fields.
-    pub(super) fn records(&self) -> &[u8] {
+    pub(crate) fn records(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -239,16 +294,28 @@ impl FieldBlock {
     }
 
     /// Adds so many records of another block, of a table, or of metadata.
+    #[inline(always)]
     pub(crate) fn push_records(&mut self, records: &[u8], count: usize) {
         self.bytes.extend_from_slice(records);
         self.count += count;
     }
 
-    /// Starts a record whose parts are not known yet: the name, then the value are to be written to the end of
+    /// Starts a record with the beginning of a name: what it lacks, then the value are to be written to the end of
     /// [`buffer`](Self::buffer). The record is no part of the list before [`finish_record`](Self::finish_record).
-    pub(super) fn start_record(&mut self) -> Mark {
+    #[inline]
+    pub(super) fn start_record(&mut self, name: &[u8]) -> Mark {
         let mark = self.mark();
         self.bytes.extend_from_slice(&[0; HEAD_LEN]);
+        self.bytes.extend_from_slice(name);
+        mark
+    }
+
+    /// As [`push_records`](Self::push_records), where only the first `len` octets are whole records, and what is behind
+    /// them starts one as [`start_record`](Self::start_record) does.
+    #[inline(always)]
+    pub(super) fn push_start(&mut self, records: &[u8], count: usize, len: usize) -> Mark {
+        let mark = Mark { bytes: self.bytes.len() + len, count: self.count + count };
+        self.push_records(records, count);
         mark
     }
 
@@ -263,6 +330,7 @@ impl FieldBlock {
     }
 
     /// Makes what was written since `mark` a field, and lends its record. `None` if it is too large for one.
+    #[inline(always)]
     pub(super) fn finish_record(&mut self, mark: Mark, head: Head) -> Option<&[u8]> {
         let word = head.pack()?;
         let record = self.bytes.get_mut(mark.bytes..)?;
@@ -279,7 +347,7 @@ impl FieldBlock {
     /// Drops what came after `mark`.
     pub(super) fn rewind(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
-        self.count = mark.count;
+        (self.count, self.start) = (mark.count, None);
     }
 }
 
@@ -379,8 +447,42 @@ impl ExactSizeIterator for Fields<'_> {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::format;
     use std::vec;
+    use std::vec::Vec;
+
+    proptest! {
+        /// Whatever was done to a list before, it begins anew as if it were new.
+        #[test]
+        fn nothing_is_left_of_a_list_that_restarts(ops in prop::collection::vec((0..8u8, 0..4u32), 0..60)) {
+            let starts: Vec<FieldBlock> = (0..4usize)
+                .map(|n| (0..n).map(|at| Field::new(b"name", [&b"a"[..], b"bc", b"def"][at])).collect())
+                .collect();
+            let (mut block, mut model) = (FieldBlock::new(), FieldBlock::new());
+            for (op, n) in ops {
+                match op {
+                    0..3 => {
+                        let (kind, start) = (StartKind::Sent, &starts[n as usize]);
+                        block.restart(kind, n, start.records(), start.len());
+                        model = start.clone();
+                    }
+                    3 => [&mut block, &mut model].into_iter().for_each(|block| block.push(Field::new(b"more", b"1"))),
+                    4 => [&mut block, &mut model].into_iter().for_each(|block| block.replace_value(b"name", b"other")),
+                    5 => [&mut block, &mut model]
+                        .into_iter()
+                        .for_each(|block| block.insert_before(Field::new(b"x", b"y"), |field| field.value == b"bc")),
+                    6 => [&mut block, &mut model].into_iter().for_each(|block| {
+                        let mark = block.mark();
+                        block.push(Field::new(b"gone", b"2"));
+                        block.rewind(mark);
+                    }),
+                    _ => [&mut block, &mut model].into_iter().for_each(FieldBlock::clear),
+                }
+                prop_assert_eq!(&block, &model);
+            }
+        }
+    }
 
     #[test]
     fn same_looks_at_every_octet() {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::block::{FieldBlock, Fields, HEAD_LEN, Head, Mark};
 use super::dynamic_table::DynamicTable;
 use super::error::DecodeError;
-use super::field::{Classifier, FIELD_OVERHEAD};
+use super::field::{Classifier, FIELD_OVERHEAD, Field};
 use super::memo::Memo;
 use super::{huffman, integer, static_table};
 
@@ -29,6 +29,15 @@ pub struct BlockLimits {
     pub abuse_list_size: u32,
     /// More fields are [`DecodeError::FieldAbuse`].
     pub abuse_fields: u32,
+}
+
+impl BlockLimits {
+    /// Whether a list of so many fields and octets is below all limits.
+    #[inline(always)]
+    fn are_easy(&self, count: u64, size: u64) -> bool {
+        let (most, largest) = (self.max_fields.min(self.abuse_fields), self.max_list_size.min(self.abuse_list_size));
+        count <= u64::from(most) && size <= u64::from(largest)
+    }
 }
 
 /// What became of a well-formed header block.
@@ -68,7 +77,8 @@ pub struct Decoder {
     owed: Option<u32>,
     classifier: Classifier,
     memo: Memo,
-    start: Option<Start>,
+    /// Whether the last block began with the run in `memo`.
+    has_known_start: bool,
 }
 
 /// The start of a block that was recalled as a whole.
@@ -97,7 +107,7 @@ impl Decoder {
     /// Below 4,096 the peer is taken to know and to start from there; above, to start from 4,096.
     pub fn new(max_table_size: u32, classifier: Classifier) -> Self {
         let table = DynamicTable::new(max_table_size.min(INITIAL_TABLE_SIZE) as usize);
-        Self { table, limit: max_table_size, owed: None, classifier, memo: Memo::new(), start: None }
+        Self { table, limit: max_table_size, owed: None, classifier, memo: Memo::new(), has_known_start: false }
     }
 
     /// Puts a new limit in force, in octets. Call it when the peer acknowledged a new SETTINGS_HEADER_TABLE_SIZE of
@@ -128,17 +138,36 @@ impl Decoder {
         limits: &BlockLimits,
         block: &mut FieldBlock,
     ) -> Result<Decoded, DecodeError> {
-        let mut list = List::new(block, limits);
-        let result = self.decode_list(input, &mut list);
-        if result.is_err() {
-            list.discard();
+        self.has_known_start = false;
+        let start = block.mark();
+        if self.owed.is_none()
+            && !matches!(input.first(), Some(0x20..0x40))
+            && let Some(rest) = self.memo.recall(input, self.table.inserted())
+        {
+            let (count, records) = self.memo.run();
+            let size = list_size(records.len(), count);
+            if limits.are_easy(count as u64, size) {
+                self.has_known_start = true;
+                if rest.is_empty() {
+                    block.push_records(records, count);
+                    return Ok(Decoded::Complete);
+                }
+                let run = Known { start, rest, size, count: count as u64 };
+                return match self.known_tail(limits, block, &run) {
+                    Some(known) if known.rest.is_empty() => Ok(Decoded::Complete),
+                    Some(known) => self.decode_list(known, limits, block),
+                    None => self.decode_behind_run(run, limits, block),
+                };
+            }
         }
-        result.map(|()| list.verdict)
+        self.decode_list(Known { start, rest: input, size: 0, count: 0 }, limits, block)
     }
 
     /// How the last block started, if it did as usual: what was found of the same start before holds again.
     pub(crate) fn start(&self) -> Option<Start> {
-        self.start
+        let number = self.memo.number().filter(|_| self.has_known_start)?;
+        let (count, records) = self.memo.run();
+        Some(Start { number, count, len: records.len() })
     }
 
     /// A number that changes with the table: while it stands still, and is not `None`, the same block gives the same
@@ -155,7 +184,7 @@ impl Decoder {
     /// Gives the memory back that only spares work. The table stays.
     pub(crate) fn trim(&mut self) {
         self.memo.trim();
-        self.start = None;
+        self.has_known_start = false;
     }
 
     /// Octets of memory allocated for the table.
@@ -164,14 +193,65 @@ impl Decoder {
         self.table.heap_size() + self.memo.heap_size()
     }
 
-    fn decode_list(&mut self, mut input: &[u8], list: &mut List<'_>) -> Result<(), DecodeError> {
-        self.size_updates(&mut input)?;
-        self.start = None;
-        if let Some(run) = self.memo.recall(input, self.table.inserted())
-            && list.admit_run(run.count, run.made)
-        {
-            self.start = Some(Start { number: run.number, count: run.count, len: run.made.len() });
-            input = input.get(run.given_len..).unwrap_or_default();
+    /// Takes the run that the block starts with, and the tail with a short value behind it; `None` with any doubt, and
+    /// something added to `block`.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "a few octets in memory")]
+    fn known_tail<'i>(&mut self, limits: &BlockLimits, block: &mut FieldBlock, run: &Known<'i>) -> Option<Known<'i>> {
+        let (Head { name_len, sensitive, class, .. }, value) = self.memo.tail(run.rest)?;
+        let (&first, value) = value.split_first()?;
+        // RFC 7541 §5.2, with a length of one octet.
+        let (string, rest) = value.split_at_checked(usize::from(first & 0x7f)).filter(|_| first & 0x7f < 0x7f)?;
+        let (count, records) = self.memo.run();
+        let mark = block.push_start(self.memo.run_and_tail(), count, records.len());
+        match first & 0x80 {
+            0 => block.buffer().extend_from_slice(string),
+            _ => huffman::decode(string, block.buffer()).ok()?,
+        }
+        let (name, value) = block.unfinished(mark).split_at_checked(name_len)?;
+        let class = (self.classifier.classify_again)(class, name, value);
+        let record = block.finish_record(mark, Head { name_len, value_len: value.len(), sensitive, class })?;
+        let (count, size) = (run.count + 1, run.size + list_size(record.len(), 1));
+        limits.are_easy(count, size).then_some(Known { start: run.start, rest, size, count })
+    }
+
+    /// Takes the run alone, in place of what may have been added, and decodes the rest.
+    #[inline(never)]
+    fn decode_behind_run(
+        &mut self,
+        run: Known<'_>,
+        limits: &BlockLimits,
+        block: &mut FieldBlock,
+    ) -> Result<Decoded, DecodeError> {
+        block.rewind(run.start);
+        let (count, records) = self.memo.run();
+        block.push_records(records, count);
+        if self.memo.misses_tail(run.rest) {
+            self.learn_tail(run.rest);
+        }
+        self.decode_list(run, limits, block)
+    }
+
+    /// Decodes a block, or what is behind its known start.
+    #[inline(never)]
+    fn decode_list(
+        &mut self,
+        known: Known<'_>,
+        limits: &BlockLimits,
+        block: &mut FieldBlock,
+    ) -> Result<Decoded, DecodeError> {
+        let mut list = List::new(block, limits, &known);
+        let result = self.decode_fields(known.rest, &mut list);
+        if result.is_err() {
+            list.discard();
+        }
+        result.map(|()| list.verdict)
+    }
+
+    #[inline(always)]
+    fn decode_fields(&mut self, mut input: &[u8], list: &mut List<'_>) -> Result<(), DecodeError> {
+        if self.owed.is_some() || !self.has_known_start && matches!(input.first(), Some(0x20..0x40)) {
+            self.size_updates(&mut input)?;
         }
         while let Some(&first) = input.first() {
             if self.memo.is_learning() {
@@ -182,11 +262,11 @@ impl Decoder {
                 // §6.1: 1xxxxxxx.
                 0x80.. => input = self.all_indexed(input, list)?,
                 // §6.2.1: 01xxxxxx, literal with incremental indexing.
-                0x40.. => input = self.literal(input, list, 6, false, true)?,
+                0x40.. => input = self.literal::<6>(input, list, false)?,
                 // §4.2: 001xxxxx may only come before the first field.
                 0x20.. => return Err(DecodeError::SizeUpdateNotAtStart),
                 // §6.2.2 and §6.2.3: 0000xxxx without indexing, 0001xxxx never indexed.
-                _ => input = self.literal(input, list, 4, first & 0x10 != 0, false)?,
+                _ => input = self.literal::<4>(input, list, first & 0x10 != 0)?,
             }
         }
         Ok(())
@@ -212,8 +292,23 @@ impl Decoder {
         Ok(rest)
     }
 
+    /// Notes the name of the literal that follows the run, if it has that of an entry and stays out of the table.
+    #[cold]
+    #[expect(clippy::arithmetic_side_effects, reason = "`rest` is the end of `input`")]
+    fn learn_tail(&mut self, input: &[u8]) {
+        let mut rest = input;
+        let Some(first @ ..0x20) = input.first() else { return };
+        let Ok(index @ 1..) = integer::decode(&mut rest, 4) else { return };
+        let Some((Field { name, .. }, class)) = entry(&self.table, self.classifier, index as usize) else { return };
+        let octets = input.get(..input.len() - rest.len()).unwrap_or_default();
+        let head = Head { name_len: name.len(), value_len: 0, sensitive: first & 0x10 != 0, class };
+        self.memo.learn_tail(octets, head, name);
+    }
+
     /// RFC 7541 §4.2, §6.3: the size updates at the start of a block.
     #[expect(clippy::arithmetic_side_effects, reason = "below `MAX_SIZE_UPDATES`")]
+    #[cold]
+    #[inline(never)]
     fn size_updates(&mut self, input: &mut &[u8]) -> Result<(), DecodeError> {
         let mut updates = 0;
         while let Some(0x20..0x40) = input.first() {
@@ -268,36 +363,35 @@ impl Decoder {
 
     /// Decodes a literal straight into a record at the end of the block, which is also what the table takes: the
     /// name may come from an entry that the insertion evicts (RFC 7541 §4.4; P-008). Returns what follows it.
+    #[inline(never)]
     #[expect(clippy::arithmetic_side_effects, reason = "`name_len` was the length before more was added")]
-    fn literal<'i>(
+    fn literal<'i, const PREFIX_BITS: u32>(
         &mut self,
         mut input: &'i [u8],
         list: &mut List<'_>,
-        prefix_bits: u32,
         sensitive: bool,
-        indexing: bool,
     ) -> Result<&'i [u8], DecodeError> {
-        let index = integer::decode(&mut input, prefix_bits)? as usize;
-        let mark = list.block.start_record();
-        match index.checked_sub(static_table::LEN + 1) {
-            _ if index == 0 => string(&mut input, list.room(), list.block.buffer())?,
-            None => {
-                list.block.buffer().extend_from_slice(static_table::get(index).ok_or(DecodeError::InvalidIndex)?.name)
-            }
-            Some(newer) => {
-                let entry = self.table.field(newer).ok_or(DecodeError::InvalidIndex)?;
-                list.block.buffer().extend_from_slice(entry.name);
-            }
+        // Only those that enter the table have a prefix of six bits.
+        let indexing = const { PREFIX_BITS == 6 };
+        let index = integer::decode(&mut input, PREFIX_BITS)? as usize;
+        let (mark, known_class);
+        if index == 0 {
+            (mark, known_class) = (list.block.start_record(&[]), None);
+            input = name_string(input, list.room(), list.block.buffer())?;
+        } else {
+            let (entry, class) = entry(&self.table, self.classifier, index).ok_or(DecodeError::InvalidIndex)?;
+            (mark, known_class) = (list.block.start_record(entry.name), Some(class));
         }
         let name_len = list.block.unfinished(mark).len();
-        string(&mut input, list.room().saturating_sub(name_len as u64), list.block.buffer())?;
+        input = string(input, list.room().saturating_sub(name_len as u64), list.block.buffer())?;
 
         let octets = list.block.unfinished(mark);
         let len = octets.len();
         let class = match octets.split_at_checked(name_len) {
-            Some((name, value)) if indexing || list.verdict == Decoded::Complete => {
-                (self.classifier.classify)(name, value)
-            }
+            Some((name, value)) if indexing || list.verdict == Decoded::Complete => match known_class {
+                Some(class) => (self.classifier.classify_again)(class, name, value),
+                None => (self.classifier.classify)(name, value),
+            },
             _ => 0,
         };
         let head = Head { name_len, value_len: len - name_len, sensitive, class };
@@ -311,24 +405,53 @@ impl Decoder {
     }
 }
 
-/// Takes a string off the front of `input` and adds it to `out` (RFC 7541 §5.2). `room` is what the list may still
-/// grow by; a string that cannot fit is refused before it is decoded (P-024).
-fn string(input: &mut &[u8], room: u64, out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let huffman = input.first().is_some_and(|octet| octet & 0x80 != 0);
-    let len = integer::decode(input, 7)? as usize;
-    let (string, rest) = input.split_at_checked(len).ok_or(DecodeError::StringPastEnd)?;
-    *input = rest;
-    if huffman {
-        if huffman::min_decoded_len(string) > room {
-            return Err(DecodeError::ListAbuse);
-        }
-        return huffman::decode(string, out);
+/// The entry with an index, and its class.
+#[inline(always)]
+fn entry(table: &DynamicTable, classifier: Classifier, index: usize) -> Option<(Field<'_>, u8)> {
+    match index.checked_sub(static_table::LEN + 1) {
+        Some(newer) => table.field(newer).map(|entry| (entry, entry.class)),
+        None => static_table::get(index).zip(classifier.static_classes.get(index.wrapping_sub(1)).copied()),
     }
-    if string.len() as u64 > room {
+}
+
+/// What was decoded of a block without a look at each field, and what is left of it.
+struct Known<'i> {
+    /// Where the list starts.
+    start: Mark,
+    rest: &'i [u8],
+    /// Of the list so far.
+    size: u64,
+    count: u64,
+}
+
+/// What so many fields, whose records have `len` octets together, count in a list (RFC 9113 §6.5.2).
+#[expect(clippy::arithmetic_side_effects, reason = "lengths in memory")]
+const fn list_size(len: usize, count: usize) -> u64 {
+    (len + count * (FIELD_OVERHEAD - HEAD_LEN)) as u64
+}
+
+/// As [`string`]; most names come as an index.
+#[inline(never)]
+fn name_string<'i>(input: &'i [u8], room: u64, out: &mut Vec<u8>) -> Result<&'i [u8], DecodeError> {
+    string(input, room, out)
+}
+
+/// Takes a string off the front of `input` and adds it to `out` (RFC 7541 §5.2); returns what follows it. `room` is what
+/// the list may still grow by; a string that cannot fit is refused before it is decoded (P-024).
+#[inline(always)]
+fn string<'i>(mut input: &'i [u8], room: u64, out: &mut Vec<u8>) -> Result<&'i [u8], DecodeError> {
+    let huffman = input.first().is_some_and(|octet| octet & 0x80 != 0);
+    let len = integer::decode(&mut input, 7)? as usize;
+    let (string, rest) = input.split_at_checked(len).ok_or(DecodeError::StringPastEnd)?;
+    // A code may stand for fewer octets than it has itself.
+    if string.len() as u64 > room && !(huffman && huffman::min_decoded_len(string) <= room) {
         return Err(DecodeError::ListAbuse);
     }
-    out.extend_from_slice(string);
-    Ok(())
+    match huffman {
+        true => huffman::decode(string, out)?,
+        false => out.extend_from_slice(string),
+    }
+    Ok(rest)
 }
 
 /// The list that a block is decoded into: what it counts so far, and whether it is still kept.
@@ -346,13 +469,13 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn new(block: &'a mut FieldBlock, limits: &'a BlockLimits) -> Self {
+    fn new(block: &'a mut FieldBlock, limits: &'a BlockLimits, known: &Known<'_>) -> Self {
         Self {
-            start: block.mark(),
+            start: known.start,
             block,
             limits,
-            size: 0,
-            count: 0,
+            size: known.size,
+            count: known.count,
             easy_size: u64::from(limits.max_list_size.min(limits.abuse_list_size)),
             easy_count: u64::from(limits.max_fields.min(limits.abuse_fields)),
             verdict: Decoded::Complete,
@@ -365,22 +488,9 @@ impl<'a> List<'a> {
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits: a peer cannot send so many octets")]
     fn admit(&mut self, len: usize) -> Result<bool, DecodeError> {
         self.count += 1;
-        self.size += (len + (FIELD_OVERHEAD - HEAD_LEN)) as u64;
+        self.size += list_size(len, 1);
         // Nothing has to be looked at while the list is below the lowest of the limits.
         if self.size <= self.easy_size && self.count <= self.easy_count { Ok(true) } else { self.judge() }
-    }
-
-    /// Adds a run of fields, as [`admit`](Self::admit) would one by one; false, with nothing done, where that takes a
-    /// closer look.
-    #[expect(clippy::arithmetic_side_effects, reason = "64 bits: a peer cannot send so many octets")]
-    fn admit_run(&mut self, count: usize, records: &[u8]) -> bool {
-        let size = self.size + (records.len() + count * (FIELD_OVERHEAD - HEAD_LEN)) as u64;
-        let fits = size <= self.easy_size && self.count + count as u64 <= self.easy_count;
-        if fits {
-            (self.size, self.count) = (size, self.count + count as u64);
-            self.block.push_records(records, count);
-        }
-        fits
     }
 
     #[cold]
@@ -417,8 +527,48 @@ mod tests {
     use alloc::vec;
     use proptest::prelude::*;
 
+    /// A class that takes in name and value.
+    fn class(name: &[u8], value: &[u8]) -> u8 {
+        (name.len() as u8) << 4 | value.len() as u8 & 15
+    }
+
+    fn classifier() -> Classifier {
+        let classes: Vec<u8> =
+            (1..=static_table::LEN).filter_map(static_table::get).map(|field| class(field.name, field.value)).collect();
+        Classifier {
+            classify: class,
+            classify_again: |class, _, value| class & 0xf0 | value.len() as u8 & 15,
+            static_classes: Vec::leak(classes).first_chunk().unwrap(),
+        }
+    }
+
+    /// A literal that has the name of an entry and stays out of the table: up to its value. Most indices exist.
+    fn tail() -> impl Strategy<Value = Vec<u8>> {
+        let index = prop_oneof![9 => 1..15u8, 9 => 62..65u8, 1 => 65..80u8];
+        (index, any::<bool>()).prop_map(|(index, sensitive)| {
+            let pattern = u8::from(sensitive) << 4;
+            if index < 15 { vec![pattern | index] } else { vec![pattern | 15, index - 15] }
+        })
+    }
+
+    /// A string, plain or coded; most are sound.
+    fn value() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            4 => prop::collection::vec(any::<u8>(), 0..40).prop_map(|octets| [&[octets.len() as u8][..], &octets].concat()),
+            4 => prop::collection::vec(0..0x18u8, 0..40).prop_map(|codes| {
+                // Codes of five bits: digits and letters; then what is left of ones.
+                let bits: Vec<u8> = codes.iter().flat_map(|code| (0..5).rev().map(move |bit| code >> bit & 1)).collect();
+                let octets = bits.chunks(8).map(|bits| (0..8).fold(0, |octet, at| octet << 1 | bits.get(at).unwrap_or(&1)));
+                let octets: Vec<u8> = octets.collect();
+                [&[0x80 | octets.len() as u8][..], &octets].concat()
+            }),
+            1 => prop::collection::vec(any::<u8>(), 0..10),
+        ]
+    }
+
     fn block() -> impl Strategy<Value = Vec<u8>> {
         let piece = prop_oneof![
+            2 => (tail(), value()).prop_map(|(tail, value)| [tail, value].concat()),
             6 => (0x82..0x88u8).prop_map(|octet| vec![octet]),
             6 => (0xbe..0xc1u8).prop_map(|octet| vec![octet]),
             2 => any::<u8>().prop_map(|value| vec![0x40, 1, b'n', 1, value]),
@@ -435,13 +585,19 @@ mod tests {
         #[test]
         fn a_memory_of_blocks_makes_no_difference(
             usual in block(),
-            blocks in prop::collection::vec((prop::bool::weighted(0.7), block(), 60..600u32), 0..60),
+            tails in prop::collection::vec(tail(), 1..4),
+            blocks in prop::collection::vec((0..10u8, block(), 0..12usize, value(), 60..600u32), 0..60),
         ) {
-            let mut with = Decoder::new(4096, Classifier::NONE);
+            let mut with = Decoder::new(4096, classifier());
             let mut without = with.clone();
             let entries = [0x40, 1, b'a', 0, 0x40, 1, b'b', 0, 0x40, 1, b'c', 0].to_vec();
-            for (is_usual, other, max_list_size) in [(false, entries, 600)].into_iter().chain(blocks) {
-                let octets = if is_usual { &usual } else { &other };
+            let all = [(9, entries, 0, vec![], 600)].into_iter().chain(blocks);
+            for (kind, other, tail, value, max_list_size) in all {
+                let octets = match kind {
+                    0..3 => &usual,
+                    3..8 => &[&usual[..], &tails[if tail < tails.len() { tail } else { 0 }], &value].concat(),
+                    _ => &other,
+                };
                 let limits = BlockLimits { max_list_size, max_fields: 5, abuse_list_size: 500, abuse_fields: 8 };
                 let (mut a, mut b) = (FieldBlock::new(), FieldBlock::new());
                 without.memo = Memo::new();
@@ -449,6 +605,7 @@ mod tests {
                 let result = with.decode(octets, &limits, &mut a);
                 prop_assert_eq!(result, without.decode(octets, &limits, &mut b));
                 prop_assert_eq!(&a, &b);
+                prop_assert!(a.fields().all(|field| field.class == class(field.name, field.value)));
                 if result.is_err() {
                     break;
                 }
@@ -466,7 +623,8 @@ mod tests {
             assert_eq!(decoder.decode(&octets, &limits, &mut block), Ok(Decoded::Complete));
             assert_eq!(block.fields().last(), Some(Field::new(b"n", b"v")));
         }
-        assert_eq!(decoder.memo.recall(&octets, 0).map(|run| (run.count, run.given_len)), Some((2, 2)));
+        assert_eq!((decoder.memo.recall(&octets, 0), decoder.memo.run().0), (Some(&octets[2..]), 2));
+        assert_eq!(decoder.memo.tail(&octets[2..]), None);
         let records: FieldBlock =
             [Field::new(b":method", b"GET"), Field::new(b":scheme", b"http")].into_iter().collect();
         let start = decoder.start().map(|start| (start.count, start.len));
@@ -474,6 +632,31 @@ mod tests {
         // What has another start has none that is known.
         decoder.decode(&[0x87], &limits, &mut FieldBlock::new()).unwrap();
         assert!(decoder.start().is_none());
+    }
+
+    /// The name behind the run is learnt once it comes, and anew once others have come long enough.
+    #[test]
+    fn a_tail_is_learnt_and_used() {
+        let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+        let mut decoder = Decoder::new(4096, classifier());
+        let mut decode = |name: u8, value: u8| {
+            let (octets, mut block) = ([0x82, 0x86, name, 2, b'-', value], FieldBlock::new());
+            assert_eq!(decoder.decode(&octets, &limits, &mut block), Ok(Decoded::Complete));
+            let entry = static_table::get(usize::from(name & 15)).unwrap();
+            let expected =
+                Field { value: &[b'-', value], sensitive: name & 16 != 0, class: class(entry.name, b"--"), ..entry };
+            assert_eq!((block.len(), block.fields().last()), (3, Some(expected)));
+            assert_eq!(decoder.start().map(|start| start.count), decoder.has_known_start.then_some(2));
+            decoder.memo.tail(&octets[2..]).map(|(head, rest)| (rest.len(), head.sensitive))
+        };
+        // Authority, path, and the path that is never to be indexed. The first block has the run learnt.
+        assert_eq!([decode(1, b'a'), decode(1, b'b')], [None, Some((3, false))]);
+        assert_eq!([decode(4, b'c'), decode(20, b'd'), decode(1, b'e')], [None, None, Some((3, false))]);
+        for _ in 0..8 {
+            assert_eq!(decode(20, b'f'), None);
+        }
+        assert_eq!([decode(20, b'g'), decode(20, b'h')], [Some((3, true)); 2]);
+        assert_eq!([decode(4, b'i'), decode(1, b'j')], [None; 2]);
     }
 
     /// P-007: a literal too large for the table empties it, though the count of insertions stands still.

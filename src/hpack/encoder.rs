@@ -14,7 +14,7 @@ mod string;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, Head, is_record_of, same, split_record, strip_record};
+use super::block::{FieldBlock, Head, is_record_of, same, strip_name, strip_record};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
@@ -23,7 +23,7 @@ use hash::Hasher;
 use index::Index;
 use names::{Name, Names, Places};
 use recent::Recent;
-use string::string;
+use string::{Prefix, string};
 
 /// The table size before the peer says otherwise (RFC 9113 §6.5.2).
 const INITIAL_TABLE_SIZE: u32 = 4096;
@@ -179,14 +179,12 @@ impl Encoder {
         let [place, _] = self.expected;
         let Field { name: text, value, sensitive, .. } = field;
         if let Some(name) = self.names.get_mut(place)
-            && let entry = name.last[0]
-            && let Some((record, index)) = look_up(&self.table, entry)
-            && let Some((known, _)) = split_record(record)
-            && same(known.name, text)
+            && let Some((record, index)) = look_up(&self.table, name.last[0])
+            && let Some(known) = strip_name(record, text)
         {
             (self.at, self.expected) = (place, name.next);
-            if same(known.value, value) && !sensitive {
-                name.hit(entry);
+            if same(known, value) && !sensitive {
+                name.hit_again();
                 // RFC 7541 §6.1.
                 integer::encode(index, 7, 0x80, out);
                 return;
@@ -210,7 +208,7 @@ impl Encoder {
                 _ => break Some(Field { name, value, sensitive, class: 0 }),
             }
         };
-        self.encode_run(count, out);
+        self.encode_compared(count, out);
         if let Some(next) = next {
             self.encode_rest(next, fields, out);
         }
@@ -234,9 +232,9 @@ impl Encoder {
     pub fn encode_block(&mut self, block: &FieldBlock, out: &mut Vec<u8>) {
         self.begin_block(out);
         let mut fields = block.fields();
-        if let Some(run) = self.memo.recall(block.records(), self.table.inserted()) {
-            let count = run.count;
-            fields.skip_records(count, run.given_len);
+        if let Some(rest) = self.memo.recall(block.records(), self.table.inserted()) {
+            let (count, _) = self.memo.run();
+            fields.skip_records(count, block.byte_len() - rest.len());
             self.encode_run(count, out);
         }
         if self.memo.is_learning() {
@@ -247,8 +245,15 @@ impl Encoder {
         }
     }
 
-    /// Encodes the first `count` fields of the run, with which the block starts.
+    /// As [`encode_run`](Self::encode_run), after the fields were compared one by one.
     #[inline(never)]
+    fn encode_compared(&mut self, count: usize, out: &mut Vec<u8>) {
+        self.encode_run(count, out);
+        self.memo.compared(count, self.table.inserted());
+    }
+
+    /// Encodes the first `count` fields of the run, with which the block starts.
+    #[inline(always)]
     fn encode_run(&mut self, count: usize, out: &mut Vec<u8>) {
         if let Some(last) = self.run.get(count.wrapping_sub(1)) {
             self.at = last.place;
@@ -260,7 +265,6 @@ impl Encoder {
             [octet] => out.push(*octet),
             octets => out.extend_from_slice(octets),
         }
-        self.memo.compared(count, self.table.inserted());
     }
 
     /// Notes that names had the entries of the run again.
@@ -369,12 +373,10 @@ impl Encoder {
     fn compare(&self, place: u8, field: &Field<'_>) -> Option<bool> {
         let name = self.names.get(place)?;
         let Some((record, _)) = look_up(&self.table, name.last[0]) else {
-            let (record, _) = name_entry(&self.table, name);
-            let (known, _) = split_record(record)?;
-            return same(known.name, field.name).then_some(false);
+            let (record, _) = look_up(&self.table, name.any())?;
+            return strip_name(record, field.name).map(|_| false);
         };
-        let (known, _) = split_record(record)?;
-        same(known.name, field.name).then(|| same(known.value, field.value))
+        strip_name(record, field.name).map(|known| same(known, field.value))
     }
 
     /// Encodes a field whose name has this place, and had the same value last or not.
@@ -429,14 +431,14 @@ impl Encoder {
         }
         name.miss();
         // RFC 7541 §6.2.2.
-        literal::<4, 0>(name_entry(&self.table, name).1, field, out);
+        literal::<4, 0>(index_of(&self.table, name.any()), field, out);
     }
 
     /// The same, unless its values never come back.
     #[inline(never)]
     fn encode_rare(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
         let Some(name) = self.names.get(place) else { return };
-        let (_, same_name) = name_entry(&self.table, name);
+        let same_name = index_of(&self.table, name.any());
         if field.sensitive {
             // RFC 7541 §6.2.3; P-034, P-037.
             return literal::<4, 0x10>(same_name, field, out);
@@ -495,21 +497,45 @@ impl Encoder {
 }
 
 /// A literal with the name of an entry, by wire index, or with its own: `PATTERN` over a prefix of so many bits.
-#[inline]
+#[inline(always)]
 fn literal<const PREFIX_BITS: u32, const PATTERN: u8>(name: usize, field: &Field<'_>, out: &mut Vec<u8>) {
-    integer::encode(name, PREFIX_BITS, PATTERN, out);
-    if name == 0 {
-        string(field.name, out);
+    match Prefix::integer(name, PREFIX_BITS, PATTERN) {
+        Some(prefix) if name != 0 => string(prefix, field.value, out),
+        prefix => unusual_literal(prefix, (name, PREFIX_BITS, PATTERN), field, out),
     }
-    string(field.value, out);
 }
 
-/// The record of an entry with a name, and its wire index; 0 where there is none. The static table's indices are shorter
-/// and never move, so its names go first.
+/// The same with a name of its own, or an index that is far away.
+#[inline(never)]
+fn unusual_literal(
+    prefix: Option<Prefix>,
+    (name, prefix_bits, pattern): (usize, u32, u8),
+    field: &Field<'_>,
+    out: &mut Vec<u8>,
+) {
+    match prefix {
+        Some(prefix) => string(prefix, field.name, out),
+        None => integer::encode(name, prefix_bits, pattern, out),
+    }
+    string(Prefix::NONE, field.value, out);
+}
+
+/// The wire index of an entry; 0 for none, and for one that is gone.
 #[inline]
-fn name_entry<'a>(table: &'a DynamicTable, name: &Name) -> (&'a [u8], usize) {
-    let entry = if name.fixed == 0 { name.newest } else { Entry::fixed(usize::from(name.fixed)) };
-    look_up(table, entry).unwrap_or_default()
+fn index_of(table: &DynamicTable, entry: Entry) -> usize {
+    match entry {
+        Entry(fixed @ ..Entry::MADE) => fixed as usize,
+        Entry(serial) => {
+            let newer = newer_than(table, serial);
+            if newer < table.len() { static_table::LEN + 1 + newer } else { 0 }
+        }
+    }
+}
+
+/// How many entries came in after the one with this number.
+#[inline(always)]
+fn newer_than(table: &DynamicTable, serial: u32) -> usize {
+    ((table.inserted() as u32).wrapping_sub(serial) & !Entry::MADE) as usize
 }
 
 /// The record of an entry, and more, and its wire index; `None` for none, and for one that is gone.
@@ -519,7 +545,7 @@ fn look_up(table: &DynamicTable, entry: Entry) -> Option<(&[u8], usize)> {
         Entry::NONE => None,
         Entry(fixed @ ..Entry::MADE) => Some((static_table::record(fixed as usize), fixed as usize)),
         Entry(serial) => {
-            let newer = ((table.inserted() as u32).wrapping_sub(serial) & !Entry::MADE) as usize;
+            let newer = newer_than(table, serial);
             Some((table.record(newer)?, static_table::LEN + 1 + newer))
         }
     }

@@ -79,24 +79,25 @@ impl fmt::Debug for Field<'_> {
 ///     }
 ///     classes
 /// };
-/// let classifier = Classifier { classify: is_pseudo, static_classes: &STATIC };
+/// // Here the name says it all.
+/// let classifier = Classifier { classify: is_pseudo, classify_again: |class, _, _| class, static_classes: &STATIC };
 /// assert_eq!((classifier.classify)(b":path", b"/"), 1);
+/// assert_eq!((classifier.classify_again)(1, b":path", b"/a"), 1);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Classifier {
     /// The class of a field that arrived as a literal.
     pub classify: fn(name: &[u8], value: &[u8]) -> u8,
+    /// The same, where a field with this name is known to be of `class`: what depends on the name alone need not be
+    /// looked at again. `|_, name, value| classify(name, value)` is always right.
+    pub classify_again: fn(class: u8, name: &[u8], value: &[u8]) -> u8,
     /// The classes of the 61 entries of the static table, in their order (entry 1 first).
     pub static_classes: &'static [u8; 61],
 }
 
 impl Classifier {
     /// Every field is of class 0.
-    pub const NONE: Self = Self { classify: unclassified, static_classes: &[0; 61] };
-}
-
-fn unclassified(_name: &[u8], _value: &[u8]) -> u8 {
-    0
+    pub const NONE: Self = Self { classify: |_, _| 0, classify_again: |_, _, _| 0, static_classes: &[0; 61] };
 }
 
 #[cfg(test)]

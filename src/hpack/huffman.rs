@@ -6,87 +6,132 @@ use alloc::vec::Vec;
 use core::slice;
 
 use super::error::DecodeError;
-use table::{CODES, LENGTHS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
+use table::{INVERSE_CODES, LENGTHS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
 
 /// Octets beyond the code that [`encode`] needs room for, as it writes whole words.
 pub(super) const SLACK: usize = size_of::<u64>();
 
 /// Writes the code of `bytes`, padded with ones (P-029), to the start of `out`; returns its length. `None`, with
-/// anything written, where the code is longer than `limit`, beyond which `out` has [`SLACK`] octets: whoever wants a
-/// code no longer than that pays for nothing more.
+/// anything written, where `out` has not room for it and [`SLACK`] octets more: whoever wants a code no longer than that
+/// pays for nothing more.
 #[inline(always)]
-#[expect(clippy::arithmetic_side_effects, reason = "at most 64 bits are pending, and 7 bits round them up")]
-pub(super) fn encode(bytes: &[u8], limit: usize, out: &mut [u8]) -> Option<usize> {
-    let (mut packed, mut place) = (Packed { bits: 0, pending: 0 }, 0);
+#[expect(clippy::arithmetic_side_effects, reason = "places in memory")]
+pub(super) fn encode(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
+    let room = out.len();
+    let mut store = |place, word: [u8; SLACK]| {
+        out.get_mut(place..place + SLACK)?.copy_from_slice(&word);
+        Some(())
+    };
+    let len = encode_into(bytes, 0, |packed, octets, place| {
+        let all = packed.with(octets);
+        if all.fits() { all.flush(place, &mut store) } else { packed.one_by_one(octets, place, &mut store) }
+    })?;
+    (len + SLACK <= room).then_some(len)
+}
+
+/// Octets of a buffer for [`encode_short`]: places below [`SHORT_END`], and a word.
+pub(super) const SHORT_ROOM: usize = SHORT_END + SLACK;
+
+/// A power of two.
+pub(super) const SHORT_END: usize = 64;
+
+/// As [`encode`], into `out` from `place` on; returns where the code ends. If that is beyond [`SHORT_END`], what was
+/// written means nothing: so no place has to be looked at before.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a word from below `SHORT_END` on")]
+pub(super) fn encode_short(bytes: &[u8], place: usize, out: &mut [u8; SHORT_ROOM]) -> usize {
+    let mut store = |place, word: [u8; SLACK]| {
+        let within = place % SHORT_END;
+        out[within..within + SLACK].copy_from_slice(&word);
+        Some(())
+    };
+    let end = encode_into(bytes, place, |packed, octets, place| {
+        // Stored before it is looked at: or the compiler would put off the packing, and keep all that it takes in memory.
+        let all = packed.with(octets);
+        let flushed = all.flush(place, &mut store)?;
+        if all.fits() { Some(flushed) } else { packed.one_by_one(octets, place, &mut store) }
+    });
+    end.unwrap_or(usize::MAX)
+}
+
+/// Has up to eight octets at a time put behind what is pending, at a place; returns where the code ends. `None` where `put`
+/// says so.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "places in memory")]
+fn encode_into(
+    bytes: &[u8],
+    mut place: usize,
+    mut put: impl FnMut(Packed, &[u8], usize) -> Option<(Packed, usize)>,
+) -> Option<usize> {
+    let mut packed = Packed { inverse: 0, pending: 0 };
     let (eights, rest) = bytes.as_chunks::<8>();
     for eight in eights {
-        // Mostly the codes of eight octets fit into a word; where they do not, they are packed one by one.
-        (packed, place) = match packed.with(eight) {
-            Some(all) => all.flush(place, limit, out)?,
-            None => packed.one_by_one(eight, place, limit, out)?,
-        };
+        (packed, place) = put(packed, eight, place)?;
     }
     if !rest.is_empty() {
-        (packed, place) = match packed.with(rest) {
-            Some(all) => all.flush(place, limit, out)?,
-            None => packed.one_by_one(rest, place, limit, out)?,
-        };
+        (packed, place) = put(packed, rest, place)?;
     }
-    // RFC 7541 §5.2: the rest of the last octet is filled from EOS, which starts with ones.
-    let padding = packed.pending.wrapping_neg() % 8;
-    packed = Packed { bits: packed.bits << padding | ((1 << padding) - 1), pending: packed.pending + padding };
-    let (_, len) = packed.flush(place, limit, out)?;
-    (len <= limit).then_some(len)
+    // What is still pending was written, and padded.
+    Some(place + usize::from(packed.pending > 0))
 }
 
 /// Codes packed into a word.
 #[derive(Clone, Copy)]
 struct Packed {
-    /// The lower `pending` bits wait for their octets; bits above them are stale.
-    bits: u64,
+    /// Each bit inverted, so that zeros stand behind them: the lower `pending` bits wait for their octets; bits above them
+    /// are stale.
+    inverse: u64,
     /// At most 64.
     pending: u32,
 }
 
 impl Packed {
-    /// With the codes of a few octets behind; `None` where the word has no room for them.
+    /// Whether the codes have room in the word, as those of eight octets mostly have.
+    const fn fits(self) -> bool {
+        self.pending <= 64
+    }
+
+    /// Codes of any length behind, of which seven bits at most are left to be stored.
+    #[cold]
+    #[inline(never)]
+    fn one_by_one(
+        mut self,
+        octets: &[u8],
+        mut place: usize,
+        store: &mut impl FnMut(usize, [u8; SLACK]) -> Option<()>,
+    ) -> Option<(Self, usize)> {
+        for octet in octets {
+            // Seven bits and a code of 30 fit.
+            (self, place) = self.with(slice::from_ref(octet)).flush(place, store)?;
+        }
+        Some((self, place))
+    }
+
+    /// With the codes of a few octets behind, which the word may have no room for.
     #[inline(always)]
     #[expect(
         clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
         reason = "256 entries, one for each octet; the lengths of a few codes"
     )]
-    fn with(self, octets: &[u8]) -> Option<Self> {
-        let Self { mut bits, mut pending } = self;
+    fn with(self, octets: &[u8]) -> Self {
+        let Self { mut inverse, mut pending } = self;
         for &octet in octets {
             let length = u32::from(LENGTHS[usize::from(octet)]);
-            bits = bits << (length & 63) | CODES[usize::from(octet)];
+            inverse = inverse << (length & 63) | INVERSE_CODES[usize::from(octet)];
             pending += length;
         }
-        (pending <= 64).then_some(Self { bits, pending })
+        Self { inverse, pending }
     }
 
-    /// As [`with`](Self::with), for codes of any length; what is written leaves seven bits at most.
-    #[cold]
-    fn one_by_one(mut self, octets: &[u8], mut place: usize, limit: usize, out: &mut [u8]) -> Option<(Self, usize)> {
-        for octet in octets {
-            // Seven bits and a code of 30 fit.
-            (self, place) = self.with(slice::from_ref(octet))?.flush(place, limit, out)?;
-        }
-        Some((self, place))
-    }
-
-    /// Writes all whole octets, which leaves seven bits at most.
+    /// Stores all whole octets, which leaves seven bits at most, and these as the last octet of a code: RFC 7541 §5.2 fills
+    /// it from EOS, which starts with ones.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "at most 64 bits are pending, and places lie in memory")]
-    fn flush(self, place: usize, limit: usize, out: &mut [u8]) -> Option<(Self, usize)> {
-        if place > limit {
-            return None;
-        }
+    #[expect(clippy::arithmetic_side_effects, reason = "the lengths of a few codes, and places in memory")]
+    fn flush(self, place: usize, store: &mut impl FnMut(usize, [u8; SLACK]) -> Option<()>) -> Option<(Self, usize)> {
         // No bits at all move by nothing: what is written then will be written over.
-        let word = self.bits << (self.pending.wrapping_neg() % 64);
-        out.get_mut(place..place + SLACK)?.copy_from_slice(&word.to_be_bytes());
-        Some((Self { bits: self.bits, pending: self.pending % 8 }, place + (self.pending / 8) as usize))
+        store(place, (!(self.inverse << (self.pending.wrapping_neg() % 64))).to_be_bytes())?;
+        Some((Self { pending: self.pending % 8, ..self }, place + (self.pending / 8) as usize))
     }
 }
 
@@ -95,6 +140,9 @@ const STORE: usize = size_of::<u64>();
 
 /// Octets of a code that is short, as most are.
 const SHORT_CODE: usize = 30;
+
+/// Octets that those can stand for, and more: a power of two.
+const SHORT_DECODED: usize = 64;
 
 /// Room for what so many octets of code can stand for, all of it being written by whole words.
 #[expect(clippy::arithmetic_side_effects, reason = "the length of octets in memory")]
@@ -112,24 +160,54 @@ pub(super) fn min_decoded_len(input: &[u8]) -> u64 {
 ///
 /// The work is linear: a look into the window takes at least 5 bits, a long code at least 15 (P-030). The output is at
 /// most 8/5 of the input, and room for it is taken from the input's true length. On an error `out` holds a part.
+#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a word from below `SHORT_DECODED` on")]
+pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    if input.len() > SHORT_CODE {
+        return decode_long(input, out);
+    }
+    let start = out.len();
+    // Of a fixed length, which is cheaper than the right one.
+    out.extend_from_slice(&[0; SHORT_DECODED + STORE]);
+    let Some(room) = out.last_chunk_mut::<{ SHORT_DECODED + STORE }>() else { return Ok(()) };
+    let len = decode_into(input, |place, symbols| {
+        // There are no more than that.
+        let place = place % SHORT_DECODED;
+        room[place..place + STORE].copy_from_slice(&symbols.to_le_bytes());
+        Some(())
+    })?;
+    out.truncate(start + len);
+    Ok(())
+}
+
+#[inline(never)]
+#[expect(clippy::arithmetic_side_effects, reason = "places in the output, in memory")]
+fn decode_long(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
+    let start = out.len();
+    out.resize(start + most_decoded(input.len()), 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    let len = decode_into(input, |place, symbols| {
+        room.get_mut(place..place + STORE)?.copy_from_slice(&symbols.to_le_bytes());
+        Some(())
+    })?;
+    out.truncate(start + len);
+    Ok(())
+}
+
+/// The same, eight octets at most at a time, to places that `store` is told; returns how many there are.
+#[inline(always)]
 #[expect(
     clippy::arithmetic_side_effects,
     reason = "places in the input, in bits of it, and in the output, all in memory"
 )]
-pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let start = out.len();
-    if input.len() <= SHORT_CODE {
-        // Of a fixed length, which is cheaper than the right one.
-        out.extend_from_slice(&[0; most_decoded(SHORT_CODE)]);
-    } else {
-        out.resize(start + most_decoded(input.len()), 0);
-    }
-    let room = out.get_mut(start..).unwrap_or_default();
+fn decode_into(input: &[u8], mut store: impl FnMut(usize, u64) -> Option<()>) -> Result<usize, DecodeError> {
     // Places in bits: that those in octets are no more than an eighth of a number spares half of the look at bounds.
     let (mut bit, mut written) = (0u64, 0u64);
-    let end = input.len() as u64 * 8;
+    let (end, last) = (input.len() as u64 * 8, last_word(input));
     loop {
-        let mut bits = load(input, bit);
+        let (mut bits, is_end) = load(input, last, bit);
+        if is_end && is_padding(bits, end.wrapping_sub(bit)) {
+            break;
+        }
         let (mut symbols, mut sum) = (0, Window::NOTHING);
         let mut window = Window::NOTHING;
         for _ in 0..4 {
@@ -139,32 +217,23 @@ pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError>
             sum = sum.plus(window);
         }
         // One store of a fixed length, cut to what was found, is cheaper than a copy of a varying length.
-        let place = (written / 8) as usize;
-        let Some(store) = room.get_mut(place..place + STORE) else { break };
-        store.copy_from_slice(&symbols.to_le_bytes());
+        let Some(()) = store((written / 8) as usize, symbols) else { break };
         written += u64::from(sum.octet_bits());
         bit += u64::from(sum.length());
         // A window that starts with a long code shows no symbol and takes no bits, so looking on was harmless.
         if window.is_long() {
-            let left = end.saturating_sub(bit);
-            // RFC 7541 §5.2: what is left, if anything, must be less than 8 bits (P-025), all ones (P-026). Mostly they
-            // are still at hand.
-            let ones = |bits: u64| bits | u64::MAX >> left == u64::MAX;
-            if left < 8 && ones(bits) {
+            // Of 57 bits three windows took 42 at most.
+            if is_padding(bits, end.saturating_sub(bit)) {
                 break;
             }
-            let bits = load(input, bit);
-            if left < 8 && ones(bits) {
-                break;
-            }
+            let (bits, _) = load(input, last, bit);
             let (symbol, length) = long_code((bits >> 32) as u32).ok_or(DecodeError::HuffmanPadding)?;
             bit += u64::from(length);
             if bit > end {
                 return Err(DecodeError::HuffmanPadding);
             }
             let octet = u8::try_from(symbol).map_err(|_| DecodeError::HuffmanEos)?;
-            let Some(store) = room.get_mut((written / 8) as usize) else { break };
-            *store = octet;
+            let Some(()) = store((written / 8) as usize, u64::from(octet)) else { break };
             written += 8;
         }
     }
@@ -172,39 +241,40 @@ pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError>
     if bit > end {
         return Err(DecodeError::HuffmanPadding);
     }
-    out.truncate(start + (written / 8) as usize);
-    Ok(())
+    Ok((written / 8) as usize)
 }
 
-/// The bits of `input` from a place on, at least 57 of them: four windows, or a long code. Ones follow the last octet.
+/// RFC 7541 §5.2: what is left, if anything, must be less than 8 bits (P-025), all ones (P-026).
+#[inline(always)]
+const fn is_padding(bits: u64, left: u64) -> bool {
+    left < 8 && bits | u64::MAX >> left == u64::MAX
+}
+
+/// The bits of `input` from a place on, at least 57 of them: four windows, or a long code. Ones follow the last octet, and
+/// whether they do is said too; `last` is [`last_word`].
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "an eighth of the range of an integer, and seven bits at most")]
-fn load(input: &[u8], bit: u64) -> u64 {
+fn load(input: &[u8], last: u64, bit: u64) -> (u64, bool) {
     let from = (bit / 8) as usize;
     // One comparison, where `first_chunk` of what follows would take two.
-    let word = match input.get(from..from + 8).map(<[u8; 8]>::try_from) {
-        Some(Ok(chunk)) => u64::from_be_bytes(chunk),
-        _ => load_end(input, from),
+    let (word, is_end) = match input.get(from..from + 8).map(<[u8; 8]>::try_from) {
+        Some(Ok(chunk)) => (u64::from_be_bytes(chunk), false),
+        _ => {
+            let missing = 8 * (from + 8 - input.len()) as u32;
+            (!(!last).checked_shl(missing).unwrap_or(0), true)
+        }
     };
-    word << (bit % 8)
+    // What moves in from below is not among the 57.
+    (word << (bit % 8), is_end)
 }
 
-/// The word of the last octets of `input`, fewer than eight.
-#[cold]
-#[inline(never)]
-#[expect(clippy::arithmetic_side_effects, reason = "fewer than eight octets")]
-fn load_end(input: &[u8], from: usize) -> u64 {
-    let rest = input.get(from..).unwrap_or_default();
-    let missing = 64 - 8 * rest.len() as u32;
-    let word = match (input.last_chunk::<8>(), rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-        (Some(chunk), ..) => u64::from_be_bytes(*chunk),
-        // Both halves hold the octets in the middle.
-        (None, Some(first), Some(last)) => {
-            u64::from(u32::from_be_bytes(*first)) << (32 - missing) | u64::from(u32::from_be_bytes(*last))
-        }
-        _ => rest.iter().fold(0, |word, &octet| word << 8 | u64::from(octet)),
-    };
-    !(!word).checked_shl(missing).unwrap_or(0)
+/// The last octets of `input` as a word, the last one lowest.
+#[inline(always)]
+fn last_word(input: &[u8]) -> u64 {
+    match input.last_chunk::<8>() {
+        Some(chunk) => u64::from_be_bytes(*chunk),
+        None => input.iter().fold(0, |word, &octet| word << 8 | u64::from(octet)),
+    }
 }
 
 #[inline(always)]
@@ -225,6 +295,7 @@ fn long_code(head: u32) -> Option<(u16, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use super::table::CODES;
     use super::*;
     use std::vec;
 
@@ -255,9 +326,18 @@ mod tests {
         let bits: u64 = bytes.iter().map(|&octet| u64::from(LENGTHS[usize::from(octet)])).sum();
         let len = bits.div_ceil(8) as usize;
         let mut out = vec![0; len + SLACK];
-        assert_eq!(encode(bytes, len, &mut out), Some(len));
+        assert_eq!(encode(bytes, &mut out), Some(len));
         // Both sides of the limit.
-        assert!(len == 0 || encode(bytes, len - 1, &mut out.clone()).is_none());
+        assert!(len == 0 || encode(bytes, &mut out.clone()[1..]).is_none());
+        for place in 0..4 {
+            let mut short = [0; SHORT_ROOM];
+            let end = encode_short(bytes, place, &mut short);
+            if place + len <= SHORT_END {
+                assert_eq!((end, &short[place..end]), (place + len, &out[..len]));
+            } else {
+                assert!(end > SHORT_END);
+            }
+        }
         out.truncate(len);
         out
     }

@@ -42,6 +42,7 @@ mod integer;
 mod memo;
 mod static_table;
 
+pub(crate) use block::StartKind;
 pub use block::{FieldBlock, Fields};
 pub(crate) use decoder::Start;
 pub use decoder::{BlockLimits, Decoded, Decoder};

@@ -20,6 +20,9 @@ pub(crate) struct Common {
     pub(super) receive_window: ReceiveWindow,
     /// A stream's credit is announced from here on, in octets.
     pub(super) credit_from: i64,
+    /// The connection's is worth a WINDOW_UPDATE from here on (G-194): so little that 15 stalled calls leave the others at
+    /// full speed (G-191).
+    pub(super) credit_threshold: u32,
 }
 
 impl Common {
@@ -31,6 +34,7 @@ impl Common {
             queued: 0,
             receive_window: ReceiveWindow::new(config.connection_window),
             credit_from: i64::from((config.stream_window / 2).max(1)),
+            credit_threshold: (config.connection_window / 2).min(config.stream_window / 2).max(1),
         }
     }
 

@@ -313,13 +313,20 @@ impl<T: Default> Connection<T> {
         Some(upper)
     }
 
-    /// As [`release`](Self::release), for who has no more use for the upper state: that is dropped where it lies.
-    pub(crate) fn forget(&mut self, key: StreamKey) {
-        match self.slots.get_mut(key) {
-            Some(stream) if stream.is_closed() => self.common.lines.clear_notice(stream),
-            _ => self.leave_all(key),
+    /// As [`release`](Self::release), for who has no more use for the upper state: that is dropped where it lies, once
+    /// `let_go` has taken from it what it needs.
+    #[inline]
+    pub(crate) fn forget(&mut self, key: StreamKey, let_go: impl FnOnce(&mut T, &mut Common)) {
+        let common = &mut self.common;
+        let forgotten = self.slots.discard_if(key, |stream| {
+            let_go(&mut stream.upper, common);
+            common.lines.clear_notice(stream);
+            stream.is_closed()
+        });
+        if !forgotten {
+            self.leave_all(key);
+            self.slots.discard(key);
         }
-        self.slots.discard(key);
         self.end_if_drained();
     }
 
@@ -343,7 +350,7 @@ impl<T: Default> Connection<T> {
         }
         self.active -= 1;
         if !id.is_zero() {
-            self.ids.remove(id.get(), |slot| self.slots.id(slot));
+            self.ids.remove(id.get(), key.index() as u32, |slot| self.slots.id(slot));
             self.closed.remember(id, how);
             self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
         }

@@ -26,7 +26,7 @@ pub(crate) mod class {
 }
 
 /// The classifier that our decoder is built with.
-pub(crate) const CLASSIFIER: Classifier = Classifier { classify, static_classes: &STATIC_CLASSES };
+pub(crate) const CLASSIFIER: Classifier = Classifier { classify, classify_again, static_classes: &STATIC_CLASSES };
 
 /// Classes of the static table (RFC 7541 appendix A), by position.
 #[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
@@ -92,6 +92,16 @@ fn classify(name: &[u8], value: &[u8]) -> u8 {
     }
 }
 
+/// As [`classify`], where a field with this name has the class `known`.
+fn classify_again(known: u8, name: &[u8], value: &[u8]) -> u8 {
+    match known {
+        // Its name or its value was at fault, or the value says which of the two it is.
+        class::MALFORMED | class::TE_TRAILERS | class::TE_OTHER => classify(name, value),
+        known if is_valid_value(value) => known,
+        _ => class::MALFORMED,
+    }
+}
+
 /// H-133, H-134: a non-empty lower-case token.
 #[expect(clippy::indexing_slicing, reason = "256 entries, one for each octet")]
 pub(crate) fn is_valid_name(name: &[u8]) -> bool {
@@ -99,6 +109,7 @@ pub(crate) fn is_valid_name(name: &[u8]) -> bool {
 }
 
 /// H-135: no control octets but HTAB, no white space at either end.
+#[inline(always)]
 pub(crate) fn is_valid_value(value: &[u8]) -> bool {
     let edge = |octet: Option<&u8>| matches!(octet, Some(b' ' | b'\t'));
     // RFC 9110 §5.5 `field-content`: visible, SP, HTAB and obs-text; RFC 9113 §8.2.1 forbids the rest.
@@ -326,8 +337,8 @@ fn is_scheme(value: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{
-        CLASSIFIER, STATIC_CLASSES, check_any_request, check_request, check_response, check_trailers, classify,
-        usual_request,
+        CLASSIFIER, STATIC_CLASSES, check_any_request, check_request, check_response, check_trailers, class, classify,
+        classify_again, usual_request,
     };
     use crate::hpack::{BlockLimits, Decoder, Field, FieldBlock};
     use proptest::prelude::*;
@@ -342,6 +353,38 @@ mod tests {
             block.push(Field { class: classify(name, value), ..Field::new(name, value) });
         }
         block
+    }
+
+    /// What is known of a name spares the look at it, and changes nothing.
+    #[test]
+    fn a_name_is_judged_once() {
+        let names = [
+            "x",
+            "x-Y",
+            "",
+            ":method",
+            ":scheme",
+            ":path",
+            ":authority",
+            ":status",
+            ":x",
+            ":",
+            "te",
+            "host",
+            "content-length",
+            "connection",
+            "upgrade",
+        ];
+        let values: [&[u8]; 9] = [b"", b"1", b"trailers", b"TRAILERS", b"gzip", b" x", b"x\t", b"a\0b", b"a\tb\xff"];
+        for name in names.map(str::as_bytes) {
+            for (before, value) in values.iter().flat_map(|before| values.map(|value| (before, value))) {
+                assert_eq!(
+                    classify_again(classify(name, before), name, value),
+                    classify(name, value),
+                    "{name:?} {value:?}"
+                );
+            }
+        }
     }
 
     proptest! {
@@ -401,6 +444,7 @@ mod tests {
         for (field, class) in block.fields().zip(STATIC_CLASSES) {
             // `te` and `content-length` are judged by value, and the table's entries of such names have none.
             assert_eq!((field.class, class), (class, classify(field.name, field.value)), "{field:?}");
+            assert_eq!(classify_again(class, field.name, b" "), class::MALFORMED);
         }
     }
 

@@ -8,14 +8,14 @@ use crate::hpack::{Encoder, FieldBlock};
 use alloc::vec::Vec;
 
 /// Octets of a block that are remembered.
-const MAX_LEN: usize = 16;
+pub(super) const MAX_LEN: usize = 16;
 
 /// Blocks in a row that have to be others before the next one is remembered instead.
 const PATIENCE: u8 = 2;
 
 /// Octets of a block, and the state of the table that they stand for.
 #[derive(Clone, Copy, Debug, Default)]
-struct Octets {
+pub(super) struct Octets {
     octets: [u8; MAX_LEN],
     len: usize,
     /// The table's, when the block changed nothing in it.
@@ -29,8 +29,23 @@ impl Octets {
         Some(Self { octets, len: block.len(), generation })
     }
 
-    fn as_slice(&self) -> &[u8] {
-        self.octets.get(..self.len).unwrap_or_default()
+    /// Compared one by one: mostly they are one or two.
+    #[inline]
+    fn are(&self, block: &[u8]) -> bool {
+        self.len == block.len() && self.octets.iter().zip(block).all(|(ours, theirs)| ours == theirs)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Appends them.
+    #[inline]
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.len;
+        // A copy of a length that the compiler knows is two instructions.
+        out.extend_from_slice(&self.octets);
+        out.truncate(end);
     }
 }
 
@@ -49,7 +64,7 @@ impl Received {
     /// Whether the block is the one that is remembered.
     #[inline]
     pub(super) fn recall(&mut self, block: &[u8], generation: u64) -> bool {
-        let same = self.number != 0 && self.known.generation == generation && self.known.as_slice() == block;
+        let same = self.number != 0 && self.known.generation == generation && self.known.are(block);
         if same {
             self.misses = 0;
         }
@@ -99,6 +114,12 @@ impl Known {
 pub(super) struct Sent(Octets);
 
 impl Sent {
+    /// The block as it was, if the table still is as it was.
+    #[inline]
+    pub(super) fn octets(&self, generation: u64) -> Option<&Octets> {
+        Some(&self.0).filter(|octets| octets.len > 0 && octets.generation == generation)
+    }
+
     /// Writes the block: as it was, if the table still is as it was, or else by `encode`.
     #[inline]
     pub(super) fn write(
@@ -108,8 +129,8 @@ impl Sent {
         encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
     ) {
         let generation = encoder.generation();
-        if self.0.len > 0 && generation == Some(self.0.generation) {
-            return out.extend_from_slice(self.0.as_slice());
+        if let Some(octets) = generation.and_then(|generation| self.octets(generation)) {
+            return octets.put(out);
         }
         let start = out.len();
         encode(encoder, out);

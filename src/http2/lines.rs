@@ -192,6 +192,10 @@ impl Lines {
     pub(super) fn clear_notice<T>(&mut self, stream: &mut Stream<T>) {
         if core::mem::replace(&mut stream.noticed, false) {
             self.notices.len -= 1;
+            // Mostly it is the first one's turn.
+            if self.notices.entries.front().is_some_and(|entry| entry.0 == stream.key) {
+                self.notices.entries.pop_front();
+            }
         }
     }
 

@@ -86,6 +86,7 @@ mod stall;
 mod step;
 mod stream;
 mod transmit;
+mod whole;
 
 #[cfg(feature = "testing")]
 pub use audit::{StreamWindows, Windows};
@@ -101,3 +102,4 @@ pub use pings::IDLE_PING_INTERVAL;
 pub use slots::StreamKey;
 pub use step::{Part, Step, Transmit};
 pub(crate) use stream::Stream;
+pub(crate) use whole::Written;

@@ -125,7 +125,7 @@ impl<T: Default> Connection<T> {
         let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
         let Head { length, kind: Kind::HEADERS, flags, stream } = Head::parse(octets) else { return None };
         let (block, known) = (rest.get(..length as usize)?, self.known.as_mut()?);
-        let stream = self.slots.at_mut(self.ids.get(stream.get(), |slot| self.slots.id(slot))?)?;
+        let stream = self.slots.at_mut(self.ids.find(stream.get(), |slot| self.slots.id(slot))?)?;
         let (part, known, current) = match (stream.receive, flags) {
             (Receive::Head { .. }, Flags::END_HEADERS) => (Part::Response, &mut known.response, CurrentBlock::Response),
             (Receive::Body, LAST) if stream.has_all_content() => {

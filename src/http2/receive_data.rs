@@ -32,7 +32,7 @@ impl<T: Default> Connection<T> {
         if !whole || flags.contains(Flags::PADDED) || !self.reader.is_at_ease() {
             return None;
         }
-        let stream = self.slots.at_mut(self.ids.get(stream.get(), |slot| self.slots.id(slot))?)?;
+        let stream = self.slots.at_mut(self.ids.find(stream.get(), |slot| self.slots.id(slot))?)?;
         let window = stream.receive_window.available().min(self.common.receive_window.available() - 1);
         let end = flags.contains(Flags::END_STREAM);
         if window < i64::from(length) || stream.receive != Receive::Body || !stream.expects_content(length, end) {
@@ -65,7 +65,7 @@ impl<T: Default> Connection<T> {
         }
         if self.common.receive_window.available() == 0
             && self.exhaustion == Exhaustion::No
-            && self.common.receive_window.owed() < i64::from(self.credit_threshold())
+            && self.common.receive_window.owed() < i64::from(self.common.credit_threshold)
         {
             self.exhaustion = Exhaustion::New;
         }
@@ -175,7 +175,7 @@ impl<T: Default> Connection<T> {
     }
 
     #[expect(clippy::arithmetic_side_effects, reason = "below 2^14 and a frame of 24 bits")]
-    fn data_arrived(&mut self, octets: u32) {
+    pub(super) fn data_arrived(&mut self, octets: u32) {
         self.data_since_refund += octets;
         while self.data_since_refund >= REFUND_EVERY {
             self.data_since_refund -= REFUND_EVERY;

@@ -64,33 +64,35 @@ impl<T: Default> Connection<T> {
     }
 
     /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
-    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
+    #[inline]
     pub(super) fn end_block(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
-        // A client's new stream is in no map yet.
-        let new = self.common.side == Side::Server && block.stream > self.highest_remote;
-        let found = if new { None } else { self.find(block.stream) };
+        match whole {
+            // A client's new stream is in no map yet.
+            Some(octets) if self.opens_stream(block.stream) => {
+                let oversized = self.decode_block(Some(octets))?;
+                self.request(now, block, oversized)
+            }
+            _ => self.end_block_of_any(now, block, whole),
+        }
+    }
+
+    /// Whether HEADERS with this id are a client's way to open a stream.
+    #[inline]
+    fn opens_stream(&self, stream: StreamId) -> bool {
+        self.common.side == Side::Server && stream.is_client() && stream > self.highest_remote
+    }
+
+    #[inline(never)]
+    fn end_block_of_any(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
+        let found = self.find(block.stream);
         let part = found.and_then(|key| self.slots.get(key)).map(|stream| stream.receive);
         if let (Some(key), Some(octets), Side::Client) = (found, whole, self.common.side)
             && let Some(step) = self.known_block(key, part, &block, octets)
         {
             return Ok(step);
         }
-        self.current_block = CurrentBlock::Decoded;
-        self.fields.clear();
         let before = self.decoder.generation();
-        let octets = whole.unwrap_or(&self.reader.fragments);
-        let decoded =
-            self.decoder.decode(octets, &self.config.block_limits(), &mut self.fields).map_err(
-                |error| match error {
-                    DecodeError::ListAbuse => {
-                        Fault::calm("header_abuse: a header list is far beyond max_header_list_size")
-                    }
-                    DecodeError::FieldAbuse => Fault::calm("header_abuse: far more fields than max_header_fields"),
-                    _ => Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason()),
-                },
-            )?;
-        let oversized = decoded != Decoded::Complete;
-        self.counters.header_lists_oversized += u64::from(oversized);
+        let oversized = self.decode_block(whole)?;
         let step = match (found, part) {
             (Some(key), Some(Receive::Head { informational })) => {
                 self.response(now, key, block, informational, oversized)
@@ -108,6 +110,28 @@ impl<T: Default> Connection<T> {
         }
         self.reader.fragments.clear();
         Ok(step)
+    }
+
+    /// Decodes the block that lies there whole, or in the fragments; says whether its list is over the limits.
+    #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
+    fn decode_block(&mut self, whole: Option<&[u8]>) -> Result<bool, Fault> {
+        self.current_block = CurrentBlock::Decoded;
+        self.fields.clear();
+        let octets = whole.unwrap_or(&self.reader.fragments);
+        let decoded =
+            self.decoder.decode(octets, &self.config.block_limits(), &mut self.fields).map_err(
+                |error| match error {
+                    DecodeError::ListAbuse => {
+                        Fault::calm("header_abuse: a header list is far beyond max_header_list_size")
+                    }
+                    DecodeError::FieldAbuse => Fault::calm("header_abuse: far more fields than max_header_fields"),
+                    _ => Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason()),
+                },
+            )?;
+        let oversized = decoded != Decoded::Complete;
+        self.counters.header_lists_oversized += u64::from(oversized);
+        Ok(oversized)
     }
 
     /// Response or trailers that came before as the same octets, to the same tables.
@@ -226,7 +250,7 @@ impl<T: Default> Connection<T> {
 
     fn block_without_stream(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
         let stream = block.stream;
-        if self.common.side == Side::Server && stream.is_client() && stream > self.highest_remote {
+        if self.opens_stream(stream) {
             return self.request(now, block, oversized);
         }
         // H-030, H-040

@@ -32,6 +32,13 @@ impl StreamKey {
         self.generation
     }
 
+    /// Whether both name the same stream, by one comparison.
+    #[inline(always)]
+    pub(crate) fn is(self, other: Self) -> bool {
+        let both = |key: Self| u64::from(key.index) | (u64::from(key.generation) << 32);
+        both(self) == both(other)
+    }
+
     /// Of a slot that no stream is in; `next` is the free slot after it.
     const fn free(next: u32) -> Self {
         Self { index: next, generation: 0 }
@@ -159,13 +166,22 @@ impl<T: Default> Slots<T> {
     /// As [`Slots::remove`], dropping that where it lies.
     #[inline]
     pub(super) fn discard(&mut self, key: StreamKey) {
+        self.discard_if(key, |_| true);
+    }
+
+    /// Frees the slot, if its stream is such that it `may` be.
+    #[inline]
+    pub(super) fn discard_if(&mut self, key: StreamKey, may: impl FnOnce(&mut Stream<T>) -> bool) -> bool {
         let next = StreamKey::free(self.free);
-        if let Some(stream) = self.get_mut(key) {
+        let Some(stream) = self.get_mut(key) else { return false };
+        let discard = may(stream);
+        if discard {
             stream.vacate();
             stream.key = next;
             self.free = key.index;
             self.len -= 1;
         }
+        discard
     }
 }
 

@@ -138,11 +138,6 @@ impl<T: Default> Connection<T> {
         self.send_head_with(key, end, output, |encoder, out| encoder.encode(fields, out));
     }
 
-    /// As [`send_head`](Self::send_head), for a header list in one piece that mostly starts as the last one did.
-    pub(crate) fn send_head_block(&mut self, key: StreamKey, block: &FieldBlock, end: bool, output: &mut WriteBuf) {
-        self.send_head_with(key, end, output, |encoder, out| encoder.encode_block(block, out));
-    }
-
     /// As [`send_head`](Self::send_head), for the list that all responses have that say nothing unusual.
     pub(crate) fn send_usual_head(&mut self, key: StreamKey, block: &FieldBlock, output: &mut WriteBuf) {
         let mut sent = self.known.get_or_insert_default().sent_response;
@@ -231,13 +226,13 @@ impl<T: Default> Connection<T> {
 
     /// Ids are not asked for: a quarter of their space is kept for streams that were opened before `open` refused, so
     /// none of them waits for ever (L-27).
-    fn may_start(&self) -> bool {
+    pub(super) fn may_start(&self) -> bool {
         self.free_places() > 0
     }
 
     /// Streams that waited for the peer's limit join the turns, in order (G-163).
     #[expect(clippy::arithmetic_side_effects, reason = "below the limit of streams")]
-    fn start_waiting(&mut self) {
+    pub(super) fn start_waiting(&mut self) {
         while self.waiting_streams() > 0 && self.may_start() {
             let Some(key) = self.common.lines.first(Place::Waiting, &self.slots) else { return };
             self.active += 1;
@@ -257,7 +252,7 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    fn may_unblock(&self) -> bool {
+    pub(super) fn may_unblock(&self) -> bool {
         !self.common.lines.is_empty(Place::Blocked) && self.send_window.available() >= self.stalls.unblock_from.max(1)
     }
 
@@ -326,24 +321,25 @@ impl<T: Default> Connection<T> {
         drained
     }
 
-    /// What is owed before it is worth a WINDOW_UPDATE (G-194), so small that 15 stalled calls leave the others at full
-    /// speed (G-191).
-    pub(super) fn credit_threshold(&self) -> u32 {
-        (self.config.connection_window / 2).min(self.config.stream_window / 2).max(1)
+    #[inline]
+    fn owes_credit(&self) -> bool {
+        let window = &self.common.receive_window;
+        let at_ease = self.control.awaited == 0 && window.available() > 0;
+        !(at_ease && window.owed() < i64::from(self.common.credit_threshold)) && self.owes_credit_now()
     }
 
     #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
-    fn owes_credit(&self) -> bool {
+    fn owes_credit_now(&self) -> bool {
         let (increment, available) =
             (self.common.receive_window.announceable(), self.common.receive_window.available());
         let awaited = self.control.awaited;
         if increment == 0 || (awaited == 0 && available > 0) {
-            return increment >= self.credit_threshold();
+            return increment >= self.common.credit_threshold;
         }
         // Somebody cannot go on without it. Where unread messages hold nearly the whole window, what is left is not
         // dealt out octet by octet: the peer would spend a round trip on each (RFC 1122 §4.2.3.3, RFC 9113 §6.9).
         let completes = awaited > 0 && available + i64::from(increment) >= awaited;
-        completes || increment >= self.credit_threshold().min(WORTHWHILE_CREDIT)
+        completes || increment >= self.common.credit_threshold.min(WORTHWHILE_CREDIT)
     }
 
     /// Octets of a stream that may be consumed before anybody could tell: so many owe the peer no announcement that it was
@@ -361,7 +357,7 @@ impl<T: Default> Connection<T> {
         let all = if self.owes_credit() {
             u32::MAX
         } else if self.control.awaited == 0 && window.available() > 0 {
-            below(i64::from(self.credit_threshold()), window.owed())
+            below(i64::from(self.common.credit_threshold), window.owed())
         } else {
             0
         };
@@ -432,7 +428,7 @@ impl<T: Default> Connection<T> {
         if self.owes_credit() {
             self.control.awaited = 0;
             let increment = self.common.receive_window.announce();
-            if increment >= self.credit_threshold() {
+            if increment >= self.common.credit_threshold {
                 self.exhaustion = Exhaustion::No;
             }
             write_window_update(StreamId::ZERO, increment, output);
@@ -491,7 +487,6 @@ fn write_window_update(stream: StreamId, increment: u32, output: &mut WriteBuf) 
 
 /// HEADERS, and CONTINUATION where the block is longer than the peer's frames (G-014, G-038). The block is encoded
 /// here, into the output, so that the encoder's table and the wire never disagree (L-25).
-#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
 fn write_block(
     stream: StreamId,
     end_stream: bool,
@@ -499,29 +494,46 @@ fn write_block(
     output: &mut WriteBuf,
     encode: impl FnOnce(&mut Vec<u8>),
 ) {
-    output.with_vec(|out| {
-        let start = out.len();
-        out.extend_from_slice(&[0; HEAD_LEN]);
-        encode(out);
-        let max = max_frame_size as usize;
-        let block = out.len() - start - HEAD_LEN;
-        let mut flags = if end_stream { Flags::END_STREAM } else { Flags::NONE };
-        if block <= max {
-            flags = flags | Flags::END_HEADERS;
-        }
-        let head = Head { length: block.min(max) as u32, kind: Kind::HEADERS, flags, stream };
-        if let Some(place) = out.get_mut(start..start + HEAD_LEN) {
-            place.copy_from_slice(&head.encode());
-        }
-        if block > max {
-            let rest = out.split_off(start + HEAD_LEN + max);
-            let mut pieces = rest.chunks(max).peekable();
-            while let Some(piece) = pieces.next() {
-                let flags = if pieces.peek().is_none() { Flags::END_HEADERS } else { Flags::NONE };
-                let head = Head { length: piece.len() as u32, kind: Kind::CONTINUATION, flags, stream };
-                out.extend_from_slice(&head.encode());
-                out.extend_from_slice(piece);
-            }
-        }
-    });
+    output.with_vec(|out| put_block(stream, end_stream, max_frame_size, out, encode));
+}
+
+/// As [`write_block`], to a buffer.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
+pub(super) fn put_block(
+    stream: StreamId,
+    end_stream: bool,
+    max_frame_size: u32,
+    out: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>),
+) {
+    let start = out.len();
+    out.extend_from_slice(&[0; HEAD_LEN]);
+    encode(out);
+    let max = max_frame_size as usize;
+    let block = out.len() - start - HEAD_LEN;
+    let mut flags = if end_stream { Flags::END_STREAM } else { Flags::NONE };
+    if block <= max {
+        flags = flags | Flags::END_HEADERS;
+    }
+    let head = Head { length: block.min(max) as u32, kind: Kind::HEADERS, flags, stream };
+    if let Some(place) = out.get_mut(start..start + HEAD_LEN) {
+        place.copy_from_slice(&head.encode());
+    }
+    if block > max {
+        put_continuations(stream, max, out, start + HEAD_LEN + max);
+    }
+}
+
+/// What lies behind a first HEADERS frame becomes CONTINUATION frames.
+#[cold]
+fn put_continuations(stream: StreamId, max: usize, out: &mut Vec<u8>, from: usize) {
+    let rest = out.split_off(from);
+    let mut pieces = rest.chunks(max).peekable();
+    while let Some(piece) = pieces.next() {
+        let flags = if pieces.peek().is_none() { Flags::END_HEADERS } else { Flags::NONE };
+        let head = Head { length: piece.len() as u32, kind: Kind::CONTINUATION, flags, stream };
+        out.extend_from_slice(&head.encode());
+        out.extend_from_slice(piece);
+    }
 }

@@ -119,7 +119,10 @@ fn a_field_is_classified_once() {
         ASKED.fetch_add(1, Ordering::Relaxed);
         name[0] ^ value[0]
     }
-    let mut decoder = Decoder::new(4096, Classifier { classify, static_classes: &STATIC });
+    let mut decoder = Decoder::new(
+        4096,
+        Classifier { classify, classify_again: |_, name, value| classify(name, value), static_classes: &STATIC },
+    );
     let wire = [insertion(b"a", b"1"), vec![0xbe, 0xbe, 0x82]].concat();
     let classes: Vec<u8> = decode(&mut decoder, &wire).unwrap().fields().map(|field| field.class).collect();
     assert_eq!(classes, [b'a' ^ b'1', b'a' ^ b'1', b'a' ^ b'1', 7]);

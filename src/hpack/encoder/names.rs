@@ -51,6 +51,18 @@ impl Name {
         }
     }
 
+    /// An entry that has the name. The static table's indices are shorter and never move, so they go first.
+    #[inline]
+    pub(super) fn any(&self) -> Entry {
+        if self.fixed == 0 { self.newest } else { Entry::fixed(usize::from(self.fixed)) }
+    }
+
+    /// A field turned out to be the last entry again.
+    #[inline]
+    pub(super) fn hit_again(&mut self) {
+        self.misses = 0;
+    }
+
     /// The hash without a seed by which it is found.
     pub(super) const fn tag(&self) -> u32 {
         self.tag

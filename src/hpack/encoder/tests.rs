@@ -1,4 +1,4 @@
-use super::{Encoder, LONG_AGO, NOWHERE, string};
+use super::{Encoder, LONG_AGO, NOWHERE, Prefix, integer, string};
 use crate::hpack::{BlockLimits, Classifier, Decoded, Decoder, Field, FieldBlock};
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -78,8 +78,43 @@ fn the_huffman_code_is_used_where_it_pays() {
         (&[&[b'X'; 56][..], &[b'P'; 8]].concat(), false),
     ] {
         let mut out = Vec::new();
-        string(bytes, &mut out);
+        string(Prefix::NONE, bytes, &mut out);
         assert_eq!(out[0] & 0x80 != 0, huffman, "{}", bytes.escape_ascii());
+    }
+}
+
+/// Whatever the string is, and however long its code would be.
+#[test]
+fn a_string_stands_behind_its_prefix() {
+    let strings = [
+        &b""[..],
+        b"a",
+        b"0123456789abcdef",
+        &[b'X'; 64],
+        &[b'a'; 64],
+        &[0x16; 64],
+        &[&[b'a'; 50][..], &[b'\n'; 14]].concat(),
+        &[&[b'\n'; 13][..], &[b'a'; 51]].concat(),
+        &[b'a'; 65],
+        &[b'\n'; 200],
+    ];
+    for (bits, pattern) in [(4, 0), (4, 0x10), (6, 0x40)] {
+        for value in (0..300).chain(16_380..16_500) {
+            let mut expected = Vec::new();
+            integer::encode(value, bits, pattern, &mut expected);
+            let prefix = Prefix::integer(value, bits, pattern);
+            assert_eq!(prefix.is_some(), expected.len() <= 3);
+            for (prefix, bytes) in prefix.into_iter().flat_map(|prefix| strings.map(|bytes| (prefix, bytes))) {
+                let (mut out, mut alone) = (vec![7], Vec::new());
+                string(prefix, bytes, &mut out);
+                string(Prefix::NONE, bytes, &mut alone);
+                assert_eq!(out, [&[7], &expected[..], &alone].concat());
+                let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+                let (wire, mut block) = ([&[0, 1, b'n'][..], &alone].concat(), FieldBlock::new());
+                Decoder::new(4096, Classifier::NONE).decode(&wire, &limits, &mut block).unwrap();
+                assert!(block.fields().eq([Field::new(b"n", bytes)]));
+            }
+        }
     }
 }
 
@@ -221,7 +256,7 @@ fn a_run_is_learnt_and_used() {
     let mut encode = |path: &'static [u8]| {
         let block: FieldBlock = [Field::new(b":path", path), Field::new(b"te", b"trailers")].into_iter().collect();
         encoder.encode_block(&block, &mut Vec::new());
-        encoder.memo.recall(block.records(), encoder.table.inserted()).map(|run| run.count)
+        encoder.memo.recall(block.records(), encoder.table.inserted()).map(|_| encoder.memo.run().0)
     };
     assert!((0..30).map(|_| encode(b"/a")).last() == Some(Some(2)));
     // A new entry makes it forget, a block without one in between does not.

@@ -61,7 +61,7 @@ pub(super) const SORTED: [u16; 257] = {
 };
 
 /// The code of each octet.
-pub(super) static CODES: [u64; 256] = {
+pub(super) const CODES: [u64; 256] = {
     let mut codes = [0; 256];
     let (mut place, mut code, mut last) = (0, 0u64, LENGTHS[SORTED[0] as usize]);
     while place < SORTED.len() {
@@ -73,6 +73,17 @@ pub(super) static CODES: [u64; 256] = {
         }
         code += 1;
         place += 1;
+    }
+    codes
+};
+
+/// The same, each bit inverted.
+pub(super) static INVERSE_CODES: [u64; 256] = {
+    let mut codes = CODES;
+    let mut octet = 0;
+    while octet < codes.len() {
+        codes[octet] = !codes[octet] & ((1 << LENGTHS[octet]) - 1);
+        octet += 1;
     }
     codes
 };

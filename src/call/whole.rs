@@ -1,0 +1,87 @@
+//! Unary calls in one piece, on both sides: what their frames come to one by one, in a single look at the call. Whatever is
+//! not as it mostly is goes that way.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+use super::engine::Engine;
+use super::inbox::Rules;
+use super::state::{Coding, End, Head, Sending, Stage};
+use crate::buffer::WriteBuf;
+use crate::grpc::Code;
+use crate::grpc::outcome::HeadSummary;
+use crate::http2::{Input, Side, StreamKey};
+
+/// What the head of a response has to say for plain trailers to say OK (G-045, G-046).
+const PLAIN: HeadSummary = HeadSummary { http_status: 200, is_grpc: true };
+
+impl Engine {
+    /// Takes the message that a request goes on with, and its end, from the front of the input, if that is all there is of
+    /// it and nothing about it is unusual. The call has just begun.
+    #[inline]
+    pub(super) fn receive_request_body(&mut self, key: StreamKey, input: &mut Input<'_>) {
+        let limits = &self.settings.limits;
+        let (limit, copy_below, now) = (limits.max_receive_message, limits.copy_below as usize, self.now);
+        self.http2.receive_body(key, input, |stream, common, payload| {
+            let call = &mut stream.upper;
+            let rules = Rules { limit, encoding: call.receive_encoding, copy_below, granted: false };
+            let taken = matches!(call.stage, Stage::Open)
+                && call.has_nothing()
+                && call.inbox.receive_only(&mut common.pool, payload, rules);
+            if taken {
+                (call.received, call.progress, call.end) = (1, now, End::HalfClosed);
+                if call.tell_readable(Side::Server) {
+                    common.notice(stream);
+                }
+            }
+            taken
+        });
+    }
+
+    /// Takes the reply at the front of the input, if it is a whole one of a client's call that expects no more than that;
+    /// says whether it was.
+    #[inline]
+    pub(super) fn receive_reply(&mut self, input: &mut Input<'_>) -> bool {
+        let (Some((response, PLAIN, encoding)), Some(trailers)) = (self.usual_response, self.usual_trailers) else {
+            return false;
+        };
+        let limits = &self.settings.limits;
+        let (limit, copy_below, now) = (limits.max_receive_message, limits.copy_below as usize, self.now);
+        let rules = Rules { limit, encoding, copy_below, granted: false };
+        self.http2.receive_reply(input, [response, trailers], |stream, common, payload| {
+            let call = &mut stream.upper;
+            let is_open = matches!((call.stage, call.end), (Stage::Open, End::Awaited)) && !call.write_armed;
+            let taken = is_open
+                && !call.kind.server_streams()
+                && call.has_nothing()
+                && call.inbox.receive_only(&mut common.pool, payload, rules);
+            if taken {
+                // Until it is read it does not count for the connection: it was held back until its end was there (G-081).
+                let octets = payload.len() as u32;
+                common.consumed_late(octets);
+                (call.credited, call.received, call.progress) = (octets, 1, now);
+                (call.response, call.receive_encoding) = (PLAIN, encoding);
+                (call.head, call.end) = (Head::Usual, End::Trailers { only: false, plain: true });
+                if call.tell_readable(Side::Client) {
+                    common.notice(stream);
+                }
+            }
+            taken
+        })
+    }
+
+    /// Writes all that a server's call says, if that is the usual head, one small message and OK, and the application has
+    /// let go of it; says whether it did. The call is gone then.
+    #[inline]
+    pub(super) fn write_reply(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
+        let accepted = self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize;
+        let written = accepted
+            && self.http2.send_reply(self.now, key, output, |call| {
+                let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
+                let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
+                usual_head && usual_end && matches!(call.stage, Stage::Finished)
+            });
+        if written {
+            self.drop_call(key);
+        }
+        written
+    }
+}
