@@ -310,6 +310,14 @@ impl FieldBlock {
         mark
     }
 
+    /// As [`restart`](Self::restart), where only the first `len` octets are whole records, as in
+    /// [`push_start`](Self::push_start).
+    #[inline]
+    pub(super) fn restart_in_field(&mut self, number: u32, records: &[u8], count: usize, len: usize) -> Mark {
+        self.restart(StartKind::Received, number, records, count);
+        Mark { bytes: len, count }
+    }
+
     /// As [`push_records`](Self::push_records), where only the first `len` octets are whole records, and what is behind
     /// them starts one as [`start_record`](Self::start_record) does.
     #[inline(always)]
@@ -352,10 +360,15 @@ impl FieldBlock {
 }
 
 /// A place between two fields of a [`FieldBlock`].
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
     bytes: usize,
     count: usize,
+}
+
+impl Mark {
+    /// Before all fields.
+    pub(super) const START: Self = Self { bytes: 0, count: 0 };
 }
 
 impl fmt::Debug for FieldBlock {

@@ -138,8 +138,32 @@ impl Decoder {
         limits: &BlockLimits,
         block: &mut FieldBlock,
     ) -> Result<Decoded, DecodeError> {
-        self.has_known_start = false;
         let start = block.mark();
+        self.decode_to(start, input, limits, block)
+    }
+
+    /// As [`decode`](Self::decode), in place of what `block` has: where that started as this one does, the start is not
+    /// written again.
+    #[inline]
+    pub(crate) fn decode_over(
+        &mut self,
+        input: &[u8],
+        limits: &BlockLimits,
+        block: &mut FieldBlock,
+    ) -> Result<Decoded, DecodeError> {
+        self.decode_to(Mark::START, input, limits, block)
+    }
+
+    /// Decodes a block, in place of what `block` has from `start` on.
+    #[inline(always)]
+    fn decode_to(
+        &mut self,
+        start: Mark,
+        input: &[u8],
+        limits: &BlockLimits,
+        block: &mut FieldBlock,
+    ) -> Result<Decoded, DecodeError> {
+        self.has_known_start = false;
         if self.owed.is_none()
             && !matches!(input.first(), Some(0x20..0x40))
             && let Some(rest) = self.memo.recall(input, self.table.inserted())
@@ -149,6 +173,7 @@ impl Decoder {
             if limits.are_easy(count as u64, size) {
                 self.has_known_start = true;
                 if rest.is_empty() {
+                    block.rewind(start);
                     block.push_records(records, count);
                     return Ok(Decoded::Complete);
                 }
@@ -160,6 +185,7 @@ impl Decoder {
                 };
             }
         }
+        block.rewind(start);
         self.decode_list(Known { start, rest: input, size: 0, count: 0 }, limits, block)
     }
 
@@ -203,7 +229,11 @@ impl Decoder {
         // RFC 7541 §5.2, with a length of one octet.
         let (string, rest) = value.split_at_checked(usize::from(first & 0x7f)).filter(|_| first & 0x7f < 0x7f)?;
         let (count, records) = self.memo.run();
-        let mark = block.push_start(self.memo.run_and_tail(), count, records.len());
+        let made = self.memo.run_and_tail();
+        let mark = match run.start {
+            Mark::START => block.restart_in_field(self.memo.version(), made, count, records.len()),
+            _ => block.push_start(made, count, records.len()),
+        };
         match first & 0x80 {
             0 => block.buffer().extend_from_slice(string),
             _ => huffman::decode(string, block.buffer()).ok()?,

@@ -36,6 +36,8 @@ pub(super) struct Memo {
     learning: bool,
     /// Which run this is.
     number: u32,
+    /// Changes with what there is in `made`.
+    version: u32,
     /// What a block gives of the tail before its value, and how many octets that are; none where none is known.
     tail: u32,
     tail_len: u8,
@@ -61,6 +63,7 @@ impl Memo {
             misses: PATIENCE,
             learning: false,
             number: 0,
+            version: 0,
             run_made: 0,
             tail: 0,
             tail_len: 0,
@@ -124,6 +127,7 @@ impl Memo {
     /// Takes the beginning of a field behind the run, its name included, in place of the one that was known.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(super) fn learn_tail(&mut self, given: &[u8], head: Head, name: &[u8]) {
+        self.version = self.version.wrapping_add(1);
         self.made.truncate(usize::from(self.run_made));
         let made_len = self.made.len() + HEAD_LEN + name.len();
         if let Some(word) = head.pack().filter(|_| given.len() <= TAIL_LEN && made_len <= MAX_LEN) {
@@ -132,6 +136,11 @@ impl Memo {
             self.made.extend_from_slice(&word.to_le_bytes());
             self.made.extend_from_slice(name);
         }
+    }
+
+    /// Stands for [`run_and_tail`](Self::run_and_tail).
+    pub(super) fn version(&self) -> u32 {
+        self.version
     }
 
     /// Which run this is; `None` where none is known.
@@ -197,6 +206,7 @@ impl Memo {
         let fits = (self.given.len() + given_len).max(self.made.len() + made.len()) <= MAX_LEN;
         if fits {
             given.iter().for_each(|part| self.given.extend_from_slice(part));
+            self.version = self.version.wrapping_add(1);
             self.made.extend_from_slice(made);
             self.run_made = self.made.len() as u16;
             self.count += 1;
@@ -211,6 +221,7 @@ impl Memo {
 
     /// The table changed otherwise than by an insertion.
     pub(super) fn forget(&mut self) {
+        self.version = self.version.wrapping_add(1);
         self.given.clear();
         self.made.clear();
         (self.count, self.learning) = (0, false);

@@ -426,12 +426,14 @@ impl<T: Default> Connection<T> {
 
     /// Takes those fields, if it can without a copy.
     pub(crate) fn take_fields(&mut self) -> Box<FieldBlock> {
+        let known = match (self.current_block, &self.known) {
+            (CurrentBlock::Response, Some(known)) => &known.response.fields,
+            (CurrentBlock::Trailers, Some(known)) => &known.trailers.fields,
+            // The next block is decoded over what is there.
+            _ => return core::mem::replace(&mut self.fields, self.common.pool.take_used_block()),
+        };
         let mut block = self.common.pool.take_block();
-        match (self.current_block, &self.known) {
-            (CurrentBlock::Response, Some(known)) => block.extend_from(&known.response.fields),
-            (CurrentBlock::Trailers, Some(known)) => block.extend_from(&known.trailers.fields),
-            _ => return core::mem::replace(&mut self.fields, block),
-        }
+        block.extend_from(known);
         block
     }
 

@@ -117,18 +117,14 @@ impl<T: Default> Connection<T> {
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn decode_block(&mut self, whole: Option<&[u8]>) -> Result<bool, Fault> {
         self.current_block = CurrentBlock::Decoded;
-        self.fields.clear();
         let octets = whole.unwrap_or(&self.reader.fragments);
-        let decoded =
-            self.decoder.decode(octets, &self.config.block_limits(), &mut self.fields).map_err(
-                |error| match error {
-                    DecodeError::ListAbuse => {
-                        Fault::calm("header_abuse: a header list is far beyond max_header_list_size")
-                    }
-                    DecodeError::FieldAbuse => Fault::calm("header_abuse: far more fields than max_header_fields"),
-                    _ => Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason()),
-                },
-            )?;
+        let decoded = self.decoder.decode_over(octets, &self.config.block_limits(), &mut self.fields).map_err(
+            |error| match error {
+                DecodeError::ListAbuse => Fault::calm("header_abuse: a header list is far beyond max_header_list_size"),
+                DecodeError::FieldAbuse => Fault::calm("header_abuse: far more fields than max_header_fields"),
+                _ => Fault::Connection(ErrorCode::COMPRESSION_ERROR, error.reason()),
+            },
+        )?;
         let oversized = decoded != Decoded::Complete;
         self.counters.header_lists_oversized += u64::from(oversized);
         Ok(oversized)
