@@ -2,6 +2,7 @@
 
 pub(crate) mod chunks;
 pub(crate) mod pages;
+pub(crate) mod pool;
 mod write_buf;
 
 pub use write_buf::WriteBuf;

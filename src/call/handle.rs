@@ -92,6 +92,7 @@ impl<'a, R: Role> Call<'a, R> {
         if self.door.is_unwatched() {
             return take(self.door.unwatched(), call.0, true);
         }
+        // Part by part: written into the result by a call, it would keep the items of runs in memory too.
         match read_watched::<R>(self.door, call, &Verb::Read { call })? {
             Item::Head(head) => Some(Item::Head(head)),
             Item::Message(message) => Some(Item::Message(message)),

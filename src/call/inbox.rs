@@ -1,7 +1,8 @@
 //! Received messages of one call, on their way from DATA to the application.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-use crate::buffer::chunks::{Chunk, Pool, Queue};
+use crate::buffer::chunks::Queue;
+use crate::buffer::pool::{Chunk, Pool};
 use crate::grpc::message::{InvalidFlag, PREFIX_LEN, Prefix};
 use crate::http2::Input;
 use alloc::boxed::Box;
@@ -399,20 +400,20 @@ enum Place<'a> {
     Buffer(&'a [u8]),
     /// What is left of memory of its own.
     Chunk(&'a mut Chunk),
-    /// What a codec made of it. Lent as all others are, so that dropping a payload is nothing to do.
-    Decoded(&'a mut Bytes),
+    /// What a codec made of it.
+    Decoded(Bytes),
 }
 
-impl<'a> Payload<'a> {
-    /// What a codec made of a compressed payload, to be handed on as if it had come so. [`Payload::into_bytes`] takes it.
-    pub fn from_decoded(bytes: &'a mut Bytes) -> Self {
+impl Payload<'_> {
+    /// What a codec made of a compressed payload, to be handed on as if it had come so.
+    pub fn from_decoded(bytes: Bytes) -> Self {
         Self { place: Place::Decoded(bytes), compressed: false }
     }
 
     /// One that lies in a buffer with others.
     #[inline]
-    pub(super) fn of_shared_buffer(octets: &'a [u8], compressed: bool) -> Self {
-        Self { place: Place::Buffer(octets), compressed }
+    pub(super) fn of_shared_buffer(octets: &[u8], compressed: bool) -> Payload<'_> {
+        Payload { place: Place::Buffer(octets), compressed }
     }
 
     /// The only message of the chunk that [`Inbox::take_only`] has taken.
@@ -443,7 +444,7 @@ impl<'a> Payload<'a> {
     pub fn into_bytes(self) -> Bytes {
         match self.place {
             Place::Chunk(chunk) if chunk.is_shared() || chunk.rest().len() >= OWN_BUFFER => chunk.take_rest(),
-            Place::Decoded(bytes) => core::mem::take(bytes),
+            Place::Decoded(bytes) => bytes,
             place => Bytes::copy_from_slice(place.octets()),
         }
     }
@@ -478,7 +479,7 @@ impl fmt::Debug for Payload<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Encoding, Inbox, MessageFault, Rules};
-    use crate::buffer::chunks::Pool;
+    use crate::buffer::pool::Pool;
     use crate::grpc::message::{InvalidFlag, encode_message};
     use crate::http2::Input;
     use bytes::Bytes;

@@ -33,7 +33,7 @@ struct ReadRun {
     buffer: Vec<u8>,
     /// Where the next message begins.
     at: u32,
-    /// No message of the run ends behind this.
+    /// No message of the run ends behind this; 0 when none is left.
     until: u32,
     /// Messages that may be taken. The call keeps one more, so that what its next read gives does not change.
     left: u32,
@@ -94,9 +94,13 @@ impl Engine {
     #[expect(clippy::arithmetic_side_effects, reason = "`goes_on_reading` has looked")]
     pub(super) fn take_of_run(&mut self, Place { start, end, compressed }: Place) -> Payload<'_> {
         let octets = match self.runs.as_deref_mut() {
-            Some(Runs { read: run, .. }) => {
-                (run.at, run.left) = (end as u32, run.left - 1);
-                run.buffer.get(start..end).unwrap_or_default()
+            Some(Runs { read: ReadRun { buffer, at, left, until, .. }, .. }) => {
+                let octets = buffer.get(start..end).unwrap_or_default();
+                (*at, *left) = (end as u32, *left - 1);
+                if *left == 0 {
+                    *until = 0;
+                }
+                octets
             }
             None => &[],
         };
@@ -137,7 +141,7 @@ impl Engine {
     #[inline(always)]
     pub(super) fn goes_on_sending(&self, key: StreamKey, octets: usize) -> Option<usize> {
         let run = &self.runs.as_deref()?.send;
-        let room = run.room();
+        let room = run.room()?;
         (run.key.is(key) && octets < room).then_some(room)
     }
 
@@ -273,15 +277,16 @@ impl ReadRun {
         let start = self.at as usize + PREFIX_LEN;
         let [flag, length @ ..] = self.buffer.get(self.at as usize..start)?.first_chunk::<PREFIX_LEN>()?;
         let end = start + u32::from_be_bytes(*length) as usize;
-        (self.left > 0 && end <= self.until as usize).then_some(Place { start, end, compressed: *flag != 0 })
+        let is_there = end <= self.until as usize && end <= self.buffer.len();
+        is_there.then_some(Place { start, end, compressed: *flag != 0 })
     }
 }
 
 impl SendRun {
-    /// One more than the octets of payload for which there is room; 0 where there is none for a prefix.
+    /// One more than the octets of payload for which there is room; `None` where there is none for a prefix.
     #[inline]
-    fn room(&self) -> usize {
-        self.until.saturating_sub(self.buffer.len())
+    fn room(&self) -> Option<usize> {
+        self.until.checked_sub(self.buffer.len())
     }
 
     /// Appends a message that fits.

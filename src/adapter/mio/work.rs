@@ -9,7 +9,6 @@ use crate::error::{Misuse, SendError};
 use crate::grpc::{Code, Layer, Message, Metadata, Retry, Side, Status, encoding};
 use crate::intercept::Refused;
 use crate::time::Instant;
-use bytes::Bytes;
 use std::borrow::ToOwned;
 use std::boxed::Box;
 use std::string::String;
@@ -154,18 +153,12 @@ impl Talk<'_, '_> {
     }
 }
 
-/// A payload as the client meant it; what is made of a compressed one is put into `decoded`.
-fn decode<'p>(
-    codecs: Option<&Codecs>,
-    coding: &Coding,
-    payload: Payload<'p>,
-    decoded: &'p mut Bytes,
-) -> Result<Payload<'p>, Failure> {
+/// A payload as the client meant it.
+fn decode<'p>(codecs: Option<&Codecs>, coding: &Coding, payload: Payload<'p>) -> Result<Payload<'p>, Failure> {
     match codecs {
         Some(codecs) if payload.compressed() => {
-            let result = codecs.decode(coding.received.as_deref(), &payload, coding.limit);
-            *decoded = result.map_err(|error| error.status(Side::Server))?;
-            Ok(Payload::from_decoded(decoded))
+            let decoded = codecs.decode(coding.received.as_deref(), &payload, coding.limit);
+            decoded.map(Payload::from_decoded).map_err(|error| error.status(Side::Server).into())
         }
         _ => Ok(payload),
     }
@@ -210,8 +203,7 @@ impl Work {
             (Self::Unary { metadata, deadline }, Route::Unary(answer)) => {
                 while let Some(item) = talk.call.read() {
                     if let Item::Message(message) = item {
-                        let mut decoded = Bytes::new();
-                        let message = decode(talk.codecs, talk.coding, message, &mut decoded)?;
+                        let message = decode(talk.codecs, talk.coding, message)?;
                         let reply =
                             answer(UnaryRequest { metadata, deadline: *deadline, message, peer, now: talk.now })?;
                         return reply_with(talk, reply);
@@ -243,10 +235,7 @@ fn stream(responder: &mut dyn Responder, refused: &mut Option<Message>, talk: &m
             Next::Finish(trailers) => return Err(End { status: Status::ok(), trailers }),
             Next::Wait if !responder.is_ready() => return Ok(()),
             Next::Wait => match talk.call.read() {
-                Some(Item::Message(message)) => {
-                    let mut decoded = Bytes::new();
-                    responder.message(decode(talk.codecs, talk.coding, message, &mut decoded)?)?;
-                }
+                Some(Item::Message(message)) => responder.message(decode(talk.codecs, talk.coding, message)?)?,
                 Some(Item::End(_)) => responder.half_close()?,
                 Some(Item::Head(_)) => {}
                 None => return Ok(()),
