@@ -6,7 +6,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::common::Common;
-use super::connection::{Connection, CurrentBlock};
+use super::connection::Connection;
 use super::input::Input;
 use super::known;
 use super::lines::Place;
@@ -193,7 +193,6 @@ impl<T: Default> Connection<T> {
         }
         known.held += 1;
         let key = stream.key;
-        self.current_block = CurrentBlock::Trailers;
         self.counters.frames_received += 3;
         self.data_came(input, rest, payload);
         self.close_cleanly(key);
