@@ -1,5 +1,6 @@
 //! Who owns which octets: [`WriteBuf`] is the caller's, the pool of a connection is ours.
 
+mod chunk;
 pub(crate) mod chunks;
 pub(crate) mod pages;
 mod write_buf;
