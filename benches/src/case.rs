@@ -6,7 +6,7 @@ use crate::peers;
 #[cfg(feature = "peers")]
 use crate::stream::window_for;
 use crate::stream::{self, How};
-use crate::{hpack, unary};
+use crate::{h2load, hpack, unary};
 
 pub struct Case {
     pub name: String,
@@ -77,6 +77,7 @@ fn ours() -> Vec<Case> {
             cases.push(case(format!("unary-{open}-held-{held}"), scale, move || unary::Unary::holding(open, held)));
         }
     }
+    cases.push(case("h2load-100", HUNDRED, || h2load::Batch::new(100)));
     for idle in [0, 10, 100, 1_000, 10_000, 100_000] {
         cases.push(case(format!("beside-{idle}"), ONE, move || unary::Unary::beside(idle)));
     }

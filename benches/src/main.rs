@@ -15,6 +15,7 @@
 //! All but `list` and `leak` print facts, one a line: what, which figure of it, how much, by tabs.
 
 mod case;
+mod h2load;
 mod hpack;
 mod long;
 mod memory;

@@ -1,58 +1,14 @@
 //! Queues of octets that share one pool of buffers.
 //!
-//! Every call queues octets both ways, and most hold a message or two for a moment. Buffers therefore belong to the
-//! connection and travel as pointers: a queue holds its first one itself, so that the usual queue, of one buffer, is
-//! worked on where it lies; what follows stands in a list of the pool. An idle call costs nothing, and a warm
-//! connection allocates nothing.
+//! Every call queues octets both ways, and most hold a message or two for a moment. A queue holds its first buffer itself,
+//! so that the usual queue, of one buffer, is worked on where it lies; what follows stands in a list of the pool.
 
-pub(crate) use super::chunk::Chunk;
-use super::chunk::Octets;
-use super::pages::Pages;
-use crate::hpack::FieldBlock;
+use super::pool::{Chunk, KEEP, Link, Octets, Pool, WIDE};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
 const NONE: u32 = u32::MAX;
-
-/// Buffers from this size on go to queues that many small pieces join, first of all: those that hold one small piece each
-/// would otherwise have to grow in turn, each by many steps.
-const WIDE: usize = 512;
-
-/// Buffers up to this size are always kept for reuse; their number never exceeds the most that were in use at once.
-const KEEP: usize = 8 * 1024;
-
-/// Larger ones are kept while they hold no more than this together.
-pub(crate) const KEEP_LARGE: usize = 256 * 1024;
-
-/// A chunk that is not the first of its queue.
-#[derive(Clone, Debug)]
-struct Link {
-    chunk: Box<Chunk>,
-    next: u32,
-}
-
-/// The buffers of one connection.
-#[expect(clippy::vec_box, reason = "they come and go as the pointers that queues and calls hold")]
-#[derive(Debug)]
-pub(crate) struct Pool {
-    links: Pages<Link>,
-    spare: Vec<Box<Chunk>>,
-    spare_wide: Vec<Box<Chunk>>,
-    spare_large: Vec<Box<Chunk>>,
-    /// Chunks whose octets went elsewhere.
-    shells: Vec<Box<Chunk>>,
-    blocks: Vec<Box<FieldBlock>>,
-    /// Octets of capacity in `spare_large`.
-    large: usize,
-}
-
-/// What is in use; spare buffers stay behind, since a copy of an empty buffer has no memory to count.
-impl Clone for Pool {
-    fn clone(&self) -> Self {
-        Self { links: self.links.clone(), ..Self::new() }
-    }
-}
 
 /// A queue of octets in a [`Pool`]. It must be cleared before it is dropped, or its buffers stay in use.
 #[derive(Clone, Debug)]
@@ -62,151 +18,6 @@ pub(crate) struct Queue {
     head: u32,
     tail: u32,
     len: usize,
-}
-
-impl Pool {
-    pub(crate) const fn new() -> Self {
-        Self {
-            links: Pages::new(),
-            spare: Vec::new(),
-            spare_wide: Vec::new(),
-            spare_large: Vec::new(),
-            shells: Vec::new(),
-            blocks: Vec::new(),
-            large: 0,
-        }
-    }
-
-    /// An empty buffer, with the capacity it had when it was last used. Large ones go only to those who expect `size`
-    /// octets or more of them, so that a short message never keeps a long one's memory.
-    #[inline]
-    fn take_chunk(&mut self, size: usize) -> Box<Chunk> {
-        if size < WIDE
-            && let Some(chunk) = self.spare.pop()
-        {
-            return chunk;
-        }
-        self.find_chunk(size)
-    }
-
-    #[inline(never)]
-    fn find_chunk(&mut self, size: usize) -> Box<Chunk> {
-        if size > KEEP
-            && let Some(chunk) = self.spare_large.pop()
-        {
-            self.large -= chunk.heap_size() - size_of::<Chunk>();
-            return chunk;
-        }
-        let spare = self.spare_wide.pop().or_else(|| self.spare.pop());
-        spare.unwrap_or_else(|| self.shell(Octets::Copied(Vec::new())))
-    }
-
-    /// A chunk of octets that are there already.
-    fn shell(&mut self, octets: Octets) -> Box<Chunk> {
-        match self.shells.pop() {
-            Some(mut chunk) => {
-                *chunk = Chunk::new(octets);
-                chunk
-            }
-            None => Box::new(Chunk::new(octets)),
-        }
-    }
-
-    /// Takes back a chunk that [`Queue::advance`] handed out.
-    pub(crate) fn give_chunk(&mut self, mut chunk: Box<Chunk>) {
-        chunk.taken = 0;
-        let Octets::Copied(buffer) = &mut chunk.octets else {
-            chunk.octets = Octets::Copied(Vec::new());
-            return self.shells.push(chunk);
-        };
-        let capacity = buffer.capacity();
-        buffer.clear();
-        if capacity == 0 {
-            self.shells.push(chunk);
-        } else if capacity < WIDE {
-            self.spare.push(chunk);
-        } else if capacity <= KEEP {
-            self.spare_wide.push(chunk);
-        } else if self.large + capacity <= KEEP_LARGE {
-            self.large += capacity;
-            self.spare_large.push(chunk);
-        }
-    }
-
-    /// An empty buffer for octets that may become a chunk of a queue.
-    pub(crate) fn take_buffer(&mut self, size: usize) -> Vec<u8> {
-        let mut chunk = self.take_chunk(size);
-        let buffer = match &mut chunk.octets {
-            Octets::Copied(buffer) => core::mem::take(buffer),
-            Octets::Shared(..) => Vec::new(),
-        };
-        self.shells.push(chunk);
-        buffer
-    }
-
-    pub(crate) fn give_buffer(&mut self, buffer: Vec<u8>) {
-        let chunk = self.shell(Octets::Copied(buffer));
-        self.give_chunk(chunk);
-    }
-
-    /// An empty field block, with the memory of one that was used before.
-    pub(crate) fn take_block(&mut self) -> Box<FieldBlock> {
-        let mut block = self.take_used_block();
-        block.clear();
-        block
-    }
-
-    /// As [`Pool::take_block`], for who writes over what the block has: mostly it starts as the next one does.
-    #[inline]
-    pub(crate) fn take_used_block(&mut self) -> Box<FieldBlock> {
-        self.blocks.pop().unwrap_or_default()
-    }
-
-    /// Keeps the block's memory for another one; a large one is let go.
-    #[inline]
-    pub(crate) fn give_block(&mut self, block: Box<FieldBlock>) {
-        if block.capacity() <= KEEP {
-            self.blocks.push(block);
-        }
-    }
-
-    /// As [`Pool::give_block`], for a block that [`Pool::keep`] may have found empty.
-    pub(crate) fn give_kept(&mut self, block: Option<Box<FieldBlock>>) {
-        if let Some(block) = block {
-            self.give_block(block);
-        }
-    }
-
-    /// A block that will be kept for a while: without much memory that it does not use. `None` for an empty one, which
-    /// is given back at once.
-    pub(crate) fn keep(&mut self, mut block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
-        if block.is_empty() {
-            self.give_block(block);
-            return None;
-        }
-        if block.capacity() > KEEP + block.byte_len() {
-            block.shrink_to_fit();
-        }
-        Some(block)
-    }
-
-    /// Gives back what nobody holds. Call it when no call is open.
-    pub(crate) fn trim(&mut self) {
-        self.links.trim();
-        let links = core::mem::replace(&mut self.links, Pages::new());
-        *self = Self { links, ..Self::new() };
-    }
-
-    /// Bytes of heap in use, shared memory left out, and so is what queues hold as their first chunk.
-    pub(crate) fn heap_size(&self) -> usize {
-        let spare = [&self.spare, &self.spare_wide, &self.spare_large, &self.shells];
-        let places: usize = spare.iter().map(|list| list.capacity()).sum();
-        let spare: usize = spare.into_iter().flatten().map(|chunk| chunk.heap_size()).sum();
-        let blocks: usize = self.blocks.iter().map(|block| block_heap_size(block)).sum();
-        let queued = (0..self.links.bound()).filter_map(|i| self.links.get(i)).map(|link| link.chunk.heap_size());
-        let lists = (places + self.blocks.capacity()) * size_of::<Box<Chunk>>();
-        self.links.heap_size() + spare + blocks + queued.sum::<usize>() + lists
-    }
 }
 
 /// Gives the place of octets that were `taken` back to `buffer` where it lacks room for `size` more, and where they are no
@@ -225,11 +36,6 @@ fn make_room(buffer: &mut Vec<u8>, taken: &mut usize, size: usize) -> bool {
 fn grow(buffer: &mut Vec<u8>, size: usize) {
     let capacity = (2 * buffer.capacity()).min(KEEP).max(buffer.len() + size);
     buffer.reserve_exact(capacity - buffer.len());
-}
-
-/// Bytes of heap behind a block that somebody holds.
-pub(crate) fn block_heap_size(block: &FieldBlock) -> usize {
-    size_of::<FieldBlock>() + block.capacity()
 }
 
 impl Queue {
@@ -296,7 +102,7 @@ impl Queue {
         size: usize,
         write: impl FnOnce(&mut Vec<u8>) -> R,
     ) -> R {
-        let may_grow = pool.spare_wide.is_empty();
+        let may_grow = !pool.has_wide();
         if let Some(Chunk { octets: Octets::Copied(buffer), taken }) = self.last(pool)
             && buffer.len() < limit
             && (make_room(buffer, taken, size) || may_grow)
@@ -343,10 +149,10 @@ impl Queue {
     /// The first buffer of an empty queue, which is to be given `len` octets, if there is one that has had as many before.
     #[inline(always)]
     fn begin(&mut self, pool: &mut Pool, len: usize) -> Option<&mut Vec<u8>> {
-        if self.first.is_some() || len >= WIDE {
+        if self.first.is_some() {
             return None;
         }
-        let chunk = self.first.insert(pool.spare.pop_if(|chunk| chunk.has_room(len))?);
+        let chunk = self.first.insert(pool.take_chunk_with_room(len)?);
         self.len = len;
         match &mut chunk.octets {
             Octets::Copied(buffer) => Some(buffer),
@@ -587,20 +393,5 @@ mod tests {
         queue.discard(&mut pool, 40);
         assert!(pool.take_buffer(0).capacity() >= 40);
         assert_eq!(pool.take_buffer(0).capacity(), 0);
-    }
-
-    #[test]
-    fn large_buffers_are_kept_up_to_a_total() {
-        let mut pool = Pool::new();
-        for _ in 0..10 {
-            pool.give_buffer(Vec::with_capacity(64 * 1024));
-        }
-        assert_eq!(pool.spare_large.len(), 4);
-        assert_eq!(pool.take_buffer(100).capacity(), 0, "a short message gets none of them");
-        let copy = pool.clone();
-        assert_eq!((copy.large, copy.heap_size()), (0, 0), "nothing is counted that is not there");
-        assert!(pool.take_buffer(10_000).capacity() > 10_000);
-        pool.trim();
-        assert_eq!(pool.heap_size(), 0);
     }
 }

@@ -1,8 +1,8 @@
 //! Who owns which octets: [`WriteBuf`] is the caller's, the pool of a connection is ours.
 
-mod chunk;
 pub(crate) mod chunks;
 pub(crate) mod pages;
+pub(crate) mod pool;
 mod write_buf;
 
 pub use write_buf::WriteBuf;

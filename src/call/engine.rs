@@ -7,7 +7,7 @@ use super::runs::Runs;
 use super::server::Reading;
 use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
-use crate::buffer::chunks::Chunk;
+use crate::buffer::pool::Chunk;
 use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;

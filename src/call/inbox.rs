@@ -1,7 +1,8 @@
 //! Received messages of one call, on their way from DATA to the application.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
-use crate::buffer::chunks::{Chunk, Pool, Queue};
+use crate::buffer::chunks::Queue;
+use crate::buffer::pool::{Chunk, Pool};
 use crate::grpc::message::{InvalidFlag, PREFIX_LEN, Prefix};
 use crate::http2::Input;
 use alloc::boxed::Box;
@@ -478,7 +479,7 @@ impl fmt::Debug for Payload<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Encoding, Inbox, MessageFault, Rules};
-    use crate::buffer::chunks::Pool;
+    use crate::buffer::pool::Pool;
     use crate::grpc::message::{InvalidFlag, encode_message};
     use crate::http2::Input;
     use bytes::Bytes;

@@ -2,7 +2,7 @@
 
 use super::inbox::{Encoding, Inbox};
 use super::read::Next;
-use crate::buffer::chunks::block_heap_size;
+use crate::buffer::pool::block_heap_size;
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::{Code, Kind, Rejection, Retry, Status, content_type};
 use crate::hpack::{Field, FieldBlock, Fields};

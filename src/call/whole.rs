@@ -19,7 +19,7 @@ impl Engine {
     #[inline]
     pub(super) fn receive_request_body(&mut self, key: StreamKey, input: &mut Input<'_>) {
         let limits = &self.settings.limits;
-        let (limit, copy_below, now) = (limits.max_receive_message, limits.copy_below as usize, self.now);
+        let (limit, copy_below) = (limits.max_receive_message, limits.copy_below as usize);
         self.http2.receive_body(key, input, |stream, common, payload| {
             let call = &mut stream.upper;
             let rules = Rules { limit, encoding: call.receive_encoding, copy_below, granted: false };
@@ -27,7 +27,7 @@ impl Engine {
                 && call.has_nothing()
                 && call.inbox.receive_only(&mut common.pool, payload, rules);
             if taken {
-                (call.received, call.progress, call.end) = (1, now, End::HalfClosed);
+                (call.received, call.end) = (1, End::HalfClosed);
                 if call.tell_readable(Side::Server) {
                     common.notice(stream);
                 }
@@ -44,7 +44,7 @@ impl Engine {
             return false;
         };
         let limits = &self.settings.limits;
-        let (limit, copy_below, now) = (limits.max_receive_message, limits.copy_below as usize, self.now);
+        let (limit, copy_below) = (limits.max_receive_message, limits.copy_below as usize);
         let rules = Rules { limit, encoding, copy_below, granted: false };
         self.http2.receive_reply(input, [response, trailers], |stream, common, payload| {
             let call = &mut stream.upper;
@@ -57,7 +57,7 @@ impl Engine {
                 // Until it is read it does not count for the connection: it was held back until its end was there (G-081).
                 let octets = payload.len() as u32;
                 common.consumed_late(octets);
-                (call.credited, call.received, call.progress) = (octets, 1, now);
+                (call.credited, call.received) = (octets, 1);
                 (call.response, call.receive_encoding) = (PLAIN, encoding);
                 (call.head, call.end) = (Head::Usual, End::Trailers { only: false, plain: true });
                 if call.tell_readable(Side::Client) {

@@ -188,7 +188,7 @@ const CALL_BYTES: u64 = 1024;
 pub(crate) const ORDINARY_HEADERS: usize = 512;
 
 /// What a connection costs before anything is open, with the large buffers that it keeps for reuse.
-const BASE_BYTES: u64 = 16 * 1024 + crate::buffer::chunks::KEEP_LARGE as u64;
+const BASE_BYTES: u64 = 16 * 1024 + crate::buffer::pool::KEEP_LARGE as u64;
 
 impl Limits {
     /// The most heap that one connection uses, whatever the peer does, in octets; what the application queued to send

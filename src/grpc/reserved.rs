@@ -115,11 +115,24 @@ pub fn visible(name: &[u8], value: &[u8]) -> bool {
     visibility(name, value) == Visibility::Shown
 }
 
+/// The octets of a metadata key, in lower case.
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
+const KEY_OCTET: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut allowed: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz_-.";
+    while let [octet, rest @ ..] = allowed {
+        table[*octet as usize] = true;
+        allowed = rest;
+    }
+    table
+};
+
 /// Whether `name` is a metadata key as it stands on the wire: `0-9 a-z _ - .`, at least one (G-105).
+#[expect(clippy::indexing_slicing, reason = "256 entries, one for each octet")]
 pub const fn is_key(name: &[u8]) -> bool {
     let mut rest = name;
     while let [octet, tail @ ..] = rest {
-        if !matches!(octet, b'0'..=b'9' | b'a'..=b'z' | b'_' | b'-' | b'.') {
+        if !KEY_OCTET[*octet as usize] {
             return false;
         }
         rest = tail;

@@ -415,6 +415,12 @@ impl<'a> Fields<'a> {
     /// No fields.
     pub const EMPTY: Fields<'static> = Fields { bytes: &[], remaining: 0 };
 
+    /// The records of all fields that are left: the same octets are the same fields.
+    #[cfg(feature = "mio")]
+    pub(crate) fn records(self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// Goes past the first `count` fields, whose records have `len` octets.
     pub(super) fn skip_records(&mut self, count: usize, len: usize) {
         self.bytes = self.bytes.get(len..).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::flow::ReceiveWindow;
 use super::lines::{Lines, Place};
 use super::queue::{JOIN_UP_TO, SHARE_FROM};
 use super::stream::{Ending, Receive, Send, Stream};
-use crate::buffer::chunks::Pool;
+use crate::buffer::pool::Pool;
 use alloc::vec::Vec;
 use bytes::Bytes;
 

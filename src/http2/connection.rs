@@ -17,7 +17,7 @@ use super::reader::Reader;
 use super::slots::{Slots, StreamKey};
 use super::stall::Stalls;
 use super::stream::{Receive, Send, Stream};
-use crate::buffer::chunks::Pool;
+use crate::buffer::pool::Pool;
 use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, StreamId};
 use crate::hpack::{Decoder, Encoder, FieldBlock, Start};
 use crate::time::Instant;

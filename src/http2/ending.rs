@@ -83,10 +83,18 @@ impl<T: Default> Connection<T> {
     }
 
     /// A graceful end: nothing is open any more, after a GOAWAY either way. [`release`](Self::release) does this too.
+    #[inline]
     pub fn end_if_drained(&mut self) {
+        if self.slots.len() == 0 {
+            self.end_if_told();
+        }
+    }
+
+    /// The same, where nothing is open.
+    fn end_if_told(&mut self) {
         let final_here = matches!(self.shutdown, Shutdown::Final { .. });
         let told_to_go = self.common.side == Side::Client && self.peer_last.is_some();
-        if self.error.is_none() && !self.ended && (final_here || told_to_go) && self.slots.len() == 0 {
+        if self.error.is_none() && !self.ended && (final_here || told_to_go) {
             self.ended = true;
             // Told to go because of an error: that is the reason, and no graceful end.
             self.error = self.peer_error.take();

@@ -10,7 +10,8 @@ use super::slots::StreamKey;
 use super::step::Transmit;
 use super::stream::{Ending, Receive, Send, UNWATCHED};
 use crate::buffer::WriteBuf;
-use crate::buffer::chunks::{Pool, Queue};
+use crate::buffer::chunks::Queue;
+use crate::buffer::pool::Pool;
 use crate::frame::{
     DEFAULT_WINDOW, Flags, GoAway, HEAD_LEN, Head, Kind, PREFACE, Ping, RstStream, Settings, StreamId, WindowUpdate,
 };

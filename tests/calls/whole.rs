@@ -4,6 +4,7 @@
 use crate::{BIDI, DOWNLOAD, UNARY, UPLOAD};
 use bytes::Buf;
 use core::time::Duration;
+use grpc_sansio::frame::{Head, Kind as FrameKind};
 use grpc_sansio::grpc::{Code, Kind, Metadata, Status};
 use grpc_sansio::{
     CallId, Client, ClientConfig, Connection, Event, Instant, Item, Limits, OpenOptions, Role, Server, ServerConfig,
@@ -28,6 +29,8 @@ struct Plan {
     reads: bool,
     /// The server says its message, and its end only when that has left.
     pauses: bool,
+    /// Who sends is refused one message more.
+    refused: bool,
     /// The client gives up before the answer.
     cancels: bool,
     /// The client reads the answer now, or once all calls have been made.
@@ -44,10 +47,18 @@ fn plan() -> impl Strategy<Value = Plan> {
     let code = prop_oneof![8 => Just(0), 1 => 1..17_u8];
     (
         (method, sizes(), sizes(), prop::option::of(1..2_000_u64), any::<bool>(), rarely()),
-        (rarely(), code, prop::bool::weighted(0.9), prop::bool::weighted(0.9), rarely(), rarely(), any::<bool>()),
+        (
+            rarely(),
+            code,
+            prop::bool::weighted(0.9),
+            prop::bool::weighted(0.9),
+            rarely(),
+            rarely(),
+            (rarely(), any::<bool>()),
+        ),
     )
         .prop_map(|((method, request, response, timeout, metadata, initial), rest)| {
-            let (trailing, code, expect, reads, pauses, cancels, late) = rest;
+            let (trailing, code, expect, reads, pauses, refused, (cancels, late)) = rest;
             Plan {
                 method,
                 request,
@@ -60,6 +71,7 @@ fn plan() -> impl Strategy<Value = Plan> {
                 expect,
                 reads,
                 pauses,
+                refused,
                 cancels,
                 late,
             }
@@ -100,7 +112,10 @@ impl Pair {
             if !output.has_remaining() {
                 break;
             }
-            octets.extend_from_slice(&output.copy_to_bytes(output.len()));
+            let said = output.copy_to_bytes(output.len());
+            // Whose target is an octet takes no second frame of a call.
+            assert!(self.whole || frames_of_calls(&said) <= 1);
+            octets.extend_from_slice(&said);
         }
         let piece = if self.whole { usize::MAX } else { 7 };
         for piece in octets.chunks(piece) {
@@ -164,6 +179,10 @@ impl Pair {
             let sent = call.send_with(*size, |buffer| buffer.resize(*size, 1));
             self.seen.push_str(&format!("{sent:?}"));
         }
+        if plan.refused {
+            let sent = call.send_with(100_000, |buffer| buffer.resize(100_000, 3));
+            self.seen.push_str(&format!("{sent:?}"));
+        }
         let closed = call.half_close();
         self.note(closed);
         self.carry(true);
@@ -208,6 +227,10 @@ impl Pair {
             let sent = call.send_with(*size, |buffer| buffer.resize(*size, 2));
             self.seen.push_str(&format!("{sent:?}"));
         }
+        if plan.refused {
+            let sent = call.send_with(100_000, |buffer| buffer.resize(100_000, 3));
+            self.seen.push_str(&format!("{sent:?}"));
+        }
         if plan.pauses {
             self.carry(false);
         }
@@ -218,6 +241,18 @@ impl Pair {
             call.finish(&status, &trailers);
         }
     }
+}
+
+/// HEADERS and DATA among these octets.
+fn frames_of_calls(mut octets: &[u8]) -> usize {
+    let mut frames = 0;
+    octets = octets.strip_prefix(&grpc_sansio::frame::PREFACE[..]).unwrap_or(octets);
+    while let Some((head, rest)) = octets.split_first_chunk() {
+        let head = Head::parse(head);
+        frames += usize::from(matches!(head.kind, FrameKind::HEADERS | FrameKind::DATA));
+        octets = &rest[head.length as usize..];
+    }
+    frames
 }
 
 proptest! {

@@ -24,6 +24,8 @@ struct Socket {
     reads: usize,
     writes: usize,
     closed: bool,
+    /// What it was told of Nagle's algorithm.
+    nagle: Vec<bool>,
 }
 
 impl Read for Socket {
@@ -54,6 +56,11 @@ impl Write for Socket {
 }
 
 impl Transport for Socket {
+    fn set_nagle(&mut self, on: bool) -> bool {
+        self.nagle.push(on);
+        true
+    }
+
     fn close_write(&mut self) -> io::Result<()> {
         self.closed = true;
         Ok(())
@@ -165,21 +172,83 @@ fn one_octet_at_a_time_gets_there() {
         driver.ready(true, true);
         let (count, _) = turns(&mut driver, now, &mut answered);
         assert!(count <= 3, "{count} turns for one octet");
-        let taken = std::mem::take(&mut driver.socket_mut().taken);
-        peer.receive(now, &taken);
-        while let Some(event) = peer.poll_event() {
-            let Event::Readable(id) = event else { continue };
-            let Some(mut call) = peer.call(id) else { continue };
-            while let Some(item) = call.read() {
-                if let Item::End(end) = item {
-                    assert!(end.status().is_ok(), "{}", end.status());
-                    ended += 1;
-                    break;
-                }
+        ended += hear(&mut peer, &mut driver, now);
+    }
+    assert_eq!(answered, 20);
+}
+
+/// Gives the peer what was written, and reads its calls; returns how many have ended well.
+fn hear(peer: &mut Connection<Client>, driver: &mut Driver<Socket, Server>, now: Instant) -> usize {
+    let mut ended = 0;
+    peer.receive(now, &std::mem::take(&mut driver.socket_mut().taken));
+    while let Some(event) = peer.poll_event() {
+        let Event::Readable(id) = event else { continue };
+        let Some(mut call) = peer.call(id) else { continue };
+        while let Some(item) = call.read() {
+            if let Item::End(end) = item {
+                assert!(end.status().is_ok(), "{}", end.status());
+                ended += 1;
+                break;
             }
         }
     }
-    assert_eq!(answered, 20);
+    ended
+}
+
+/// So many calls come at once, and are answered; returns in how many writes.
+fn batch(calls: usize, peer: &mut Connection<Client>, driver: &mut Driver<Socket, Server>, now: Instant) -> usize {
+    let (mut answered, writes) = (0, driver.socket().writes);
+    for _ in 0..calls {
+        call(peer, now);
+    }
+    driver.socket_mut().incoming.extend(say(peer, now));
+    driver.ready(true, false);
+    assert_eq!(turns(driver, now, &mut answered).1, Turn::Wait);
+    assert_eq!((answered, hear(peer, driver, now)), (calls, calls));
+    driver.socket().writes - writes
+}
+
+#[test]
+fn the_second_half_of_a_batch_is_left_to_the_system_for_a_millisecond_without_a_word() {
+    let (mut peer, mut driver, mut answered) = (client(), driver(usize::MAX), 0);
+    // What lasts longer than a call is said by now.
+    batch(1, &mut peer, &mut driver, at(0));
+    batch(40, &mut peer, &mut driver, at(1));
+    assert!(driver.socket().nagle.is_empty(), "a small batch is not held back");
+
+    assert_eq!(batch(90, &mut peer, &mut driver, at(2)), 2);
+    assert_eq!((&driver.socket().nagle[..], driver.poll_timeout()), (&[true][..], Some(at(3))));
+    assert_eq!(turns(&mut driver, at(3), &mut answered).1, Turn::Wait);
+    assert_eq!(driver.socket().nagle, [true, false], "not a word");
+
+    // Attempts in vain become rare: after the first one batch goes without, after the second four.
+    for (now, attempts) in [(4, 1), (5, 2), (7, 2), (8, 2), (9, 2), (10, 2), (11, 3)] {
+        assert!(batch(90, &mut peer, &mut driver, at(now)) >= 2);
+        assert_eq!(driver.socket().nagle.iter().filter(|on| **on).count(), attempts, "at {now}");
+        if driver.socket().nagle.last() == Some(&true) && now != 11 {
+            turns(&mut driver, at(now + 1), &mut answered);
+        }
+    }
+
+    // A word from the client is worth another millisecond, and an attempt that had one was not in vain.
+    driver.ready(true, false);
+    assert_eq!(batch(1, &mut peer, &mut driver, at(12)), 1);
+    assert_eq!(driver.poll_timeout(), Some(at(13)));
+    assert_eq!(driver.socket().nagle.last(), Some(&true));
+    turns(&mut driver, at(13), &mut answered);
+    assert_eq!(driver.socket().nagle.last(), Some(&false));
+    batch(90, &mut peer, &mut driver, at(14));
+    assert_eq!(driver.socket().nagle.last(), Some(&true));
+}
+
+#[test]
+fn nagle_is_not_switched_off_for_who_wants_it() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut socket = mio::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    assert!(!socket.set_nagle(true), "it is on already, and not our business");
+    socket.set_nodelay(true).unwrap();
+    assert!(socket.set_nagle(true) && !socket.nodelay().unwrap());
+    assert!(socket.set_nagle(false) && socket.nodelay().unwrap());
 }
 
 #[test]

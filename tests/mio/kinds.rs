@@ -51,6 +51,35 @@ fn a_unary_call_carries_metadata_both_ways_and_the_compressed_flag() {
     assert_eq!(trailers.get_bin("why-bin").unwrap().unwrap(), b"\x00\xff");
 }
 
+/// Routes remember the last request; what was found out about it is not said of another.
+#[test]
+fn requests_that_differ_in_little_are_told_apart() {
+    const NONE: Method = Method::from_static("/test.Text/Nope_", Kind::Unary);
+    let server = serve(&server_config());
+    let (mut client, mut keeper) = (Client::new().unwrap(), Keeper::default());
+    let id = client.connect(server.address, &config()).unwrap();
+    let (upper, none) = (UPPER, NONE);
+    let same = [(&upper, Some("17")); 3];
+    let others =
+        [(&upper, Some("18")), (&none, Some("18")), (&upper, Some("18")), (&upper, None), (&none, None), (&none, None)];
+    let long = "x".repeat(3_000);
+    let longs = [(&upper, Some(&long[..])), (&upper, Some(&long[..])), (&upper, Some("17"))];
+    for (count, (method, echo)) in same.into_iter().chain(others).chain(longs).enumerate() {
+        let mut metadata = Metadata::new();
+        if let Some(echo) = echo {
+            metadata.append("echo", echo).unwrap();
+        }
+        let call = keeper.open(&mut client, id, &OpenOptions::new(method).metadata(&metadata));
+        client.connection_mut(id).unwrap().call(call).unwrap().send("text").unwrap();
+        until(&mut client, &mut keeper, |keeper| keeper.ended == count + 1);
+        let record = &keeper.calls[&(id, call)];
+        let known = method.path() == UPPER.path();
+        assert_eq!(record.code(), Some(if known { Code::Ok } else { Code::Unimplemented }), "{count}");
+        let initial = record.metadata.as_ref().and_then(|metadata| metadata.get("initial"));
+        assert_eq!(initial, echo.filter(|_| known), "{count}");
+    }
+}
+
 #[test]
 fn a_method_that_is_not_in_the_table() {
     const NONE: Method = Method::from_static("/test.Text/None", Kind::Unary);

@@ -30,6 +30,7 @@ mod handler;
 #[cfg(feature = "health")]
 mod health;
 mod intercept;
+mod paths;
 #[cfg(feature = "reflection")]
 mod reflection;
 mod remote;
@@ -38,6 +39,7 @@ mod resumer;
 mod routes;
 mod server;
 mod socket;
+mod tandem;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;

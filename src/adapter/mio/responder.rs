@@ -29,9 +29,10 @@ pub struct Incoming<'a> {
 impl Incoming<'_> {
     /// Initial metadata, as interceptors have left it.
     pub fn metadata(&self) -> Metadata {
-        let mut metadata = Metadata::new();
-        self.copy_metadata(&mut metadata);
-        metadata
+        match self.changed {
+            Some(changed) => changed.metadata.clone(),
+            None => self.request.metadata().to_metadata(),
+        }
     }
 
     /// When the client stops waiting, or an interceptor wants the call to end.
@@ -39,13 +40,6 @@ impl Incoming<'_> {
         match self.changed {
             Some(changed) => changed.deadline,
             None => self.request.deadline(),
-        }
-    }
-
-    pub(super) fn copy_metadata(&self, to: &mut Metadata) {
-        match self.changed {
-            Some(changed) => to.clone_from(&changed.metadata),
-            None => self.request.metadata().copy_to(to),
         }
     }
 

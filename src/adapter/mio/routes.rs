@@ -2,6 +2,7 @@
 
 use super::handler::{ConnectionId, Handler, Peer};
 use super::intercept::{Interceptors, Watch};
+use super::paths::Paths;
 use super::remote::Remote;
 use super::responder::{Failure, Incoming, Reply, Responder, UnaryRequest};
 use super::resumer::{Resumed, Resumer};
@@ -10,14 +11,13 @@ use crate::call::{Call, Item, Server};
 use crate::codec::Codecs;
 use crate::connection::Connection;
 use crate::event::{CallId, Event};
-use crate::grpc::{Code, Kind, Metadata, Method, Path, Side, Status};
+use crate::grpc::{Kind, Metadata, Method};
 use crate::intercept::ServerInterceptor;
 use crate::time::Instant;
 use core::fmt;
 use std::boxed::Box;
-use std::collections::HashMap;
 use std::io;
-use std::string::{String, ToString};
+use std::string::ToString;
 use std::vec::Vec;
 
 /// A table of methods, and the calls of them that are open: the [`Handler`] of a server.
@@ -26,7 +26,7 @@ use std::vec::Vec;
 /// [`Responder`]s.
 #[derive(Default)]
 pub struct Routes {
-    by_path: HashMap<String, usize>,
+    paths: Paths,
     methods: Vec<(Kind, Route)>,
     /// By [`ConnectionId::index`], then by [`CallId::index`].
     calls: Vec<Vec<Option<Open>>>,
@@ -143,7 +143,7 @@ impl Routes {
     }
 
     fn add(&mut self, method: &Method, route: Route) -> &mut Self {
-        self.by_path.insert(method.path().to_string(), self.methods.len());
+        self.paths.insert(method.path().to_string(), self.methods.len());
         self.methods.push((method.kind(), route));
         self
     }
@@ -170,9 +170,16 @@ impl Routes {
             }
         };
         let incoming = Incoming { connection, call: id, request, peer, changed: changed.as_ref(), now: self.now };
-        let mut coding = Coding::new(request.encoding().filter(|_| self.codecs.is_some()), limit);
-        let spare = || self.spare.pop().unwrap_or_default();
-        let started = start(&self.by_path, &mut self.methods, &incoming, spare);
+        let mut coding = Coding::new(self.codecs.as_ref().and_then(|_| request.encoding()), limit);
+        let started = self.paths.find(request).map_err(End::from).and_then(|(method, received)| {
+            let metadata = || {
+                let mut copy = self.spare.pop().unwrap_or_default();
+                copy.clear();
+                copy.extend(changed.as_ref().map_or(received, |changed| &changed.metadata));
+                copy
+            };
+            Ok((method, Work::start(&mut self.methods[method].1, &incoming, metadata)?))
+        });
         let began = started.and_then(|(method, mut work)| {
             call.expect(self.methods[method].0)?;
             if let Some(deadline) = changed.and_then(|changed| changed.deadline) {
@@ -205,21 +212,6 @@ impl Routes {
     }
 }
 
-/// Finds the method of a call, and begins to answer it.
-fn start(
-    by_path: &HashMap<String, usize>,
-    methods: &mut [(Kind, Route)],
-    incoming: &Incoming<'_>,
-    spare: impl FnOnce() -> Metadata,
-) -> Result<(usize, Work), End> {
-    let path = incoming.request.path();
-    let Some(&method) = by_path.get(path) else {
-        let known = Path::parse(path.as_bytes()).map(Status::unknown_method);
-        return Err(known.unwrap_or_else(|error| Status::of(Side::Server, Code::Unimplemented, error)).into());
-    };
-    Ok((method, Work::start(&mut methods[method].1, incoming, spare)?))
-}
-
 fn at<T: Default>(table: &mut Vec<T>, index: usize) -> &mut T {
     if table.len() <= index {
         table.resize_with(index + 1, T::default);
@@ -242,27 +234,22 @@ impl Handler<Server> for Routes {
             }
             return call.release();
         }
-        let open = match event {
-            Event::Opened(_) => self.begin(connection, &mut call, limit),
-            _ => Ok(self.place(connection, id).take().filter(|open| open.id == id)),
-        };
-        let advanced = open.and_then(|open| {
-            let Some(mut open) = open else { return Ok(None) };
-            let peer = self.peers.get(connection.index()).unwrap_or(&NOBODY);
-            let (codecs, watch) = (self.codecs.as_ref(), open.watch.as_mut());
-            let mut talk = Talk { call: &mut call, coding: &mut open.coding, codecs, watch, now };
-            match open.work.advance(&mut self.methods[open.method].1, peer, &mut talk) {
-                Ok(()) => Ok(Some(open)),
-                Err(end) => {
-                    self.keep(open.work);
-                    Err(end.watched(open.watch, now))
-                }
+        if let Event::Opened(_) = event {
+            match self.begin(connection, &mut call, limit) {
+                Ok(open) => *self.place(connection, id) = open,
+                Err(End { status, trailers }) => return call.finish(&status, &trailers),
             }
-        });
-        match advanced {
-            Ok(open) => *self.place(connection, id) = open,
-            Err(End { status, trailers }) => call.finish(&status, &trailers),
         }
+        let place = at(at(&mut self.calls, connection.index()), id.index());
+        let Some(open) = place.as_mut().filter(|open| open.id == id) else { return };
+        let peer = self.peers.get(connection.index()).unwrap_or(&NOBODY);
+        let (codecs, watch) = (self.codecs.as_ref(), open.watch.as_mut());
+        let mut talk = Talk { call: &mut call, coding: &mut open.coding, codecs, watch, now };
+        let Err(end) = open.work.advance(&mut self.methods[open.method].1, peer, &mut talk) else { return };
+        let Some(Open { work, watch, .. }) = place.take() else { return };
+        self.keep(work);
+        let End { status, trailers } = end.watched(watch, now);
+        call.finish(&status, &trailers);
     }
 
     fn resume(&mut self) -> Option<(ConnectionId, CallId)> {
@@ -286,6 +273,6 @@ impl Handler<Server> for Routes {
 
 impl fmt::Debug for Routes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Routes").field("methods", &self.by_path.keys()).field("open_calls", &self.open_calls()).finish()
+        f.debug_struct("Routes").field("methods", &self.paths).field("open_calls", &self.open_calls()).finish()
     }
 }

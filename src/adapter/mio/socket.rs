@@ -75,6 +75,10 @@ impl Transport for Socket {
         either!(self, stream => stream.is_drained_by_short_read())
     }
 
+    fn set_nagle(&mut self, on: bool) -> bool {
+        either!(self, stream => stream.set_nagle(on))
+    }
+
     fn wants_flush(&self) -> bool {
         either!(self, stream => stream.wants_flush())
     }

@@ -38,6 +38,14 @@ pub trait Transport: Read + Write {
         false
     }
 
+    /// Leaves it to the system to hold small writes back until the peer has acknowledged those before (Nagle's algorithm), or
+    /// ends that, upon which all goes out. Whether it has; without this the driver does not hold anything back. It asks for it
+    /// while a client sends calls in batches, and ends it after a millisecond without a word from the client.
+    fn set_nagle(&mut self, on: bool) -> bool {
+        let _ = on;
+        false
+    }
+
     /// How long [`Transport::finish_connect`] may take, and the error of one that took longer; `None` is for as long as
     /// the system lets it.
     fn connect_timeout(&self) -> Option<(Duration, io::Error)> {
@@ -75,6 +83,11 @@ impl Transport for TcpStream {
 
     fn is_drained_by_short_read(&self) -> bool {
         EPOLL
+    }
+
+    fn set_nagle(&mut self, on: bool) -> bool {
+        // Whoever has it on all the time has asked for that.
+        (!on || self.nodelay().unwrap_or(false)) && self.set_nodelay(!on).is_ok()
     }
 
     fn peer(&self) -> Peer {

@@ -177,18 +177,14 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// Begins a call; `spare` gives metadata whose memory can be used again.
+    /// Begins a call; `metadata` makes a copy of its metadata.
     pub(super) fn start(
         route: &mut Route,
         incoming: &Incoming<'_>,
-        spare: impl FnOnce() -> Metadata,
+        metadata: impl FnOnce() -> Metadata,
     ) -> Result<Self, Failure> {
         Ok(match route {
-            Route::Unary(_) => {
-                let mut metadata = spare();
-                incoming.copy_metadata(&mut metadata);
-                Self::Unary { metadata, deadline: incoming.deadline() }
-            }
+            Route::Unary(_) => Self::Unary { metadata: metadata(), deadline: incoming.deadline() },
             Route::Streaming(start) => Self::Streaming { responder: start(incoming)?, refused: None },
         })
     }

@@ -30,7 +30,7 @@ impl Prefix {
         let (first, rest) = (first | mask as u32, (value - mask) as u32);
         match value - mask {
             ..0x80 => Some(Self { octets: first | rest << 8, len: 2 }),
-            ..0x4000 => Some(Self { octets: first | (rest & 0x7f | 0x80) << 8 | (rest >> 7) << 16, len: 3 }),
+            0x80..0x4000 => Some(Self { octets: first | (rest & 0x7f | 0x80) << 8 | (rest >> 7) << 16, len: 3 }),
             _ => None,
         }
     }
