@@ -68,10 +68,9 @@ impl Stream {
         let mut received = 0;
         while self.pair.client.poll_event().is_some() {}
         let mut call = self.pair.client.call(self.at_client).expect("an open call");
-        let expected = self.message.len();
         while let Some(item) = call.read() {
             if let Item::Message(message) = item {
-                assert!(message.len() == expected, "a whole message");
+                assert!(message.len() == self.message.len(), "a whole message");
                 received += 1;
             }
         }
