@@ -17,7 +17,7 @@ pub fn window_for(size: usize) -> u32 {
 /// How a message gets into the server's queue, and its octets into the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// Serialised into a pooled buffer; received as slices.
+    /// Serialised by one copy into a pooled buffer; received as slices.
     Copied,
     /// Memory that is shared all the way, in frames that hold a whole message.
     Shared,
@@ -57,8 +57,7 @@ impl Stream {
         let message = &self.message;
         match self.how {
             How::Copied => until_full(most, || {
-                let result = call.send_with(message.len(), |buffer| buffer.extend_from_slice(message));
-                matches!(result, Err(SendError::Full(())))
+                matches!(call.send_slice(message), Err(SendError::Full(())))
             }),
             How::Shared => until_full(most, || matches!(call.send(message.clone()), Err(SendError::Full(_)))),
         }

@@ -182,6 +182,28 @@ impl<'a, R: Role> Call<'a, R> {
         send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
     }
 
+    /// Queues a copy of a message that is serialised already, where it is somebody else's memory. As [`Call::send_with`] without
+    /// a closure; small messages that follow each other are copied once.
+    ///
+    /// ```
+    /// # use grpc_sansio::{Call, Role, SendError};
+    /// fn echo<R: Role>(call: &mut Call<'_, R>, message: &[u8]) -> Result<(), SendError<()>> {
+    ///     call.send_slice(message)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Call::send`].
+    #[inline]
+    pub fn send_slice(&mut self, message: &[u8]) -> Result<(), SendError<()>> {
+        if self.door.runs().goes_on_sending(self.id.0, message.len()).is_some() {
+            self.door.runs().send_of_run(message);
+            return Ok(());
+        }
+        self.send_with(message.len(), |buffer| buffer.extend_from_slice(message))
+    }
+
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
     ///
     /// # Errors

@@ -10,15 +10,24 @@ use grpc_sansio::{
 };
 use proptest::prelude::*;
 
+/// How a message is given to its call.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    Shared,
+    Slice,
+    /// Encoded in place, with a hint that is off by so much.
+    With(isize),
+}
+
 /// What is done to both pairs of connections.
 #[derive(Clone, Debug)]
 enum Op {
-    /// So many messages of this size: shared ones, or encoded in place with a hint that is off by so much.
+    /// So many messages of this size.
     Send {
         client: bool,
         count: usize,
         size: usize,
-        hint: Option<isize>,
+        how: How,
     },
     Read {
         client: bool,
@@ -37,9 +46,14 @@ fn op() -> impl Strategy<Value = Op> {
     let side = any::<bool>;
     let count = || prop_oneof![2 => 1..4_usize, 3 => 4..120_usize];
     let size = prop_oneof![6 => 0..300_usize, 2 => 300..3_000_usize, 1 => 3_000..9_000_usize];
-    let hint = prop_oneof![2 => Just(None), 5 => Just(Some(0)), 2 => (-400..400_isize).prop_map(Some)];
+    let how = prop_oneof![
+        2 => Just(How::Shared),
+        3 => Just(How::Slice),
+        4 => Just(How::With(0)),
+        2 => (-400..400_isize).prop_map(How::With),
+    ];
     prop_oneof![
-        4 => (side(), count(), size, hint).prop_map(|(client, count, size, hint)| Op::Send { client, count, size, hint }),
+        4 => (side(), count(), size, how).prop_map(|(client, count, size, how)| Op::Send { client, count, size, how }),
         4 => (side(), count()).prop_map(|(client, count)| Op::Read { client, count }),
         4 => (side(), 1_000..70_000_usize, prop_oneof![Just(usize::MAX), 1..5_000_usize])
             .prop_map(|(client, target, piece)| Op::Carry { client, target, piece }),
@@ -64,11 +78,12 @@ fn outcome<M>(sent: Result<(), SendError<M>>) -> &'static str {
     }
 }
 
-fn send<R: Role>(connection: &mut Connection<R>, id: CallId, octets: &[u8], hint: Option<isize>) -> String {
+fn send<R: Role>(connection: &mut Connection<R>, id: CallId, octets: &[u8], how: How) -> String {
     let mut call = connection.call(id).unwrap();
-    let sent = match hint {
-        None => outcome(call.send(octets.to_vec())),
-        Some(off) => outcome(call.send_with(octets.len().saturating_add_signed(off), |buffer| {
+    let sent = match how {
+        How::Slice => outcome(call.send_slice(octets)),
+        How::Shared => outcome(call.send(octets.to_vec())),
+        How::With(off) => outcome(call.send_with(octets.len().saturating_add_signed(off), |buffer| {
             assert!(buffer.is_empty());
             buffer.extend_from_slice(octets);
         })),
@@ -139,13 +154,13 @@ impl World {
     fn act(&mut self, op: &Op) -> Vec<u8> {
         let (at_client, at_server) = self.ids;
         match *op {
-            Op::Send { client, count, size, hint } => {
+            Op::Send { client, count, size, how } => {
                 let mut said = String::new();
                 for nth in 0..count {
                     let octets = vec![nth as u8; size];
                     said += &match client {
-                        true => send(&mut self.client, at_client, &octets, hint),
-                        false => send(&mut self.server, at_server, &octets, hint),
+                        true => send(&mut self.client, at_client, &octets, how),
+                        false => send(&mut self.server, at_server, &octets, how),
                     };
                     self.rest();
                 }
