@@ -72,7 +72,9 @@ fn ours() -> Vec<Case> {
     let mut cases = Vec::new();
     for (open, scale) in [(1, ONE), (100, HUNDRED), (10_000, MANY)] {
         cases.push(case(format!("unary-{open}"), scale, move || unary::Unary::new(open)));
-        cases.push(case(format!("mixed-{open}"), scale, move || unary::Unary::mixed(open)));
+        // Lists of several lengths: it takes longer until all memory has seen the longest.
+        let longer = [8 * scale[0], scale[1], scale[2]];
+        cases.push(case(format!("mixed-{open}"), longer, move || unary::Unary::mixed(open)));
         for held in [1, 100] {
             cases.push(case(format!("unary-{open}-held-{held}"), scale, move || unary::Unary::holding(open, held)));
         }

@@ -11,12 +11,8 @@ use bytes::Bytes;
 use core::fmt;
 use core::ops::Deref;
 
-/// Messages from this size on lie in memory of their own, so that keeping one never keeps more alive.
-const OWN_BUFFER: usize = 4096;
-
-/// Messages below that share a buffer up to this size where they arrive together: what is spent on each buffer is spent on
-/// many of them.
-const SHARED_BUFFER: usize = 8 * 1024;
+/// Small messages share a buffer up to this size, so that keeping one never keeps more alive.
+const SHARED_BUFFER: usize = 4096;
 
 /// From this size on the buffer of a message that was granted its octets grows to its length at once.
 const GROWS_AT_ONCE: usize = 256 * 1024;
@@ -191,7 +187,7 @@ impl Inbox {
     /// copy; returns the octets taken.
     #[inline]
     fn whole_messages(&mut self, octets: &[u8], pool: &mut Pool, rules: Rules) -> usize {
-        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32).min(OWN_BUFFER as u32);
+        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32).min(SHARED_BUFFER as u32);
         let most_flag = u8::from(rules.encoding == Encoding::Known);
         // The first decides which buffer it is, and so what that has room for.
         let Some([_, length @ ..]) = octets.first_chunk::<PREFIX_LEN>() else { return 0 };
@@ -250,7 +246,7 @@ impl Inbox {
             return Ok(payload);
         }
         let prefix = self.prefix;
-        let limit = (OWN_BUFFER + 1).saturating_sub(payload + PREFIX_LEN);
+        let limit = (SHARED_BUFFER + 1).saturating_sub(payload + PREFIX_LEN);
         self.queue.write(pool, limit, payload + PREFIX_LEN, |buffer| buffer.extend_from_slice(&prefix));
         self.missing = length;
         if length == 0 {
@@ -443,7 +439,7 @@ impl Payload<'_> {
     /// The payload as memory of the caller's own: shared where it is at least 4 KiB, copied where it is smaller.
     pub fn into_bytes(self) -> Bytes {
         match self.place {
-            Place::Chunk(chunk) if chunk.is_shared() || chunk.rest().len() >= OWN_BUFFER => chunk.take_rest(),
+            Place::Chunk(chunk) if chunk.is_shared() || chunk.rest().len() >= SHARED_BUFFER => chunk.take_rest(),
             Place::Decoded(bytes) => bytes,
             place => Bytes::copy_from_slice(place.octets()),
         }
