@@ -197,11 +197,16 @@ impl<'a, R: Role> Call<'a, R> {
     /// As [`Call::send`].
     #[inline]
     pub fn send_slice(&mut self, message: &[u8]) -> Result<(), SendError<()>> {
-        if self.door.runs().goes_on_sending(self.id.0, message.len()).is_some() {
+        let (call, size_hint) = (self.id, message.len());
+        if self.door.runs().goes_on_sending(call.0, size_hint).is_some() {
             self.door.runs().send_of_run(message);
             return Ok(());
         }
-        self.send_with(message.len(), |buffer| buffer.extend_from_slice(message))
+        let encode = |buffer: &mut Vec<u8>| buffer.extend_from_slice(message);
+        if self.door.is_unwatched() {
+            return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
+        }
+        send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.
