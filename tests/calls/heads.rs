@@ -2,7 +2,7 @@
 
 use crate::raw::{OK, RESPONSE, Raw, client_config, framed, limits};
 use crate::{BIDI, UNARY};
-use grpc_sansio::grpc::{Code, Codings, Metadata};
+use grpc_sansio::grpc::{Code, Codings, Kind, Metadata, Method};
 use grpc_sansio::{CallId, Client, ClientConfig, Event, Item, ItemInto, OpenOptions, Origin, ServerConfig};
 
 fn names<'a>(fields: impl Iterator<Item = grpc_sansio::hpack::Field<'a>>) -> Vec<String> {
@@ -28,6 +28,11 @@ fn a_request_shows_its_parts() {
     assert_eq!(call.id(), heads[0]);
     let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
     assert_eq!((head.path(), head.service(), head.method()), ("/test.Service/Method", "test.Service", "Method"));
+    for (path, is_it) in
+        [("/test.Service/Method", true), ("/test.Service/Metho", false), ("/test.service/Method", false)]
+    {
+        assert_eq!(head.is(&Method::from_static(path, Kind::Unary)), is_it, "{path}");
+    }
     assert_eq!((head.scheme(), head.authority()), ("http", "localhost"));
     assert_eq!((head.user_agent(), head.content_type()), (Some("me/1"), "application/grpc"));
     assert_eq!((head.encoding(), head.deadline()), (Some("gzip"), now.checked_add(std::time::Duration::from_secs(1))));
