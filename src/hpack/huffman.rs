@@ -169,7 +169,7 @@ pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError>
     // Of a fixed length, which is cheaper than the right one.
     out.extend_from_slice(&[0; SHORT_DECODED + STORE]);
     let Some(room) = out.last_chunk_mut::<{ SHORT_DECODED + STORE }>() else { return Ok(()) };
-    let len = decode_into(input, |place, symbols| {
+    let len = decode_into::<true>(input, |place, symbols| {
         // There are no more than that.
         let place = place % SHORT_DECODED;
         room[place..place + STORE].copy_from_slice(&symbols.to_le_bytes());
@@ -185,7 +185,7 @@ fn decode_long(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let start = out.len();
     out.resize(start + most_decoded(input.len()), 0);
     let room = out.get_mut(start..).unwrap_or_default();
-    let len = decode_into(input, |place, symbols| {
+    let len = decode_into::<false>(input, |place, symbols| {
         room.get_mut(place..place + STORE)?.copy_from_slice(&symbols.to_le_bytes());
         Some(())
     })?;
@@ -199,13 +199,17 @@ fn decode_long(input: &[u8], out: &mut Vec<u8>) -> Result<(), DecodeError> {
     clippy::arithmetic_side_effects,
     reason = "places in the input, in bits of it, and in the output, all in memory"
 )]
-fn decode_into(input: &[u8], mut store: impl FnMut(usize, u64) -> Option<()>) -> Result<usize, DecodeError> {
+fn decode_into<const SHORT: bool>(
+    input: &[u8],
+    mut store: impl FnMut(usize, u64) -> Option<()>,
+) -> Result<usize, DecodeError> {
     // Places in bits: that those in octets are no more than an eighth of a number spares half of the look at bounds.
     let (mut bit, mut written) = (0u64, 0u64);
-    let (end, last) = (input.len() as u64 * 8, last_word(input));
+    let (end, last) = (input.len() as u64 * 8, if SHORT { last_word(input) } else { 0 });
     loop {
-        let (mut bits, is_end) = load(input, last, bit);
-        if is_end && is_padding(bits, end.wrapping_sub(bit)) {
+        let (mut bits, is_end) = load::<SHORT>(input, last, bit);
+        // Of a long string the end shows as a long code, soon enough.
+        if SHORT && is_end && is_padding(bits, end.wrapping_sub(bit)) {
             break;
         }
         let (mut symbols, mut sum) = (0, Window::NOTHING);
@@ -226,7 +230,7 @@ fn decode_into(input: &[u8], mut store: impl FnMut(usize, u64) -> Option<()>) ->
             if is_padding(bits, end.saturating_sub(bit)) {
                 break;
             }
-            let (bits, _) = load(input, last, bit);
+            let (bits, _) = load::<SHORT>(input, last, bit);
             let (symbol, length) = long_code((bits >> 32) as u32).ok_or(DecodeError::HuffmanPadding)?;
             bit += u64::from(length);
             if bit > end {
@@ -251,21 +255,34 @@ const fn is_padding(bits: u64, left: u64) -> bool {
 }
 
 /// The bits of `input` from a place on, at least 57 of them: four windows, or a long code. Ones follow the last octet, and
-/// whether they do is said too; `last` is [`last_word`].
+/// whether they do is said too; `last` is [`last_word`] of a short string.
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "an eighth of the range of an integer, and seven bits at most")]
-fn load(input: &[u8], last: u64, bit: u64) -> (u64, bool) {
+fn load<const SHORT: bool>(input: &[u8], last: u64, bit: u64) -> (u64, bool) {
     let from = (bit / 8) as usize;
     // One comparison, where `first_chunk` of what follows would take two.
     let (word, is_end) = match input.get(from..from + 8).map(<[u8; 8]>::try_from) {
         Some(Ok(chunk)) => (u64::from_be_bytes(chunk), false),
-        _ => {
-            let missing = 8 * (from + 8 - input.len()) as u32;
-            (!(!last).checked_shl(missing).unwrap_or(0), true)
-        }
+        _ if SHORT => (load_end(input, last, from), true),
+        _ => (load_cold_end(input, from), true),
     };
     // What moves in from below is not among the 57.
     (word << (bit % 8), is_end)
+}
+
+/// The word of the last octets of `input`, fewer than eight.
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "fewer than eight octets")]
+fn load_end(input: &[u8], last: u64, from: usize) -> u64 {
+    let missing = 8 * (from + 8 - input.len()) as u32;
+    !(!last).checked_shl(missing).unwrap_or(0)
+}
+
+/// As [`load_end`], where it is rarely asked for.
+#[cold]
+#[inline(never)]
+fn load_cold_end(input: &[u8], from: usize) -> u64 {
+    load_end(input, last_word(input), from)
 }
 
 /// The last octets of `input` as a word, the last one lowest.
