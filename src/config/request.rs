@@ -94,7 +94,8 @@ pub(crate) struct LastStart {
     path: Vec<u8>,
     timeout: Option<Timeout>,
     fields: FieldBlock,
-    /// Stands for `fields`.
+    /// Stands for `fields`: a connection has not ids enough for a number to come again, and what goes by it is gone when this
+    /// begins anew.
     number: u32,
     missed: bool,
 }

@@ -36,7 +36,8 @@ pub(super) struct Memo {
     learning: bool,
     /// Which run this is.
     number: u32,
-    /// Changes with what there is in `made`.
+    /// With the length of `made` it stands for what that is, to which octets may be added under one version. A connection has
+    /// not blocks enough for a version to come again.
     version: u32,
     /// What a block gives of the tail before its value, and how many octets that are; none where none is known.
     tail: u32,
@@ -206,7 +207,6 @@ impl Memo {
         let fits = (self.given.len() + given_len).max(self.made.len() + made.len()) <= MAX_LEN;
         if fits {
             given.iter().for_each(|part| self.given.extend_from_slice(part));
-            self.version = self.version.wrapping_add(1);
             self.made.extend_from_slice(made);
             self.run_made = self.made.len() as u16;
             self.count += 1;
