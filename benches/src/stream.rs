@@ -56,9 +56,7 @@ impl Stream {
         let mut call = self.pair.server.call(self.at_server).expect("an open call");
         let message = &self.message;
         match self.how {
-            How::Copied => until_full(most, || {
-                matches!(call.send_slice(message), Err(SendError::Full(())))
-            }),
+            How::Copied => until_full(most, || matches!(call.send_slice(message), Err(SendError::Full(())))),
             How::Shared => until_full(most, || matches!(call.send(message.clone()), Err(SendError::Full(_)))),
         }
     }
