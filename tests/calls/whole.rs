@@ -7,8 +7,8 @@ use core::time::Duration;
 use grpc_sansio::frame::{Head, Kind as FrameKind};
 use grpc_sansio::grpc::{Code, Kind, Metadata, Status};
 use grpc_sansio::{
-    CallId, Client, ClientConfig, Connection, Event, Instant, Item, Limits, OpenOptions, Role, Server, ServerConfig,
-    WriteBuf,
+    Call, CallId, Client, ClientConfig, Connection, Event, Instant, Item, Limits, OpenOptions, Role, Server,
+    ServerConfig, WriteBuf,
 };
 use proptest::prelude::*;
 
@@ -175,14 +175,7 @@ impl Pair {
         let deadline = plan.timeout.map(|millis| self.now.saturating_add(Duration::from_millis(millis)));
         let id = self.client.open(self.now, &options.within(deadline)).unwrap();
         let mut call = self.client.call(id).unwrap();
-        for size in &plan.request {
-            let sent = call.send_with(*size, |buffer| buffer.resize(*size, 1));
-            self.seen.push_str(&format!("{sent:?}"));
-        }
-        if plan.refused {
-            let sent = call.send_with(100_000, |buffer| buffer.resize(100_000, 3));
-            self.seen.push_str(&format!("{sent:?}"));
-        }
+        send_all(&mut call, &plan.request, plan.refused, &mut self.seen);
         let closed = call.half_close();
         self.note(closed);
         self.carry(true);
@@ -223,14 +216,7 @@ impl Pair {
             let sent = call.send_head(&metadata);
             self.seen.push_str(&format!("{sent:?}"));
         }
-        for size in &plan.response {
-            let sent = call.send_with(*size, |buffer| buffer.resize(*size, 2));
-            self.seen.push_str(&format!("{sent:?}"));
-        }
-        if plan.refused {
-            let sent = call.send_with(100_000, |buffer| buffer.resize(100_000, 3));
-            self.seen.push_str(&format!("{sent:?}"));
-        }
+        send_all(&mut call, &plan.response, plan.refused, &mut self.seen);
         if plan.pauses {
             self.carry(false);
         }
@@ -240,6 +226,14 @@ impl Pair {
         if let Some(call) = self.server.call(id) {
             call.finish(&status, &trailers);
         }
+    }
+}
+
+/// Sends messages of these sizes, and one more that has no room where anything is queued.
+fn send_all<R: Role>(call: &mut Call<'_, R>, sizes: &[usize], refused: bool, seen: &mut String) {
+    for &size in sizes.iter().chain(refused.then_some(&100_000)) {
+        let sent = call.send_with(size, |buffer| buffer.resize(size, size as u8));
+        seen.push_str(&format!("{sent:?}"));
     }
 }
 

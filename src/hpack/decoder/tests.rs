@@ -1,0 +1,219 @@
+use super::{BlockLimits, Classifier, DecodeError, Decoded, Decoder, FieldBlock, Memo, static_table};
+use crate::hpack::Field;
+use alloc::vec;
+use alloc::vec::Vec;
+use proptest::prelude::*;
+
+/// A class that takes in name and value.
+fn class(name: &[u8], value: &[u8]) -> u8 {
+    (name.len() as u8) << 4 | value.len() as u8 & 15
+}
+
+fn classifier() -> Classifier {
+    let classes: Vec<u8> =
+        (1..=static_table::LEN).filter_map(static_table::get).map(|field| class(field.name, field.value)).collect();
+    Classifier {
+        classify: class,
+        classify_again: |class, _, value| class & 0xf0 | value.len() as u8 & 15,
+        static_classes: Vec::leak(classes).first_chunk().unwrap(),
+    }
+}
+
+/// A literal that has the name of an entry and stays out of the table: up to its value. Most indices exist.
+fn tail() -> impl Strategy<Value = Vec<u8>> {
+    let index = prop_oneof![9 => 1..15u8, 9 => 62..65u8, 1 => 65..80u8];
+    (index, any::<bool>()).prop_map(|(index, sensitive)| {
+        let pattern = u8::from(sensitive) << 4;
+        if index < 15 { vec![pattern | index] } else { vec![pattern | 15, index - 15] }
+    })
+}
+
+/// A string, plain or coded; most are sound.
+fn value() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => prop::collection::vec(any::<u8>(), 0..40).prop_map(|octets| [&[octets.len() as u8][..], &octets].concat()),
+        4 => prop::collection::vec(0..0x18u8, 0..40).prop_map(|codes| {
+            // Codes of five bits: digits and letters; then what is left of ones.
+            let bits: Vec<u8> = codes.iter().flat_map(|code| (0..5).rev().map(move |bit| code >> bit & 1)).collect();
+            let octets = bits.chunks(8).map(|bits| (0..8).fold(0, |octet, at| octet << 1 | bits.get(at).unwrap_or(&1)));
+            let octets: Vec<u8> = octets.collect();
+            [&[0x80 | octets.len() as u8][..], &octets].concat()
+        }),
+        1 => prop::collection::vec(any::<u8>(), 0..10),
+    ]
+}
+
+fn block() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        2 => (tail(), value()).prop_map(|(tail, value)| [tail, value].concat()),
+        6 => (0x82..0x88u8).prop_map(|octet| vec![octet]),
+        6 => (0xbe..0xc1u8).prop_map(|octet| vec![octet]),
+        2 => any::<u8>().prop_map(|value| vec![0x40, 1, b'n', 1, value]),
+        2 => any::<u8>().prop_map(|value| vec![0x00, 1, b'n', 1, value]),
+        // Larger than the table may be at times.
+        1 => Just([&[0x40, 1, b'l', 60][..], &[b'x'; 60]].concat()),
+    ];
+    let resize =
+        prop_oneof![9 => Just(vec![]), 1 => Just(vec![0x20]), 1 => Just(vec![0x3f, 49]), 2 => Just(vec![0x3f, 225, 3])];
+    (resize, prop::collection::vec(piece, 0..6)).prop_map(|(resize, pieces)| [resize, pieces.concat()].concat())
+}
+
+proptest! {
+    /// What was learnt of earlier blocks changes nothing: not the fields, not the verdict, not the error.
+    #[test]
+    fn a_memory_of_blocks_makes_no_difference(
+        usual in block(),
+        tails in prop::collection::vec(tail(), 1..4),
+        blocks in prop::collection::vec((0..10u8, block(), 0..12usize, value(), 60..600u32), 0..60),
+    ) {
+        let mut with = Decoder::new(4096, classifier());
+        let mut without = with.clone();
+        let entries = [0x40, 1, b'a', 0, 0x40, 1, b'b', 0, 0x40, 1, b'c', 0].to_vec();
+        let all = [(9, entries, 0, vec![], 600)].into_iter().chain(blocks);
+        for (kind, other, tail, value, max_list_size) in all {
+            let octets = match kind {
+                0..3 => &usual,
+                3..8 => &[&usual[..], &tails[if tail < tails.len() { tail } else { 0 }], &value].concat(),
+                _ => &other,
+            };
+            let limits = BlockLimits { max_list_size, max_fields: 5, abuse_list_size: 500, abuse_fields: 8 };
+            let (mut a, mut b) = (FieldBlock::new(), FieldBlock::new());
+            without.memo = Memo::new();
+            without.memo.recall(&[], 0);
+            let result = with.decode(octets, &limits, &mut a);
+            prop_assert_eq!(result, without.decode(octets, &limits, &mut b));
+            prop_assert_eq!(&a, &b);
+            prop_assert!(a.fields().all(|field| field.class == class(field.name, field.value)));
+            if result.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_is_learnt_and_used() {
+    let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+    let mut decoder = Decoder::new(4096, Classifier::NONE);
+    let octets = [0x82, 0x86, 0x00, 1, b'n', 1, b'v'];
+    for _ in 0..3 {
+        let mut block = FieldBlock::new();
+        assert_eq!(decoder.decode(&octets, &limits, &mut block), Ok(Decoded::Complete));
+        assert_eq!(block.fields().last(), Some(Field::new(b"n", b"v")));
+    }
+    assert_eq!((decoder.memo.recall(&octets, 0), decoder.memo.run().0), (Some(&octets[2..]), 2));
+    assert_eq!(decoder.memo.tail(&octets[2..]), None);
+    let records: FieldBlock = [Field::new(b":method", b"GET"), Field::new(b":scheme", b"http")].into_iter().collect();
+    let start = decoder.start().map(|start| (start.count, start.len));
+    assert_eq!(start, Some((2, records.byte_len())));
+    // What has another start has none that is known.
+    decoder.decode(&[0x87], &limits, &mut FieldBlock::new()).unwrap();
+    assert!(decoder.start().is_none());
+}
+
+/// The name behind the run is learnt once it comes, and anew once others have come long enough.
+#[test]
+fn a_tail_is_learnt_and_used() {
+    let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+    let mut decoder = Decoder::new(4096, classifier());
+    let mut decode = |name: u8, value: u8| {
+        let (octets, mut block) = ([0x82, 0x86, name, 2, b'-', value], FieldBlock::new());
+        assert_eq!(decoder.decode(&octets, &limits, &mut block), Ok(Decoded::Complete));
+        let entry = static_table::get(usize::from(name & 15)).unwrap();
+        let expected =
+            Field { value: &[b'-', value], sensitive: name & 16 != 0, class: class(entry.name, b"--"), ..entry };
+        assert_eq!((block.len(), block.fields().last()), (3, Some(expected)));
+        assert_eq!(decoder.start().map(|start| start.count), decoder.has_known_start.then_some(2));
+        decoder.memo.tail(&octets[2..]).map(|(head, rest)| (rest.len(), head.sensitive))
+    };
+    // Authority, path, and the path that is never to be indexed. The first block has the run learnt.
+    assert_eq!([decode(1, b'a'), decode(1, b'b')], [None, Some((3, false))]);
+    assert_eq!([decode(4, b'c'), decode(20, b'd'), decode(1, b'e')], [None, None, Some((3, false))]);
+    for _ in 0..8 {
+        assert_eq!(decode(20, b'f'), None);
+    }
+    assert_eq!([decode(20, b'g'), decode(20, b'h')], [Some((3, true)); 2]);
+    assert_eq!([decode(4, b'i'), decode(1, b'j')], [None; 2]);
+}
+
+/// P-007: a literal too large for the table empties it, though the count of insertions stands still.
+#[test]
+fn a_run_is_forgotten_with_the_entries_it_named() {
+    let limits = BlockLimits { max_list_size: 9_999, max_fields: 9, abuse_list_size: 9_999, abuse_fields: 9 };
+    let mut decoder = Decoder::new(64, Classifier::NONE);
+    let mut decode = |input: &[u8]| decoder.decode(input, &limits, &mut FieldBlock::new());
+    assert_eq!(decode(&[0x40, 1, b'n', 1, b'v']), Ok(Decoded::Complete));
+    for _ in 0..20 {
+        assert_eq!(decode(&[0xbe]), Ok(Decoded::Complete));
+    }
+    assert_eq!(decode(&[&[0x40, 1, b'n', 40][..], &[b'v'; 40]].concat()), Ok(Decoded::Complete));
+    assert_eq!(decode(&[0xbe]), Err(DecodeError::InvalidIndex));
+}
+
+/// A start that is known counts as its fields do.
+#[test]
+fn a_known_start_keeps_to_the_limits() {
+    let wide = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+    let input = [0x82, 0x86, 0x84, 0x00, 1, b'n', 0, 0x00, 1, b'm', 0];
+    // `:method: GET`, `:scheme: http`, `:path: /` and two of one octet each.
+    let size = 10 + 11 + 6 + 2 + 5 * 32;
+    for (limits, expected) in [
+        (BlockLimits { max_fields: 5, ..wide }, Decoded::Complete),
+        (BlockLimits { max_fields: 4, ..wide }, Decoded::TooManyFields),
+        (BlockLimits { max_fields: 3, ..wide }, Decoded::TooManyFields),
+        (BlockLimits { max_fields: 2, ..wide }, Decoded::TooManyFields),
+        (BlockLimits { max_list_size: size, ..wide }, Decoded::Complete),
+        (BlockLimits { max_list_size: size - 1, ..wide }, Decoded::ListTooLarge),
+        (BlockLimits { max_list_size: 40, ..wide }, Decoded::ListTooLarge),
+    ] {
+        let mut decoder = Decoder::new(4096, Classifier::NONE);
+        for _ in 0..20 {
+            decoder.decode(&input, &wide, &mut FieldBlock::new()).unwrap();
+        }
+        assert!(decoder.start().is_some());
+        assert_eq!(decoder.decode(&input, &limits, &mut FieldBlock::new()), Ok(expected), "{limits:?}");
+        // The start alone, of three fields.
+        let start = if limits.max_fields < 3 { Decoded::TooManyFields } else { Decoded::Complete };
+        let start = if limits.max_list_size == 40 { Decoded::ListTooLarge } else { start };
+        assert_eq!(decoder.decode(&input[..3], &limits, &mut FieldBlock::new()), Ok(start), "{limits:?}");
+    }
+}
+
+#[test]
+fn trimming_gives_back_what_only_spares_work() {
+    let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+    let mut decoder = Decoder::new(4096, Classifier::NONE);
+    for _ in 0..3 {
+        decoder.decode(&[0x82, 0x40, 1, b'n', 1, b'v'], &limits, &mut FieldBlock::new()).unwrap();
+    }
+    let (table, all) = (decoder.table.heap_size(), decoder.heap_size());
+    assert_eq!(all, table + decoder.memo.heap_size());
+    assert!(all > table);
+    decoder.trim();
+    assert_eq!((decoder.heap_size(), decoder.start().is_none()), (table, true));
+}
+
+/// Whoever keeps the fields of a block takes them again only while this number stands.
+#[test]
+fn the_generation_changes_with_the_table() {
+    let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+    let mut decoder = Decoder::new(4096, Classifier::NONE);
+    let mut seen = vec![decoder.generation().unwrap()];
+    // An index, a literal that stays out; one that enters, a size update; one too large for the table.
+    for (input, changes) in [
+        (&[0x82][..], false),
+        (&[0, 1, b'n', 0], false),
+        (&[0x40, 1, b'n', 0], true),
+        (&[0x3f, 5], true),
+        (&[0x40, 5, b'l', b'a', b'r', b'g', b'e', 0], true),
+    ] {
+        decoder.decode(input, &limits, &mut FieldBlock::new()).unwrap();
+        let now = decoder.generation().unwrap();
+        assert_eq!(!seen.contains(&now), changes, "{input:x?}");
+        seen.push(now);
+    }
+    decoder.set_max_table_size(0);
+    assert_eq!(decoder.generation(), None, "RFC 9113 §4.3.1: a size update is owed");
+    decoder.decode(&[0x20], &limits, &mut FieldBlock::new()).unwrap();
+    assert!(decoder.generation().is_some_and(|now| !seen.contains(&now)));
+}
