@@ -59,7 +59,8 @@ fn block() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// What was learnt of earlier blocks changes nothing: not the fields, not the verdict, not the error.
+    /// What was learnt of earlier blocks, and what is left of them in memory, changes nothing: not the fields, not the
+    /// verdict, not the error.
     #[test]
     fn a_memory_of_blocks_makes_no_difference(
         usual in block(),
@@ -67,7 +68,9 @@ proptest! {
         blocks in prop::collection::vec((0..10u8, block(), 0..12usize, value(), 60..600u32), 0..60),
     ) {
         let mut with = Decoder::new(4096, classifier());
-        let mut without = with.clone();
+        let (mut without, mut over) = (with.clone(), with.clone());
+        // Memory that blocks were decoded into before.
+        let mut used = [FieldBlock::new(), FieldBlock::new()];
         let entries = [0x40, 1, b'a', 0, 0x40, 1, b'b', 0, 0x40, 1, b'c', 0].to_vec();
         let all = [(9, entries, 0, vec![], 600)].into_iter().chain(blocks);
         for (kind, other, tail, value, max_list_size) in all {
@@ -83,6 +86,9 @@ proptest! {
             let result = with.decode(octets, &limits, &mut a);
             prop_assert_eq!(result, without.decode(octets, &limits, &mut b));
             prop_assert_eq!(&a, &b);
+            let used = &mut used[usize::from(kind % 2)];
+            prop_assert_eq!(result, over.decode_over(octets, &limits, used));
+            prop_assert_eq!(&a, &*used);
             prop_assert!(a.fields().all(|field| field.class == class(field.name, field.value)));
             if result.is_err() {
                 break;
