@@ -122,9 +122,13 @@ fn a_run_is_learnt_and_used() {
 fn a_tail_is_learnt_and_used() {
     let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
     let mut decoder = Decoder::new(4096, classifier());
+    let (mut over, mut used) = (decoder.clone(), [FieldBlock::new(), FieldBlock::new()]);
     let mut decode = |name: u8, value: u8| {
         let (octets, mut block) = ([0x82, 0x86, name, 2, b'-', value], FieldBlock::new());
         assert_eq!(decoder.decode(&octets, &limits, &mut block), Ok(Decoded::Complete));
+        let used = &mut used[usize::from(value == b'l')];
+        assert_eq!(over.decode_over(&octets, &limits, used), Ok(Decoded::Complete));
+        assert_eq!(*used, block);
         let entry = static_table::get(usize::from(name & 15)).unwrap();
         let expected =
             Field { value: &[b'-', value], sensitive: name & 16 != 0, class: class(entry.name, b"--"), ..entry };
@@ -140,6 +144,11 @@ fn a_tail_is_learnt_and_used() {
     }
     assert_eq!([decode(20, b'g'), decode(20, b'h')], [Some((3, true)); 2]);
     assert_eq!([decode(4, b'i'), decode(1, b'j')], [None; 2]);
+    // Names of one length, the method and the scheme, do not pass for each other in memory that had the other.
+    for name in [2, 6, 2] {
+        (0..11).for_each(|_| _ = decode(name, b'k'));
+        decode(name, b'l');
+    }
 }
 
 /// P-007: a literal too large for the table empties it, though the count of insertions stands still.
