@@ -452,6 +452,16 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
+        if self.http2.forget_bare(key, CallState::is_bare) {
+            self.call_gone(0);
+        } else {
+            self.drop_laden(key);
+        }
+    }
+
+    /// As [`Engine::drop_call`], where there may be something to give back.
+    #[inline(never)]
+    fn drop_laden(&mut self, key: StreamKey) {
         let side = self.side;
         let (mut known, mut grown, mut held, mut lent, mut usual_head) = (false, 0, 0, 0, false);
         self.http2.forget(key, |call, common| {
@@ -479,6 +489,12 @@ impl Engine {
         if usual_head {
             self.http2.let_response_go();
         }
+        self.call_gone(lent);
+    }
+
+    /// A call is gone that so many octets were lent to.
+    #[inline]
+    pub(super) fn call_gone(&mut self, lent: u32) {
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
         }

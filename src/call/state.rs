@@ -307,6 +307,13 @@ impl CallState {
         self.is_plain() && self.inbox.complete() == 0 && self.grown == 0 && self.credited == 0
     }
 
+    /// Whether nothing has to be given back when it goes.
+    pub(super) fn is_bare(&self) -> bool {
+        let blocks = self.head_block.is_none() & self.trailers.is_none() & self.own_head.is_none();
+        let budgets = (self.lent | self.grown) == 0 && self.head != Head::Usual;
+        blocks && budgets && !self.inbox.holds_any()
+    }
+
     /// Notes `Readable` where the application waits for it and there is something to read; says whether it did.
     #[inline]
     pub(super) fn tell_readable(&mut self, side: Side) -> bool {

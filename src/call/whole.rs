@@ -72,15 +72,16 @@ impl Engine {
     /// let go of it; says whether it did. The call is gone then.
     #[inline]
     pub(super) fn write_reply(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
-        let accepted = self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize;
-        let written = accepted
+        let response = &self.settings.response;
+        let may = self.side == Side::Server && response.list_size() <= self.http2.peer_max_header_list_size() as usize;
+        let written = may
             && self.http2.send_reply(self.now, key, output, |call| {
                 let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
                 let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
-                usual_head && usual_end && matches!(call.stage, Stage::Finished)
+                usual_head && usual_end && matches!(call.stage, Stage::Finished) && call.is_bare()
             });
         if written {
-            self.drop_call(key);
+            self.call_gone(0);
         }
         written
     }

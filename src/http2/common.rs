@@ -193,6 +193,15 @@ impl Common {
         self.queued
     }
 
+    /// The stream closes: what it still had to say goes, and it stands in no line but that of notices.
+    #[inline]
+    pub(super) fn leave_wire<T>(&mut self, stream: &mut Stream<T>) {
+        stream.close();
+        self.drop_queue(stream);
+        self.lines.forgive(stream);
+        self.lines.leave(stream);
+    }
+
     /// Drops what is queued on the stream.
     #[expect(clippy::arithmetic_side_effects, reason = "counted when it was queued")]
     pub(super) fn drop_queue<T>(&mut self, stream: &mut Stream<T>) {

@@ -330,6 +330,24 @@ impl<T: Default> Connection<T> {
         self.end_if_drained();
     }
 
+    /// As [`forget`](Self::forget), of a stream that is closed and whose upper state `is_bare` of what would have to be
+    /// taken from it; says whether it was.
+    #[inline]
+    pub(crate) fn forget_bare(&mut self, key: StreamKey, is_bare: impl FnOnce(&T) -> bool) -> bool {
+        let common = &mut self.common;
+        let forgotten = self.slots.discard_if(key, |stream| {
+            let bare = stream.is_closed() && is_bare(&stream.upper);
+            if bare {
+                common.lines.clear_notice(stream);
+            }
+            bare
+        });
+        if forgotten {
+            self.end_if_drained();
+        }
+        forgotten
+    }
+
     /// Takes the stream off the wire and out of all lines.
     fn leave_all(&mut self, key: StreamKey) {
         let responded = self.common.side == Side::Server && self.is_send_ended(key);
@@ -341,19 +359,22 @@ impl<T: Default> Connection<T> {
     pub(super) fn close(&mut self, key: StreamKey, how: Closed) {
         let Some(stream) = self.slots.get_mut(key).filter(|stream| !stream.is_closed()) else { return };
         let (id, send) = (stream.id, stream.send);
-        stream.close();
-        self.common.drop_queue(stream);
-        self.common.lines.forgive(stream);
-        self.common.lines.leave(stream);
+        self.common.leave_wire(stream);
         if send == Send::Waiting {
             return;
         }
         self.active -= 1;
         if !id.is_zero() {
             self.ids.remove(id.get(), key.index() as u32, |slot| self.slots.id(slot));
-            self.closed.remember(id, how);
-            self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
+            self.remember(id, how);
         }
+    }
+
+    /// The stream with this id is in the map no more.
+    #[inline]
+    pub(super) fn remember(&mut self, id: StreamId, how: Closed) {
+        self.closed.remember(id, how);
+        self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
     }
 
     /// The layer above's state in this stream.

@@ -122,7 +122,7 @@ impl Lines {
         if let Some(line) = self.line(place) {
             line.len -= 1;
             // Mostly it is the first one's turn.
-            if line.entries.front().is_some_and(|entry| *entry == (stream.key, stream.turn)) {
+            if line.entries.front().is_some_and(|entry| entry.1 == stream.turn && entry.0.is(stream.key)) {
                 line.entries.pop_front();
             }
         }
