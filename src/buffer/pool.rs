@@ -79,6 +79,12 @@ impl Chunk {
         bytes.slice(self.taken.min(bytes.len())..)
     }
 
+    /// Whether it is no more memory than is always kept for reuse, and nobody else's.
+    #[inline]
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(&self.octets, Octets::Copied(buffer) if buffer.capacity() <= KEEP)
+    }
+
     fn has_room(&self, octets: usize) -> bool {
         matches!(&self.octets, Octets::Copied(buffer) if buffer.capacity() >= octets)
     }
@@ -89,7 +95,7 @@ impl Chunk {
         self.octets().len() - self.taken
     }
 
-    pub(super) fn heap_size(&self) -> usize {
+    pub(crate) fn heap_size(&self) -> usize {
         size_of::<Self>()
             + match &self.octets {
                 Octets::Copied(buffer) => buffer.capacity(),
@@ -239,7 +245,7 @@ impl Pool {
     /// Keeps the block's memory for another one; a large one is let go.
     #[inline]
     pub(crate) fn give_block(&mut self, block: Box<FieldBlock>) {
-        if block.capacity() <= KEEP {
+        if is_kept(&block) {
             self.blocks.push(block);
         }
     }
@@ -281,6 +287,12 @@ impl Pool {
         let lists = (places + self.blocks.capacity()) * size_of::<Box<Chunk>>();
         self.links.heap_size() + spare + blocks + queued.sum::<usize>() + lists
     }
+}
+
+/// Whether the memory of a block is kept for reuse.
+#[inline]
+pub(crate) fn is_kept(block: &FieldBlock) -> bool {
+    block.capacity() <= KEEP
 }
 
 /// Bytes of heap behind a block that somebody holds.

@@ -420,10 +420,10 @@ impl Payload<'_> {
         Payload { place: Place::Chunk(chunk), compressed }
     }
 
-    /// Whether its memory is the connection's again with the next verb.
+    /// Whether its memory has to be the connection's again with the next verb.
     #[inline]
-    pub(super) fn is_lent(&self) -> bool {
-        matches!(self.place, Place::Chunk(_))
+    pub(super) fn is_to_come_back(&self) -> bool {
+        matches!(&self.place, Place::Chunk(chunk) if !chunk.is_kept())
     }
 
     /// Whether it came compressed, and a codec has decompressed it since.

@@ -1,9 +1,11 @@
 //! The status of a call, and `grpc-status` on the wire.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
+use core::ops::Deref;
 
 use super::advice::{Layer, Retry};
 use super::code::Code;
@@ -105,6 +107,64 @@ impl Status {
         self.message.into_owned()
     }
 }
+
+/// A status, in no more than two words: most say nothing but their code.
+#[derive(Clone)]
+pub(crate) enum Told {
+    Plain(&'static Status),
+    Full(Box<Status>),
+}
+
+impl Told {
+    pub(crate) const OK: Self = Self::Plain(&PLAIN[0]);
+
+    pub(crate) fn into_status(self) -> Status {
+        match self {
+            Self::Plain(status) => status.clone(),
+            Self::Full(status) => *status,
+        }
+    }
+}
+
+impl From<Status> for Told {
+    fn from(status: Status) -> Self {
+        match PLAIN.get(usize::from(status.code.as_u8())) {
+            Some(plain) if *plain == status => Self::Plain(plain),
+            _ => Self::Full(Box::new(status)),
+        }
+    }
+}
+
+impl Deref for Told {
+    type Target = Status;
+
+    #[inline]
+    fn deref(&self) -> &Status {
+        match self {
+            Self::Plain(status) => status,
+            Self::Full(status) => status,
+        }
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// The statuses that say nothing but their code, by its number.
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
+static PLAIN: [Status; Code::ALL.len()] = {
+    const OK: Status = Status::ok();
+    let mut all = [OK; Code::ALL.len()];
+    let mut number = 0;
+    while number < all.len() {
+        all[number].code = Code::ALL[number];
+        number += 1;
+    }
+    all
+};
 
 impl From<Code> for Status {
     fn from(code: Code) -> Self {
