@@ -158,10 +158,10 @@ impl Pool {
         self.find_chunk(size)
     }
 
-    /// As [`Pool::take_chunk`], if there is one that has had as many octets before.
+    /// As [`Pool::take_chunk`], if there is one that is not wide and has had as many octets before.
     #[inline]
     pub(super) fn take_chunk_with_room(&mut self, size: usize) -> Option<Box<Chunk>> {
-        if size < WIDE { self.spare.pop_if(|chunk| chunk.has_room(size)) } else { None }
+        self.spare.pop_if(|chunk| chunk.has_room(size))
     }
 
     /// Whether there is a buffer for many small pieces.
@@ -193,7 +193,22 @@ impl Pool {
     }
 
     /// Takes back a chunk that [`Queue::advance`] handed out.
+    #[inline(never)]
     pub(crate) fn give_chunk(&mut self, mut chunk: Box<Chunk>) {
+        // Mostly it is small, and there is a place for it.
+        if let Octets::Copied(buffer) = &mut chunk.octets
+            && (1..WIDE).contains(&buffer.capacity())
+            && self.spare.len() < self.spare.capacity()
+        {
+            buffer.clear();
+            chunk.taken = 0;
+            return self.spare.push(chunk);
+        }
+        self.give_any_chunk(chunk);
+    }
+
+    #[cold]
+    fn give_any_chunk(&mut self, mut chunk: Box<Chunk>) {
         chunk.taken = 0;
         let Octets::Copied(buffer) = &mut chunk.octets else {
             chunk.octets = Octets::Copied(Vec::new());
@@ -259,6 +274,7 @@ impl Pool {
 
     /// A block that will be kept for a while: without much memory that it does not use. `None` for an empty one, which
     /// is given back at once.
+    #[inline]
     pub(crate) fn keep(&mut self, mut block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
         if block.is_empty() {
             self.give_block(block);

@@ -131,12 +131,12 @@ impl Inbox {
         if left == 0 { Ok(()) } else { self.receive_pieces(pool, input, left, rules) }
     }
 
-    /// Takes DATA that is one small message, whole and not compressed, where nothing else is held; says whether it was.
-    #[inline]
-    pub(super) fn receive_only(&mut self, pool: &mut Pool, octets: &[u8], rules: Rules) -> bool {
+    /// Takes DATA that is one message of fewer than `most` octets, whole and not compressed, where nothing else is held; says
+    /// whether it was.
+    #[inline(never)]
+    pub(super) fn receive_only(&mut self, pool: &mut Pool, octets: &[u8], most: usize) -> bool {
         let Some(([0, length @ ..], payload)) = octets.split_first_chunk::<PREFIX_LEN>() else { return false };
-        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
-        let small = payload.len() < most as usize && octets.len() <= SHARED_BUFFER;
+        let small = payload.len() < most.min(SHARED_BUFFER - PREFIX_LEN);
         if !small || u32::from_be_bytes(*length) as usize != payload.len() || self.holds_any() {
             return false;
         }

@@ -41,12 +41,12 @@ fn max_send(limits: &Limits) -> usize {
     limits.max_send_message.unwrap_or(u32::MAX) as usize
 }
 
-/// Whether `octets` more, with their prefix, fit both what the call and what the connection may have queued.
+/// Whether `octets` more, of 32 bits, fit with their prefix both what the call and what the connection may have queued.
 #[inline]
 fn has_room(limits: &Limits, stream: &Stream<CallState>, common: &Common, octets: usize) -> bool {
-    let with = octets.saturating_add(PREFIX_LEN);
-    stream.queued().saturating_add(with) <= limits.send_queue_per_call as usize
-        && common.queued().saturating_add(with) <= limits.send_queue_per_connection as usize
+    let with = |queued: usize| queued as u64 + octets as u64 + PREFIX_LEN as u64;
+    with(stream.queued()) <= u64::from(limits.send_queue_per_call)
+        && with(common.queued()) <= u64::from(limits.send_queue_per_connection)
 }
 
 /// Whether the buffer for messages under way is too large to be kept for the next.
@@ -179,10 +179,8 @@ impl Engine {
         runs: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        let limits = &self.settings.limits;
-        let copy_below = limits.copy_below as usize;
+        let (limits, most) = (&self.settings.limits, self.settings.small_sent);
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
-        let most = copy_below.min(max_send(limits).saturating_add(1));
         let usual = size_hint < most && has_room(limits, stream, common, size_hint);
         if !usual || check_send(self.side, stream, compressed).is_err() {
             return self.send_unusual(key, size_hint, compressed, encode);
