@@ -274,8 +274,13 @@ impl Pool {
 
     /// A block that will be kept for a while: without much memory that it does not use. `None` for an empty one, which
     /// is given back at once.
-    #[inline]
-    pub(crate) fn keep(&mut self, mut block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
+        if is_kept(&block) && !block.is_empty() { Some(block) } else { self.keep_unusual(block) }
+    }
+
+    #[cold]
+    fn keep_unusual(&mut self, mut block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
         if block.is_empty() {
             self.give_block(block);
             return None;
