@@ -153,7 +153,11 @@ impl Queue {
         *first = Some(pool.take_chunk_with_room(len)?);
         self.len = len;
         match &mut first.as_deref_mut()?.octets {
-            Octets::Copied(buffer) => Some(buffer),
+            Octets::Copied(buffer) => {
+                // It is: said once more, it need not be looked at.
+                buffer.clear();
+                Some(buffer)
+            }
             Octets::Shared(..) => None,
         }
     }

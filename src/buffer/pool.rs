@@ -198,7 +198,7 @@ impl Pool {
         // Mostly it is small, and there is a place for it.
         if let Octets::Copied(buffer) = &mut chunk.octets
             && (1..WIDE).contains(&buffer.capacity())
-            && self.spare.len() < self.spare.capacity()
+            && has_place(&self.spare)
         {
             buffer.clear();
             chunk.taken = 0;
@@ -260,6 +260,14 @@ impl Pool {
     /// Keeps the block's memory for another one; a large one is let go.
     #[inline]
     pub(crate) fn give_block(&mut self, block: Box<FieldBlock>) {
+        if is_kept(&block) && has_place(&self.blocks) {
+            return self.blocks.push(block);
+        }
+        self.give_any_block(block);
+    }
+
+    #[cold]
+    fn give_any_block(&mut self, block: Box<FieldBlock>) {
         if is_kept(&block) {
             self.blocks.push(block);
         }
@@ -308,6 +316,12 @@ impl Pool {
         let lists = (places + self.blocks.capacity()) * size_of::<Box<Chunk>>();
         self.links.heap_size() + spare + blocks + queued.sum::<usize>() + lists
     }
+}
+
+/// Whether a list has a place for one more without growing.
+#[inline]
+fn has_place<T>(list: &Vec<T>) -> bool {
+    list.len() < list.capacity()
 }
 
 /// Whether the memory of a block is kept for reuse.

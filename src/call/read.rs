@@ -102,8 +102,7 @@ impl Engine {
                 }
                 let block = call.head_block.take();
                 self.held_headers -= block.as_deref().map_or(0, held_size);
-                self.lend_block(block);
-                Taken::Head
+                self.lend_block(block)
             }
             Next::Message => {
                 if !nothing_follows || !call.is_plain() {
@@ -112,8 +111,7 @@ impl Engine {
                 let Some(chunk) = call.inbox.take_only() else { return Taken::Next };
                 // Only the connection's window is to be given back.
                 common.correct_credit(chunk.left() as u32, core::mem::take(&mut call.credited));
-                self.lend_chunk(chunk);
-                Taken::Message
+                self.lend_chunk(chunk)
             }
             Next::End if R::ROLE == Side::Server => {
                 call.end = End::Read;
@@ -121,11 +119,7 @@ impl Engine {
             }
             Next::End => {
                 let plain = matches!(call.end, End::Trailers { plain: true, .. }) && call.trailers.is_none();
-                if !plain {
-                    return Taken::Outcome;
-                }
-                self.drop_call(key);
-                Taken::End
+                if plain { self.drop_ended(key) } else { Taken::Outcome }
             }
         }
     }
@@ -155,21 +149,30 @@ impl Engine {
     }
 
     /// Lends a chunk: mostly until another one is lent, since then there is nothing to look for at the next verb.
-    #[inline]
-    fn lend_chunk(&mut self, chunk: Box<Chunk>) {
+    #[inline(never)]
+    fn lend_chunk(&mut self, chunk: Box<Chunk>) -> Taken {
         self.attention |= !chunk.is_kept();
         if let Some(last) = self.lent_chunk.replace(chunk) {
             self.http2.pool_mut().give_chunk(last);
         }
+        Taken::Message
     }
 
     /// As [`Engine::lend_chunk`], for fields, if there are any.
-    #[inline]
-    fn lend_block(&mut self, block: Option<Box<FieldBlock>>) {
+    #[inline(never)]
+    fn lend_block(&mut self, block: Option<Box<FieldBlock>>) -> Taken {
         self.attention |= block.as_deref().is_some_and(|block| !is_kept(block));
         if let Some(last) = core::mem::replace(&mut self.lent_block, block) {
             self.http2.pool_mut().give_block(last);
         }
+        Taken::Head
+    }
+
+    /// Lets a call go whose end was taken.
+    #[inline(never)]
+    fn drop_ended(&mut self, key: StreamKey) -> Taken {
+        self.drop_call(key);
+        Taken::End
     }
 
     /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows, where more may come

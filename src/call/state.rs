@@ -299,12 +299,13 @@ impl CallState {
 
     /// Whether no part of the connection's budgets is lent to it, and no message is arriving that could want one.
     pub(super) fn is_plain(&self) -> bool {
-        self.lent == 0 && !self.wants_loan && !self.inbox.is_inside_message()
+        self.lent | self.inbox.missing() == 0 && !self.wants_loan && !self.inbox.is_inside_message()
     }
 
     /// Whether it holds no message, no loan and no window beyond the usual one.
     pub(super) fn has_nothing(&self) -> bool {
-        self.is_plain() && self.inbox.complete() == 0 && self.grown == 0 && self.credited == 0
+        // Fewer questions than one for each.
+        self.is_plain() && self.inbox.complete() | self.grown | self.credited == 0
     }
 
     /// Notes `Readable` where the application waits for it and there is something to read; says whether it did.
