@@ -87,8 +87,15 @@ impl Inbox {
     }
 
     /// Whether a message has begun and not ended.
+    #[inline]
     pub(super) fn is_inside_message(&self) -> bool {
-        self.prefix_len > 0 || self.missing > 0
+        self.arriving() != 0
+    }
+
+    /// Not zero if a message has begun and not ended.
+    #[inline]
+    pub(super) fn arriving(&self) -> u32 {
+        self.missing | u32::from(self.prefix_len)
     }
 
     /// Octets still to come of the message that is arriving.

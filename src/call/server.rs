@@ -369,9 +369,13 @@ impl Engine {
     /// `finish`: cannot fail, since the application has nothing left to say.
     #[inline]
     pub(crate) fn finish(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
-        if self.finish_plainly(key, status, metadata) {
-            return;
+        if !self.finish_plainly(key, status, metadata) {
+            self.finish_unusually(key, status, metadata);
         }
+    }
+
+    #[cold]
+    fn finish_unusually(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
         let Some(call) = self.http2.get(key) else { return };
         if call.is_open() {
             let owes = call.owes_a_message();

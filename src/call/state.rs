@@ -298,14 +298,17 @@ impl CallState {
     }
 
     /// Whether no part of the connection's budgets is lent to it, and no message is arriving that could want one.
+    #[inline(always)]
     pub(super) fn is_plain(&self) -> bool {
-        self.lent | self.inbox.missing() == 0 && !self.wants_loan && !self.inbox.is_inside_message()
+        self.lent | self.inbox.arriving() == 0 && !self.wants_loan
     }
 
     /// Whether it holds no message, no loan and no window beyond the usual one.
+    #[inline(always)]
     pub(super) fn has_nothing(&self) -> bool {
-        // Fewer questions than one for each.
-        self.is_plain() && self.inbox.complete() | self.grown | self.credited == 0
+        // One question for all of them.
+        let held = self.inbox.complete() | self.inbox.arriving();
+        held | self.lent | self.grown | self.credited == 0 && !self.wants_loan
     }
 
     /// Notes `Readable` where the application waits for it and there is something to read; says whether it did.

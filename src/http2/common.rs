@@ -188,6 +188,12 @@ impl Common {
         self.lines.clear_notice(stream);
     }
 
+    /// Whether it is the end that opens streams.
+    #[inline]
+    pub(crate) fn is_client(&self) -> bool {
+        self.side == Side::Client
+    }
+
     /// Octets queued on all streams.
     pub(crate) fn queued(&self) -> usize {
         self.queued

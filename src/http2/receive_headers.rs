@@ -322,7 +322,9 @@ impl<T: Default> Connection<T> {
         self.common.lines.tidy(&self.slots);
         let Some(stream) = self.slots.insert() else { return self.refuse(now, id) };
         stream.start(id, state, self.peer.initial_window, window);
-        stream.content_left = summary.content_length.map(ContentLeft::new);
+        if let Some(length) = summary.content_length {
+            stream.content_left = Some(ContentLeft::new(length));
+        }
         let key = stream.key;
         self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
         self.active += 1;
