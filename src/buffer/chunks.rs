@@ -137,15 +137,6 @@ impl Queue {
         self.append_more(pool, first, second);
     }
 
-    /// As [`Queue::append`], for octets in one part.
-    #[inline(always)]
-    pub(crate) fn append_one(&mut self, pool: &mut Pool, octets: &[u8]) {
-        match self.begin(pool, octets.len()) {
-            Some(buffer) => buffer.extend_from_slice(octets),
-            None => self.append_more(pool, octets, &[]),
-        }
-    }
-
     /// The first buffer of an empty queue, which is to be given `len` octets, if there is one that has had as many before.
     #[inline(always)]
     fn begin(&mut self, pool: &mut Pool, len: usize) -> Option<&mut Vec<u8>> {
@@ -162,6 +153,7 @@ impl Queue {
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn append_more(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();

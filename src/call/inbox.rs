@@ -147,7 +147,7 @@ impl Inbox {
         if !small || u32::from_be_bytes(*length) as usize != payload.len() || self.holds_any() {
             return false;
         }
-        self.queue.append_one(pool, octets);
+        self.queue.append(pool, octets, &[]);
         self.complete = 1;
         true
     }
