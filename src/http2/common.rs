@@ -82,9 +82,9 @@ impl Common {
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
         if stream.send != Send::Ended {
-            stream.outbox.append(&mut self.pool, first, second);
             self.queued += first.len() + second.len();
             self.schedule(stream);
+            stream.outbox.append(&mut self.pool, first, second);
         }
     }
 
