@@ -265,6 +265,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_of_a_status_is_all_of_it() {
+        for code in Code::ALL {
+            let statuses = [
+                Status::from(code),
+                Status::new(code, "why"),
+                Status::new(code, "why".to_string()),
+                Status::from(code).with_details(&b"why"[..]),
+            ];
+            for (n, status) in statuses.into_iter().enumerate() {
+                let told = Told::from(status.clone());
+                assert_eq!(matches!(told, Told::Plain(_)), n == 0);
+                assert_eq!((&*told, told.clone().into_status()), (&status, status.clone()));
+                assert_eq!(std::format!("{told:?}"), std::format!("{status:?}"));
+            }
+        }
+    }
+
+    #[test]
     fn a_number_too_large_for_the_type_is_foreign() {
         assert_eq!(parse_code(b"99999999999999999999"), Ok(ParsedCode::Foreign(u32::MAX)));
     }
