@@ -38,8 +38,13 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn new(settings: &Settings, block: &FieldBlock, oversized: bool) -> Result<Self, Rejection> {
-        let usual = if oversized { None } else { UsualRequest::parse(grpc_fields(block)) };
+    /// Of a request whose pseudo-headers are known to be usual where `judged` says so.
+    fn new(settings: &Settings, block: &FieldBlock, oversized: bool, judged: bool) -> Result<Self, Rejection> {
+        let usual = match (oversized, judged) {
+            (true, _) => None,
+            (false, false) => UsualRequest::parse(grpc_fields(block)),
+            (false, true) => UsualRequest::parse_behind_usual(grpc_fields(block)),
+        };
         if let Some(usual) = usual
             && (usual.has_te || !settings.require_te)
             && !(usual.lists_codings && settings.accept_encoding().is_some())
@@ -102,7 +107,7 @@ impl Engine {
             self.http2.pool_mut().give_block(block);
             return self.drop_call(key);
         }
-        let reading = match self.read_request(&block, oversized) {
+        let reading = match self.read_request(key, &block, oversized) {
             Ok(reading) => reading,
             Err(rejection) => {
                 self.http2.pool_mut().give_block(block);
@@ -142,14 +147,15 @@ impl Engine {
 
     /// Reads a request. One that starts as the last one did, and goes on with nothing but metadata like that one, says
     /// the same.
-    fn read_request(&mut self, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
+    fn read_request(&mut self, key: StreamKey, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
         let metadata_follows =
             |start: &Start| start.rest(block).all(|field| !is_reserved(field.name, reserved::Block::Request));
         let start = self.http2.block_start().filter(|start| !oversized && metadata_follows(start));
         match (self.last_request, start) {
             (Some((known, reading)), Some(start)) if known == start => Ok(reading),
             _ => {
-                let reading = Reading::new(&self.settings, block, oversized)?;
+                let judged = self.http2.is_usual_request(key);
+                let reading = Reading::new(&self.settings, block, oversized, judged)?;
                 self.last_request = start.map(|start| (start, reading)).or(self.last_request);
                 Ok(reading)
             }

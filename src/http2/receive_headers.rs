@@ -350,7 +350,8 @@ impl<T: Default> Connection<T> {
     /// A request that started so, if that is to be remembered where it is sound.
     #[inline(never)]
     fn judge_any_request(&mut self, start: Option<Start>) -> Result<Summary, Malformed> {
-        let summary = check_request(&self.fields)?;
+        let (summary, usual) = check_request(&self.fields)?;
+        self.usual_request = if usual { self.highest_remote } else { StreamId::ZERO };
         self.sound_request = start.map(|start| (start, summary)).or(self.sound_request);
         Ok(summary)
     }
