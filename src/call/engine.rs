@@ -7,7 +7,7 @@ use super::runs::Runs;
 use super::server::Reading;
 use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
-use crate::buffer::pool::Chunk;
+use crate::buffer::pool::{Chunk, block_heap_size};
 use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;
@@ -104,12 +104,12 @@ pub struct Engine {
     pub(super) grown_octets: u32,
     /// The call whose pace is measured now.
     pub(super) sample: Sample,
-    /// What the application was lent by the last verb.
+    /// What the application was lent by a verb: until the next one, where it is large, and mostly until something else is lent.
     pub(super) lent_chunk: Option<Box<Chunk>>,
     pub(super) lent_block: Option<Box<FieldBlock>>,
     /// Messages that are read or sent one right after the other.
     pub(super) runs: Option<Box<Runs>>,
-    /// The next verb has to look for something lent, for a run that has begun, or for who watches.
+    /// The next verb has to look for something large that was lent, for a run that has begun, or for who watches.
     pub(super) attention: bool,
     pub(super) scratch: Vec<u8>,
     /// How times are spelled.
@@ -388,6 +388,7 @@ impl Engine {
             self.timers.clear();
             (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
             (self.scratch, self.runs, self.last_start) = (Vec::new(), None, None);
+            (self.lent_chunk, self.lent_block) = (None, None);
         }
         self.settle();
     }
@@ -567,6 +568,8 @@ impl Engine {
             + self.scratch.capacity()
             + self.runs.as_deref().map_or(0, Runs::heap_size)
             + self.last_start.as_deref().map_or(0, LastStart::heap_size)
+            + self.lent_chunk.as_deref().map_or(0, Chunk::heap_size)
+            + self.lent_block.as_deref().map_or(0, block_heap_size)
     }
 }
 

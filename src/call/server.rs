@@ -28,7 +28,8 @@ const MAX_CODINGS: usize = 8;
 /// What a request says of its call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading {
-    timeout: Option<Duration>,
+    /// In nanoseconds; as many as can be counted where there is none.
+    timeout: u64,
     encoding: Encoding,
     /// Bits of the config's codings that the client accepts.
     accepted: u8,
@@ -37,13 +38,18 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn new(settings: &Settings, block: &FieldBlock, oversized: bool) -> Result<Self, Rejection> {
-        let usual = if oversized { None } else { UsualRequest::parse(grpc_fields(block)) };
+    /// Of a request whose pseudo-headers are known to be usual where `judged` says so.
+    fn new(settings: &Settings, block: &FieldBlock, oversized: bool, judged: bool) -> Result<Self, Rejection> {
+        let usual = match (oversized, judged) {
+            (true, _) => None,
+            (false, false) => UsualRequest::parse(grpc_fields(block)),
+            (false, true) => UsualRequest::parse_behind_usual(grpc_fields(block)),
+        };
         if let Some(usual) = usual
             && (usual.has_te || !settings.require_te)
             && !(usual.lists_codings && settings.accept_encoding().is_some())
         {
-            let timeout = usual.timeout;
+            let timeout = nanos(usual.timeout);
             return Ok(Self { timeout, encoding: Encoding::Identity, accepted: 0, plain_content_type: true });
         }
         let mut rules = RequestRules::new(&settings.codings);
@@ -55,12 +61,16 @@ impl Reading {
             bits | (u8::from(accepts) << at)
         });
         Ok(Self {
-            timeout: parts.timeout,
+            timeout: nanos(parts.timeout),
             encoding: if parts.encoding.is_some() { Encoding::Known } else { Encoding::Identity },
             accepted,
             plain_content_type: parts.content_type.is_plain() || parts.content_type.as_str().len() > LONGEST_ECHO,
         })
     }
+}
+
+fn nanos(timeout: Option<Duration>) -> u64 {
+    timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok()).unwrap_or(u64::MAX)
 }
 
 const TOO_MANY: &str = "the method takes one message, and the client sent more (G-080)";
@@ -90,20 +100,21 @@ impl Engine {
     pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
         self.trim_at = None;
         let block = self.http2.take_fields();
-        if self.held_headers + held_size(&block) > self.settings.limits.held_headers as usize {
+        let held_headers = self.held_headers + held_size(&block);
+        if held_headers > self.settings.limits.held_headers as usize {
             // Nothing of it was processed, so the client may try again (G-155).
             self.http2.refuse_stream(self.now, key);
             self.http2.pool_mut().give_block(block);
             return self.drop_call(key);
         }
-        let reading = match self.read_request(&block, oversized) {
+        let reading = match self.read_request(key, &block, oversized) {
             Ok(reading) => reading,
             Err(rejection) => {
                 self.http2.pool_mut().give_block(block);
                 return self.reject(key, rejection, end_stream);
             }
         };
-        let deadline = reading.timeout.map(|timeout| self.now.saturating_add(timeout));
+        let deadline = Instant::from_nanos(self.now.as_nanos().saturating_add(reading.timeout));
         let content_type = if reading.plain_content_type {
             None
         } else {
@@ -112,14 +123,16 @@ impl Engine {
             block.fields().filter(|field| field.name == CONTENT_TYPE).take(1).for_each(|field| echo.push(field));
             pool.keep(echo)
         };
-        self.held_headers += held_size(&block);
+        self.held_headers = held_headers;
         let Some((stream, common)) = self.http2.at(key) else { return };
         let call = &mut stream.upper;
         (call.head, call.head_block) = (Head::Held, common.pool.keep(block));
         call.accepted = reading.accepted;
         call.receive_encoding = reading.encoding;
-        call.own_head = content_type;
-        call.deadline = deadline.unwrap_or(crate::time::Instant::MAX);
+        if content_type.is_some() {
+            call.own_head = content_type;
+        }
+        call.deadline = deadline;
         call.events.add(Events::OPENED);
         if end_stream {
             call.end = End::HalfClosed;
@@ -127,21 +140,22 @@ impl Engine {
             call.tell_readable(crate::http2::Side::Server);
         }
         common.notice(stream);
-        if let Some(deadline) = deadline {
+        if deadline != Instant::MAX {
             self.add_timer(deadline, key);
         }
     }
 
     /// Reads a request. One that starts as the last one did, and goes on with nothing but metadata like that one, says
     /// the same.
-    fn read_request(&mut self, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
+    fn read_request(&mut self, key: StreamKey, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
         let metadata_follows =
             |start: &Start| start.rest(block).all(|field| !is_reserved(field.name, reserved::Block::Request));
         let start = self.http2.block_start().filter(|start| !oversized && metadata_follows(start));
         match (self.last_request, start) {
             (Some((known, reading)), Some(start)) if known == start => Ok(reading),
             _ => {
-                let reading = Reading::new(&self.settings, block, oversized)?;
+                let judged = self.http2.is_usual_request(key);
+                let reading = Reading::new(&self.settings, block, oversized, judged)?;
                 self.last_request = start.map(|start| (start, reading)).or(self.last_request);
                 Ok(reading)
             }
@@ -361,9 +375,13 @@ impl Engine {
     /// `finish`: cannot fail, since the application has nothing left to say.
     #[inline]
     pub(crate) fn finish(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
-        if self.finish_plainly(key, status, metadata) {
-            return;
+        if !self.finish_plainly(key, status, metadata) {
+            self.finish_unusually(key, status, metadata);
         }
+    }
+
+    #[cold]
+    fn finish_unusually(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
         let Some(call) = self.http2.get(key) else { return };
         if call.is_open() {
             let owes = call.owes_a_message();

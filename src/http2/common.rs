@@ -82,9 +82,9 @@ impl Common {
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
         if stream.send != Send::Ended {
-            stream.outbox.append(&mut self.pool, first, second);
             self.queued += first.len() + second.len();
             self.schedule(stream);
+            stream.outbox.append(&mut self.pool, first, second);
         }
     }
 
@@ -186,6 +186,12 @@ impl Common {
     #[inline]
     pub(crate) fn clear_notice<T>(&mut self, stream: &mut Stream<T>) {
         self.lines.clear_notice(stream);
+    }
+
+    /// Whether it is the end that opens streams.
+    #[inline]
+    pub(crate) fn is_client(&self) -> bool {
+        self.side == Side::Client
     }
 
     /// Octets queued on all streams.

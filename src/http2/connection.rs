@@ -103,6 +103,8 @@ pub struct Connection<T> {
     pub(super) next_known: u32,
     /// How a request started that was sound and went on with regular fields, and what it said.
     pub(super) sound_request: Option<(Start, Summary)>,
+    /// The last request that was judged, if its pseudo-headers are as they usually are.
+    pub(super) usual_request: StreamId,
     pub(super) slots: Slots<T>,
     pub(super) ids: IdMap,
     pub(super) closed: ClosedStreams,
@@ -162,6 +164,7 @@ impl<T: Default> Connection<T> {
             known: None,
             next_known: 1,
             sound_request: None,
+            usual_request: StreamId::ZERO,
             slots: Slots::new(),
             ids: IdMap::new(config.seed),
             closed: ClosedStreams::new(),
@@ -438,6 +441,12 @@ impl<T: Default> Connection<T> {
     #[cfg(feature = "testing")]
     pub(crate) fn held_responses(&self) -> u32 {
         self.known.as_ref().map_or(0, |known| known.held)
+    }
+
+    /// Whether its request is known to begin with four pseudo-headers, each once: POST, http or https, a path of visible
+    /// ASCII and an authority of that.
+    pub(crate) fn is_usual_request(&self, key: StreamKey) -> bool {
+        self.slots.get(key).is_some_and(|stream| stream.id == self.usual_request && !stream.id.is_zero())
     }
 
     /// How that block started, if it did as usual.

@@ -302,10 +302,7 @@ impl<T: Default> Connection<T> {
             }
             judged => judged,
         };
-        let Ok(summary) = summary else {
-            self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
-            return self.reset_unknown(now, id, ErrorCode::PROTOCOL_ERROR);
-        };
+        let Ok(summary) = summary else { return self.refuse_malformed(now, id) };
         // H-043, T-01: open streams count, and so do those that are closed but still held by the application.
         if self.active >= self.config.max_concurrent_streams {
             if self.control.settings == OurSettings::Acknowledged {
@@ -322,26 +319,41 @@ impl<T: Default> Connection<T> {
         self.common.lines.tidy(&self.slots);
         let Some(stream) = self.slots.insert() else { return self.refuse(now, id) };
         stream.start(id, state, self.peer.initial_window, window);
-        stream.content_left = summary.content_length.map(ContentLeft::new);
+        if let Some(length) = summary.content_length {
+            stream.content_left = Some(ContentLeft::new(length));
+        }
         let key = stream.key;
         self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
         self.active += 1;
         Ok(Step::Headers { stream: key, part: Part::Request, status: 0, end_stream: block.end_stream, oversized })
     }
 
+    /// H-129: a request that is none.
+    #[cold]
+    fn refuse_malformed(&mut self, now: Instant, id: StreamId) -> Result<Step, Fault> {
+        self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
+        self.reset_unknown(now, id, ErrorCode::PROTOCOL_ERROR)
+    }
+
     /// A block that starts as one that was sound, and goes on with nothing but regular fields like that one, is sound
     /// too and says the same.
+    #[inline]
     fn judge_request(&mut self) -> Result<Summary, Malformed> {
         let regular = |start: &Start| start.rest(&self.fields).all(|field| field.class == class::REGULAR);
         let start = self.decoder.start().filter(regular);
         match (self.sound_request, start) {
             (Some((known, summary)), Some(start)) if known == start => Ok(summary),
-            _ => {
-                let summary = check_request(&self.fields)?;
-                self.sound_request = start.map(|start| (start, summary)).or(self.sound_request);
-                Ok(summary)
-            }
+            _ => self.judge_any_request(start),
         }
+    }
+
+    /// A request that started so, if that is to be remembered where it is sound.
+    #[inline(never)]
+    fn judge_any_request(&mut self, start: Option<Start>) -> Result<Summary, Malformed> {
+        let (summary, usual) = check_request(&self.fields)?;
+        self.usual_request = if usual { self.highest_remote } else { StreamId::ZERO };
+        self.sound_request = start.map(|start| (start, summary)).or(self.sound_request);
+        Ok(summary)
     }
 
     /// As for a stream over the limit, for one that the layer above has no room for.
@@ -356,6 +368,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// G-165: refused before anything of it was processed, so the client may try it again.
+    #[cold]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn refuse(&mut self, now: Instant, id: StreamId) -> Result<Step, Fault> {
         self.counters.streams_refused += 1;
