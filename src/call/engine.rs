@@ -134,9 +134,12 @@ pub struct Engine {
 impl Engine {
     /// `seed` is the connection's own: for its hash tables, and the jitter of its age.
     pub(crate) fn new(side: Side, settings: &Arc<Settings>, seed: u64, now: Instant) -> Self {
-        let http2 = http2::Config { seed, ..settings.http2.clone() };
+        let config = http2::Config { seed, ..settings.http2.clone() };
+        let mut http2 = http2::Connection::new(side, config, now);
+        let management = Management::new(settings, seed, now);
+        http2.wake_by(management.next());
         Self {
-            http2: http2::Connection::new(side, http2, now),
+            http2,
             settings: Arc::clone(settings),
             side,
             now,
@@ -158,7 +161,7 @@ impl Engine {
             scratch: Vec::new(),
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
-            management: Management::new(settings, seed, now),
+            management,
             trim_at: None,
             slack_at: Instant::MAX,
             usual_response: None,
@@ -190,9 +193,18 @@ impl Engine {
     /// Does what is due by now.
     #[inline]
     pub(crate) fn handle_timeout(&mut self) {
+        if self.http2.may_be_due(self.now) {
+            self.wake_up();
+        }
+    }
+
+    /// Time has come to where a timer may have been due.
+    #[cold]
+    fn wake_up(&mut self) {
         if self.next_timeout() <= self.now {
             self.fire();
         }
+        self.http2.wake_next(self.next_timeout());
     }
 
     /// What was lent comes back, and runs end.
@@ -210,7 +222,7 @@ impl Engine {
     }
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
-        loop {
+        while !self.http2.has_read(&input) {
             if self.side == Side::Client && self.receive_reply(&mut input) {
                 continue;
             }
@@ -259,6 +271,7 @@ impl Engine {
         // A header block of a stream that is gone takes memory where no call will end and give it back.
         if self.slack_at == Instant::MAX && self.http2.streams() == 0 && self.http2.has_slack() {
             self.slack_at = self.now.saturating_add(self.settings.limits.idle_trim);
+            self.http2.wake_by(self.slack_at);
         }
         if self.had_enough_calls() {
             self.end_after_calls();
@@ -356,6 +369,7 @@ impl Engine {
     }
 
     pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {
+        self.http2.wake_by(when);
         let http2 = &self.http2;
         self.timers.add(when, key, http2.streams(), |key| http2.get(key).is_some());
     }
@@ -485,7 +499,9 @@ impl Engine {
         self.tell_available();
         self.tell_room();
         if self.http2.streams() == 0 {
-            self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+            let trim_at = self.now.saturating_add(self.settings.limits.idle_trim);
+            self.trim_at = Some(trim_at);
+            self.http2.wake_by(trim_at);
             self.management.idle_since = self.now;
             self.settle();
         }
@@ -502,6 +518,7 @@ impl Engine {
     pub(crate) fn shut_down(&mut self, by: Option<Instant>) {
         self.http2.shut_down(self.now);
         self.close_at = by.or(self.close_at);
+        self.http2.wake_by(self.close_at.unwrap_or(Instant::MAX));
         self.settle();
     }
 

@@ -16,8 +16,14 @@ impl Engine {
     #[inline]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
         // A loop asks until nothing comes, so every other question is for nothing.
-        let awaited = self.management.knocks || self.open_armed || !self.total_queue.is_empty();
-        if awaited || self.http2.wants_transmit() || self.http2.is_crowded() || self.http2.is_draining() {
+        let http2 = &self.http2;
+        if http2.wants_transmit()
+            || http2.is_crowded()
+            || http2.is_draining()
+            || self.management.knocks
+            || self.open_armed
+            || !self.total_queue.is_empty()
+        {
             self.transmit_all(output);
         }
     }

@@ -51,6 +51,12 @@ impl<T: Default> Connection<T> {
         }
     }
 
+    /// Whether [`receive_step`](Self::receive_step) has nothing to do with what is left of the input.
+    #[inline]
+    pub(crate) fn has_read(&self, input: &Input<'_>) -> bool {
+        input.is_empty() && matches!(self.reader.phase, Phase::Head)
+    }
+
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "what is gathered or skipped is a part of the frame; 64 bits, and one for a frame"
@@ -254,7 +260,7 @@ impl<T: Default> Connection<T> {
             self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
             self.stop_starting();
         }
-        self.control.settings_acks = self.control.settings_acks.saturating_add(1);
+        self.control.acknowledge();
         Ok(if first { Step::Ready } else { Step::Nothing })
     }
 
@@ -426,7 +432,7 @@ impl<T: Default> Connection<T> {
         if self.common.side == Side::Client && frame.last_stream.is_server() {
             return Err(Fault::protocol("GOAWAY names a stream that only a server opens (RFC 9113 section 6.8)"));
         }
-        self.peer_last = Some(frame.last_stream);
+        (self.peer_last, self.draining) = (Some(frame.last_stream), true);
         if frame.code != ErrorCode::NO_ERROR {
             let mut error = ConnectionError::new(frame.code, Origin::Peer, "GOAWAY");
             error.debug_data = frame.debug_data.into();
@@ -517,7 +523,7 @@ impl<T: Default> Connection<T> {
         if self.control.resets.len() >= (self.config.max_replies as usize).saturating_add(self.slots.len()) {
             return Err(Fault::calm("max_replies: resets are provoked faster than they leave"));
         }
-        self.control.resets.push_back((stream, code));
+        self.control.say_reset(stream, code);
         Ok(Step::Nothing)
     }
 }
