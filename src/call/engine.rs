@@ -230,41 +230,18 @@ impl Engine {
                 self.data(stream, &mut input, len, end);
                 continue;
             }
-            if self.side == Side::Client
-                && let Some((stream, part)) = self.http2.known_reply(&mut input)
-            {
-                match part {
-                    Part::Trailers => self.trailers(stream, false),
-                    _ => self.response(stream, false, false),
-                }
-                continue;
-            }
-            match self.http2.receive_step(self.now, &mut input) {
-                Step::Idle => break,
-                Step::Nothing => {}
-                Step::Ready => self.flags.ready = true,
+            // On a server most of the others are requests.
+            let server = self.side == Side::Server;
+            let step = if server { self.http2.headers_step(self.now, &mut input) } else { None };
+            match step.unwrap_or_else(|| self.other_step(&mut input)) {
                 Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
                     self.request(stream, end_stream, oversized);
                     if !end_stream {
                         self.receive_request_body(stream, &mut input);
                     }
                 }
-                Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
-                    self.response(stream, end_stream, oversized);
-                }
-                Step::Headers { stream, part: Part::Trailers, oversized, .. } => match self.side {
-                    Side::Client => self.trailers(stream, oversized),
-                    // G-033: request trailers are a half-close; their fields say nothing in gRPC.
-                    Side::Server => self.half_closed(stream),
-                },
-                Step::Data { stream, len } => self.data(stream, &mut input, len, false),
-                Step::End { stream } => self.data_ended(stream),
-                Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
-                Step::GoAway { .. } => {
-                    self.note_too_many_pings();
-                    self.go_away();
-                }
-                Step::Closed => break,
+                Step::Idle | Step::Closed => break,
+                step => self.follow(step, &mut input),
             }
         }
         self.flags.exhausted |= self.http2.take_window_exhausted();
@@ -279,6 +256,45 @@ impl Engine {
         self.tell_available();
         self.tell_room();
         self.settle();
+    }
+
+    /// Any frame, or a part of one.
+    #[inline(never)]
+    fn other_step(&mut self, input: &mut Input<'_>) -> Step {
+        if self.side == Side::Client
+            && let Some((stream, part)) = self.http2.known_reply(input)
+        {
+            match part {
+                Part::Trailers => self.trailers(stream, false),
+                _ => self.response(stream, false, false),
+            }
+            return Step::Nothing;
+        }
+        self.http2.receive_step(self.now, input)
+    }
+
+    /// Does what follows from a frame.
+    #[inline(never)]
+    fn follow(&mut self, step: Step, input: &mut Input<'_>) {
+        match step {
+            Step::Idle | Step::Nothing | Step::Closed | Step::Headers { part: Part::Request, .. } => {}
+            Step::Ready => self.flags.ready = true,
+            Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
+                self.response(stream, end_stream, oversized);
+            }
+            Step::Headers { stream, part: Part::Trailers, oversized, .. } => match self.side {
+                Side::Client => self.trailers(stream, oversized),
+                // G-033: request trailers are a half-close; their fields say nothing in gRPC.
+                Side::Server => self.half_closed(stream),
+            },
+            Step::Data { stream, len } => self.data(stream, input, len, false),
+            Step::End { stream } => self.data_ended(stream),
+            Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
+            Step::GoAway { .. } => {
+                self.note_too_many_pings();
+                self.go_away();
+            }
+        }
     }
 
     /// Raises an event of a call; each kind is queued once.

@@ -12,6 +12,19 @@ use crate::hpack::Field;
 use crate::http2::{self, StreamKey, Transmit, Written};
 use crate::time::Instant;
 
+/// What follows a stream's turn.
+enum Turn {
+    /// The next stream's.
+    Next,
+    /// A request begins.
+    Begin(StreamKey),
+    /// More of this one, whose HEADERS have left.
+    Inside(StreamKey),
+    /// The next stream's, after what goes before all turns.
+    Again,
+    Done,
+}
+
 impl Engine {
     #[inline]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
@@ -34,31 +47,7 @@ impl Engine {
         loop {
             self.http2.transmit_replies(self.now, output);
             let before = output.len();
-            let (mut more, mut inside) = (false, None);
-            loop {
-                let next = if inside.is_none() { self.http2.next_to_start(output) } else { None };
-                let turn = match next {
-                    Some(key) => Transmit::Head(key),
-                    None => self.http2.transmit_turn(self.now, inside.take(), output),
-                };
-                match turn {
-                    Transmit::Done => break,
-                    Transmit::Head(key) if self.write_reply(key, output) => {}
-                    Transmit::Head(key) => {
-                        let written = match self.side {
-                            http2::Side::Client => self.write_request(key, output),
-                            http2::Side::Server => self.write_response(key, output).then_some(Written::Head),
-                        };
-                        if written.is_none() {
-                            more = true;
-                            break;
-                        }
-                        inside = Some(key).filter(|_| written == Some(Written::Head));
-                    }
-                    Transmit::Trailers(key) => self.write_trailers(key, output),
-                    Transmit::Drained(key) => self.drained(key),
-                }
-            }
+            let mut more = self.transmit_turns(output);
             spoke |= output.len() > before;
             // What an end gives to say waits for the turns of the other streams.
             more |= self.http2.has_replies() && !output.is_full();
@@ -70,6 +59,44 @@ impl Engine {
         self.tell_available();
         self.tell_room();
         self.settle();
+    }
+
+    /// The turns of the streams; says whether they are to go on after what goes before them.
+    #[inline(always)]
+    fn transmit_turns(&mut self, output: &mut WriteBuf) -> bool {
+        let mut turn = Turn::Next;
+        loop {
+            turn = match turn {
+                Turn::Next => match self.http2.next_to_start(output) {
+                    Some(key) => Turn::Begin(key),
+                    None if self.write_reply(output) => Turn::Next,
+                    None if self.http2.has_turns() => self.other_turn(None, output),
+                    None => return false,
+                },
+                Turn::Begin(key) => match self.write_request(key, output) {
+                    Some(Written::All) => Turn::Next,
+                    Some(Written::Head) => Turn::Inside(key),
+                    None => Turn::Again,
+                },
+                Turn::Inside(key) => self.other_turn(Some(key), output),
+                Turn::Done => return false,
+                Turn::Again => return true,
+            };
+        }
+    }
+
+    /// Any turn. It goes on `inside` a stream whose HEADERS were just added.
+    #[inline(never)]
+    fn other_turn(&mut self, inside: Option<StreamKey>, output: &mut WriteBuf) -> Turn {
+        match self.http2.transmit_turn(self.now, inside, output) {
+            Transmit::Done => return Turn::Done,
+            Transmit::Head(key) if self.side == http2::Side::Client => return Turn::Begin(key),
+            Transmit::Head(key) if self.write_response(key, output) => return Turn::Inside(key),
+            Transmit::Head(_) => return Turn::Again,
+            Transmit::Trailers(key) => self.write_trailers(key, output),
+            Transmit::Drained(key) => self.drained(key),
+        }
+        Turn::Next
     }
 
     /// Writes a request's HEADERS, and what follows where that is all; says what it did.

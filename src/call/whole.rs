@@ -68,20 +68,22 @@ impl Engine {
         })
     }
 
-    /// Writes all that a server's call says, if that is the usual head, one small message and OK, and the application has
-    /// let go of it; says whether it did. The call is gone then.
+    /// Writes all that the call whose turn has come says, if it is a server's, that is the usual head, one small message and
+    /// OK, and the application has let go of it; says whether it did. The call is gone then.
     #[inline]
-    pub(super) fn write_reply(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
+    pub(super) fn write_reply(&mut self, output: &mut WriteBuf) -> bool {
         let accepted = self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize;
-        let written = accepted
-            && self.http2.send_reply(self.now, key, output, |call| {
-                let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
-                let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
-                usual_head && usual_end && matches!(call.stage, Stage::Finished)
-            });
-        if written {
+        if self.side == Side::Client || !accepted {
+            return false;
+        }
+        let written = self.http2.send_reply(self.now, output, |call| {
+            let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
+            let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
+            usual_head && usual_end && matches!(call.stage, Stage::Finished)
+        });
+        if let Some(key) = written {
             self.drop_call(key);
         }
-        written
+        written.is_some()
     }
 }

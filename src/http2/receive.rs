@@ -31,24 +31,36 @@ impl<T: Default> Connection<T> {
     /// Never fails: a broken rule ends the stream ([`Step::Reset`]) or the connection ([`Step::Closed`]). After the end
     /// all input is taken and ignored.
     pub fn receive_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
+        if let Some(step) = self.headers_step(now, input) {
+            return step;
+        }
         if self.ended {
             input.take(usize::MAX);
             return Step::Idle;
         }
-        match self.receive_frame(now, input) {
-            Ok(step) => step,
-            Err(Fault::Connection(code, reason) | Fault::Stream(code, reason)) => {
-                self.fail(code, Origin::Local, reason);
-                if let (Phase::Payload(head), false) = (self.reader.phase, self.reader.got_settings())
-                    && let Some(error) = &mut self.error
-                {
-                    // Of a stranger's first words these are always there, however they are cut.
-                    error.debug_data = head.encode().into();
-                }
-                input.take(usize::MAX);
-                Step::Closed
-            }
+        self.receive_frame(now, input).unwrap_or_else(|fault| self.broken(&fault, input))
+    }
+
+    /// As [`receive_step`](Self::receive_step), where a whole block of headers lies at the front of the input, as it
+    /// mostly does; `None`, with nothing done, otherwise.
+    #[inline(always)]
+    pub(crate) fn headers_step(&mut self, now: Instant, input: &mut Input<'_>) -> Option<Step> {
+        let (block, fragment) = self.ordinary_headers(input)?;
+        Some(self.end_block(now, block, Some(fragment)).unwrap_or_else(|fault| self.broken(&fault, input)))
+    }
+
+    #[cold]
+    fn broken(&mut self, fault: &Fault, input: &mut Input<'_>) -> Step {
+        let (Fault::Connection(code, reason) | Fault::Stream(code, reason)) = *fault;
+        self.fail(code, Origin::Local, reason);
+        if let (Phase::Payload(head), false) = (self.reader.phase, self.reader.got_settings())
+            && let Some(error) = &mut self.error
+        {
+            // Of a stranger's first words these are always there, however they are cut.
+            error.debug_data = head.encode().into();
         }
+        input.take(usize::MAX);
+        Step::Closed
     }
 
     /// Whether [`receive_step`](Self::receive_step) has nothing to do with what is left of the input.
@@ -70,9 +82,6 @@ impl<T: Default> Connection<T> {
                     }
                 }
                 Phase::Head => {
-                    if let Some((block, fragment)) = self.ordinary_headers(input) {
-                        return self.end_block(now, block, Some(fragment));
-                    }
                     let Some(head) = self.reader.read_head(input) else { return Ok(Step::Idle) };
                     self.counters.frames_received += 1;
                     if let Some(step) = self.begin_frame(now, head)? {
@@ -104,7 +113,7 @@ impl<T: Default> Connection<T> {
 
     /// The frame at the front of the input, taken, if it is HEADERS that lie there whole, are a whole block and say
     /// nothing of padding or priority. Most do, and are spared the stations of those that come in pieces.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn ordinary_headers<'i>(&mut self, input: &mut Input<'i>) -> Option<(OpenBlock, &'i [u8])> {
         const NEEDED: u8 = Flags::END_HEADERS.0;
@@ -113,7 +122,12 @@ impl<T: Default> Connection<T> {
         let Head { length, kind: Kind::HEADERS, flags, stream } = Head::parse(octets) else { return None };
         let whole =
             rest.len() >= length as usize && length <= self.config.max_frame_size.min(self.config.max_header_block);
-        if !whole || flags.0 & (NEEDED | OTHERS) != NEEDED || stream.is_zero() || !self.reader.is_at_ease() {
+        if !whole
+            || self.ended
+            || flags.0 & (NEEDED | OTHERS) != NEEDED
+            || stream.is_zero()
+            || !self.reader.is_at_ease()
+        {
             return None;
         }
         self.counters.frames_received += 1;

@@ -37,7 +37,7 @@ impl<T: Default> Connection<T> {
     }
 
     #[inline]
-    fn has_turns(&self) -> bool {
+    pub(crate) fn has_turns(&self) -> bool {
         !self.ended
             && (!self.common.lines.is_empty(Place::Ready)
                 || self.may_unblock()

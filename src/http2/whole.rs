@@ -209,34 +209,36 @@ impl<T: Default> Connection<T> {
         self.data_arrived(octets);
     }
 
-    /// Adds the whole reply of a stream that has said all it will: the usual head, what is queued as one DATA frame, and
-    /// the usual trailers. It is what [`transmit_turn`](Self::transmit_turn) and its answers come to, and the stream closes;
-    /// `false`, with nothing done, where anything would come in between, or is not as usual.
+    /// Adds the whole reply of the stream whose turn has come, if it has said all it will: the usual head, what is queued as
+    /// one DATA frame, and the usual trailers. It is what [`transmit_turn`](Self::transmit_turn) and its answers come to, and
+    /// the stream closes. `None`, with nothing done, where anything would come in between, or is not as usual.
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_reply(
         &mut self,
         now: Instant,
-        key: StreamKey,
         output: &mut WriteBuf,
         is_usual: impl FnOnce(&T) -> bool,
-    ) -> bool {
+    ) -> Option<StreamKey> {
+        let (key, turn) = self.common.lines.front_of_ready()?;
         let most = self.most_data();
-        let (Some(known), Some(generation)) = (self.known.as_deref(), self.encoder.generation()) else { return false };
-        let (Some(response), Some(trailers)) =
-            (known.sent_response.octets(generation), known.sent_trailers.octets(generation))
-        else {
-            return false;
-        };
-        let Some(stream) = self.slots.get_mut(key) else { return false };
-        let Some(payload) = small_payload(stream, most) else { return false };
-        let expected =
-            stream.send == Send::Head && stream.receive == Receive::Ended && stream.ending == Ending::Trailers;
+        let (known, generation) = (self.known.as_deref()?, self.encoder.generation()?);
+        let (response, trailers) = (known.sent_response.octets(generation)?, known.sent_trailers.octets(generation)?);
+        if self.ended || self.may_unblock() {
+            return None;
+        }
+        let stream = self.slots.get_mut(key)?;
+        let payload = small_payload(stream, most)?;
+        let expected = (stream.place, stream.turn) == (Place::Ready, turn)
+            && stream.head_wanted
+            && stream.send == Send::Head
+            && stream.receive == Receive::Ended
+            && stream.ending == Ending::Trailers;
         // Where the target is met on the way, the rest waits for the next transmit.
         let octets = payload.len();
         let ends_at = output.len() + 2 * HEAD_LEN + response.len() + octets;
         if !expected || ends_at >= output.target() || !is_usual(&stream.upper) {
-            return false;
+            return None;
         }
         let id = stream.id;
         let head = |length, kind, flags| Head { length: length as u32, kind, flags, stream: id }.encode();
@@ -252,7 +254,7 @@ impl<T: Default> Connection<T> {
         stream.head_wanted = false;
         self.data_left(now, octets);
         self.close_cleanly(key);
-        true
+        Some(key)
     }
 }
 
