@@ -16,10 +16,8 @@ use crate::time::Instant;
 enum Turn {
     /// The next stream's.
     Next,
-    /// A request begins.
-    Begin(StreamKey),
-    /// More of this one, whose HEADERS have left.
-    Inside(StreamKey),
+    /// The request of this one.
+    Begins(StreamKey),
     /// The next stream's, after what goes before all turns.
     Again,
     Done,
@@ -64,39 +62,44 @@ impl Engine {
     /// The turns of the streams; says whether they are to go on after what goes before them.
     #[inline(always)]
     fn transmit_turns(&mut self, output: &mut WriteBuf) -> bool {
-        let mut turn = Turn::Next;
+        let mut begins = None;
         loop {
-            turn = match turn {
-                Turn::Next => match self.http2.next_to_start(output) {
-                    Some(key) => Turn::Begin(key),
-                    None if self.write_reply(output) => Turn::Next,
-                    None if self.http2.has_turns() => self.other_turn(None, output),
-                    None => return false,
+            let next = begins.take().or_else(|| self.http2.next_to_start(output));
+            let inside = match next {
+                Some(key) => match self.write_request(key, output) {
+                    Some(Written::All) => continue,
+                    Some(Written::Head) => Some(key),
+                    None => return true,
                 },
-                Turn::Begin(key) => match self.write_request(key, output) {
-                    Some(Written::All) => Turn::Next,
-                    Some(Written::Head) => Turn::Inside(key),
-                    None => Turn::Again,
-                },
-                Turn::Inside(key) => self.other_turn(Some(key), output),
-                Turn::Done => return false,
-                Turn::Again => return true,
+                None if self.write_reply(output) => continue,
+                None if self.http2.has_turns() => None,
+                None => return false,
             };
+            match self.other_turn(inside, output) {
+                Turn::Next => {}
+                Turn::Begins(key) => begins = Some(key),
+                Turn::Again => return true,
+                Turn::Done => return false,
+            }
         }
     }
 
     /// Any turn. It goes on `inside` a stream whose HEADERS were just added.
     #[inline(never)]
-    fn other_turn(&mut self, inside: Option<StreamKey>, output: &mut WriteBuf) -> Turn {
-        match self.http2.transmit_turn(self.now, inside, output) {
-            Transmit::Done => return Turn::Done,
-            Transmit::Head(key) if self.side == http2::Side::Client => return Turn::Begin(key),
-            Transmit::Head(key) if self.write_response(key, output) => return Turn::Inside(key),
-            Transmit::Head(_) => return Turn::Again,
-            Transmit::Trailers(key) => self.write_trailers(key, output),
-            Transmit::Drained(key) => self.drained(key),
+    fn other_turn(&mut self, mut inside: Option<StreamKey>, output: &mut WriteBuf) -> Turn {
+        loop {
+            match self.http2.transmit_turn(self.now, inside.take(), output) {
+                Transmit::Done => return Turn::Done,
+                Transmit::Head(key) if self.side == http2::Side::Client => return Turn::Begins(key),
+                Transmit::Head(key) if self.write_response(key, output) => inside = Some(key),
+                Transmit::Head(_) => return Turn::Again,
+                Transmit::Trailers(key) => self.write_trailers(key, output),
+                Transmit::Drained(key) => self.drained(key),
+            }
+            if inside.is_none() {
+                return Turn::Next;
+            }
         }
-        Turn::Next
     }
 
     /// Writes a request's HEADERS, and what follows where that is all; says what it did.

@@ -72,14 +72,14 @@ impl Engine {
     /// OK, and the application has let go of it; says whether it did. The call is gone then.
     #[inline]
     pub(super) fn write_reply(&mut self, output: &mut WriteBuf) -> bool {
-        let accepted = self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize;
-        if self.side == Side::Client || !accepted {
+        if self.side == Side::Client {
             return false;
         }
+        let (size, most) = (self.settings.response.list_size(), self.http2.peer_max_header_list_size() as usize);
         let written = self.http2.send_reply(self.now, output, |call| {
             let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
             let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
-            usual_head && usual_end && matches!(call.stage, Stage::Finished)
+            size <= most && usual_head && usual_end && matches!(call.stage, Stage::Finished)
         });
         if let Some(key) = written {
             self.drop_call(key);
