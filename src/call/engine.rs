@@ -232,8 +232,11 @@ impl Engine {
             }
             // On a server most of the others are requests.
             let server = self.side == Side::Server;
-            let step = if server { self.http2.headers_step(self.now, &mut input) } else { None };
-            match step.unwrap_or_else(|| self.other_step(&mut input)) {
+            let mut step = if server { self.http2.headers_step(self.now, &mut input) } else { Step::Idle };
+            if let Step::Idle = step {
+                step = self.other_step(&mut input);
+            }
+            match step {
                 Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
                     self.request(stream, end_stream, oversized);
                     if !end_stream {

@@ -31,7 +31,8 @@ impl<T: Default> Connection<T> {
     /// Never fails: a broken rule ends the stream ([`Step::Reset`]) or the connection ([`Step::Closed`]). After the end
     /// all input is taken and ignored.
     pub fn receive_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
-        if let Some(step) = self.headers_step(now, input) {
+        let step = self.headers_step(now, input);
+        if step != Step::Idle {
             return step;
         }
         if self.ended {
@@ -42,11 +43,14 @@ impl<T: Default> Connection<T> {
     }
 
     /// As [`receive_step`](Self::receive_step), where a whole block of headers lies at the front of the input, as it
-    /// mostly does; `None`, with nothing done, otherwise.
+    /// mostly does; [`Step::Idle`], with nothing done, otherwise.
     #[inline(always)]
-    pub(crate) fn headers_step(&mut self, now: Instant, input: &mut Input<'_>) -> Option<Step> {
-        let (block, fragment) = self.ordinary_headers(input)?;
-        Some(self.end_block(now, block, Some(fragment)).unwrap_or_else(|fault| self.broken(&fault, input)))
+    pub(crate) fn headers_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
+        let Some((block, fragment)) = self.ordinary_headers(input) else { return Step::Idle };
+        match self.end_block(now, block, Some(fragment)) {
+            Ok(step) => step,
+            Err(fault) => self.broken(&fault, input),
+        }
     }
 
     #[cold]
