@@ -28,7 +28,8 @@ impl Engine {
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
         // A loop asks until nothing comes, so every other question is for nothing.
         let http2 = &self.http2;
-        if http2.wants_transmit()
+        if http2.has_turns()
+            || http2.may_reply()
             || http2.is_crowded()
             || http2.is_draining()
             || self.management.knocks

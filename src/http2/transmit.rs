@@ -32,6 +32,17 @@ impl<T: Default> Connection<T> {
     /// Whether [`transmit_replies`](Self::transmit_replies) has.
     #[inline]
     pub(crate) fn has_replies(&self) -> bool {
+        self.may_reply() && self.does_reply()
+    }
+
+    /// The same at first sight, which mostly answers it.
+    #[inline]
+    pub(crate) fn may_reply(&self) -> bool {
+        self.control.is_pending() || !self.is_at_ease() || self.common.lines.is_any_owing()
+    }
+
+    #[inline(never)]
+    fn does_reply(&self) -> bool {
         let any = self.control.is_pending() || self.owes_credit() || self.common.lines.is_any_owing();
         any && (!self.ended || self.control.has_frames())
     }
@@ -67,7 +78,7 @@ impl<T: Default> Connection<T> {
     /// do again until something was received, read, reset or let go.
     #[inline]
     pub(crate) fn transmit_replies(&mut self, now: Instant, output: &mut WriteBuf) {
-        if self.has_replies() || self.is_crowded() {
+        if self.may_reply() || self.is_crowded() {
             self.transmit_some_replies(now, output);
         }
     }
@@ -332,11 +343,17 @@ impl<T: Default> Connection<T> {
         drained
     }
 
+    /// Whether nobody waits for credit, and little is owed.
+    #[inline]
+    fn is_at_ease(&self) -> bool {
+        let window = &self.common.receive_window;
+        let flows = self.control.awaited == 0 && window.available() > 0;
+        flows && window.owed() < i64::from(self.common.credit_threshold)
+    }
+
     #[inline]
     fn owes_credit(&self) -> bool {
-        let window = &self.common.receive_window;
-        let at_ease = self.control.awaited == 0 && window.available() > 0;
-        !(at_ease && window.owed() < i64::from(self.common.credit_threshold)) && self.owes_credit_now()
+        !self.is_at_ease() && self.owes_credit_now()
     }
 
     #[inline(never)]
