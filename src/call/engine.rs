@@ -418,7 +418,7 @@ impl Engine {
         if self.trim_at.is_some_and(|at| at <= now) {
             self.trim_at = None;
             self.http2.trim();
-            self.timers = Timers::default();
+            self.timers.clear();
             (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
             (self.scratch, self.runs, self.last_start) = (Vec::new(), None, None);
         }
@@ -520,7 +520,6 @@ impl Engine {
         if self.http2.streams() == 0 {
             let trim_at = self.now.saturating_add(self.settings.limits.idle_trim);
             self.trim_at = Some(trim_at);
-            self.timers.clear();
             self.http2.wake_by(trim_at);
             self.management.idle_since = self.now;
             self.settle();

@@ -25,7 +25,7 @@ impl Timers {
     #[inline]
     pub(super) fn add(&mut self, when: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
         if self.line.len() + self.heap.len() >= 4 * live + SLACK {
-            self.sweep(is_live);
+            self.sweep(key, live, is_live);
         }
         if self.last <= when || self.line.is_empty() {
             self.last = when;
@@ -38,8 +38,13 @@ impl Timers {
     /// Drops the dead entries.
     #[cold]
     #[inline(never)]
-    fn sweep(&mut self, is_live: impl Fn(StreamKey) -> bool) {
-        self.line.retain(|(_, key)| is_live(*key));
+    fn sweep(&mut self, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
+        // Mostly this is the first call since all others have ended, and has asked for nothing yet.
+        if live == 1 && is_live(key) && self.line.iter().all(|(_, other)| !other.is(key)) {
+            self.line.clear();
+        } else {
+            self.line.retain(|(_, key)| is_live(*key));
+        }
         self.heap.retain(|Reverse((_, key))| is_live(*key));
     }
 
@@ -70,11 +75,9 @@ impl Timers {
         if from_line { self.line.pop_front() } else { self.heap.pop().map(|Reverse(entry)| entry) }.map(|entry| entry.1)
     }
 
-    /// Forgets all, and keeps the memory. Call it when no call is open.
-    #[inline]
+    /// Forgets all. Call it when no call is open.
     pub(super) fn clear(&mut self) {
-        self.line.clear();
-        self.heap.clear();
+        *self = Self::default();
     }
 
     pub(super) fn heap_size(&self) -> usize {
