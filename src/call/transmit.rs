@@ -24,7 +24,7 @@ enum Turn {
 }
 
 impl Engine {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
         // A loop asks until nothing comes, so every other question is for nothing.
         let http2 = &self.http2;
