@@ -63,18 +63,20 @@ impl Engine {
         })
     }
 
-    /// Writes all that a server's call says, if that is the usual head, one small message and OK, and the application has
-    /// let go of it; says whether it did. The call is gone then.
+    /// Writes all that the call whose turn has come says, if it is a server's, that is the usual head, one small message and
+    /// OK, and the application has let go of it; says whether it did. The call is gone then.
     #[inline]
-    pub(super) fn write_reply(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
-        let response = &self.settings.response;
-        let may = self.side == Side::Server && response.list_size() <= self.http2.peer_max_header_list_size() as usize;
-        let written = may
-            && self.http2.send_reply(self.now, key, output, |call| {
-                let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
-                let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
-                usual_head && usual_end && matches!(call.stage, Stage::Finished) && call.is_bare()
-            });
+    pub(super) fn write_reply(&mut self, output: &mut WriteBuf) -> bool {
+        if self.side == Side::Client {
+            return false;
+        }
+        let (size, most) = (self.settings.response.list_size(), self.http2.peer_max_header_list_size() as usize);
+        let written = self.http2.send_reply(self.now, output, |call| {
+            let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
+            let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
+            let finished = matches!(call.stage, Stage::Finished) && call.is_bare();
+            size <= most && usual_head && usual_end && finished
+        });
         if written {
             self.call_gone(0);
         }

@@ -134,6 +134,8 @@ pub struct Connection<T> {
     pub(super) peer_last: Option<StreamId>,
     /// What the peer's GOAWAY said, where it was not a graceful one: the reason once the connection ends.
     pub(super) peer_error: Option<ConnectionError>,
+    /// No timer is due before this, neither here nor in the layer above; one may be due later.
+    pub(super) wake: Instant,
     pub(super) handshake_until: Option<Instant>,
     pub(super) settings_ack_until: Option<Instant>,
     pub(super) settings_sent: Instant,
@@ -141,6 +143,8 @@ pub struct Connection<T> {
     pub(super) round_trip: Duration,
     pub(super) error: Option<ConnectionError>,
     pub(super) ended: bool,
+    /// It has ended, or is ending: an error, or a GOAWAY either way.
+    pub(super) draining: bool,
     pub(super) counters: Counters,
 }
 
@@ -153,6 +157,7 @@ impl<T: Default> Connection<T> {
         let reset_burst = config.reset_burst.max(config.max_concurrent_streams.saturating_mul(20));
         let beyond_limit = config.max_streams_beyond_limit.saturating_add(config.max_concurrent_streams);
         let drain_at = config.drain_at_percent;
+        let handshake_until = config.handshake_timeout.and_then(|timeout| now.checked_add(timeout));
         Self {
             common: Common::new(side, &config),
             reader: Reader::new(side),
@@ -195,12 +200,14 @@ impl<T: Default> Connection<T> {
             shutdown_reason: "",
             peer_last: None,
             peer_error: None,
-            handshake_until: config.handshake_timeout.and_then(|timeout| now.checked_add(timeout)),
+            wake: handshake_until.unwrap_or(Instant::MAX),
+            handshake_until,
             settings_ack_until: None,
             settings_sent: now,
             round_trip: Duration::ZERO,
             error: None,
             ended: false,
+            draining: false,
             counters: Counters::default(),
             config,
         }
@@ -250,12 +257,9 @@ impl<T: Default> Connection<T> {
     }
 
     /// Whether [`open`](Self::open) refuses for good: an error, a GOAWAY either way, or no ids left (G-166).
+    #[inline]
     pub fn is_draining(&self) -> bool {
-        self.error.is_some()
-            || self.ended
-            || self.peer_last.is_some()
-            || self.shutdown != Shutdown::No
-            || self.next_id.get() > LAST_USABLE_ID
+        self.draining || self.next_id.get() > LAST_USABLE_ID
     }
 
     /// Streams opened here that still wait for an id.
@@ -301,7 +305,7 @@ impl<T: Default> Connection<T> {
             return;
         }
         if !stream.id.is_zero() && !self.ended {
-            self.control.resets.push_back((stream.id, code));
+            self.control.say_reset(stream.id, code);
         }
         let window = stream.receive_window.available();
         self.close(key, Closed::by_us(window));

@@ -141,6 +141,12 @@ impl Lines {
         }
     }
 
+    /// The first entry of those that are ready, which may have left.
+    #[inline]
+    pub(super) fn front_of_ready(&self) -> Option<(StreamKey, u32)> {
+        self.ready.entries.front().copied()
+    }
+
     /// Streams of a line, the last one first, each with its place in it, for [`Lines::before`].
     pub(super) fn before<T>(&self, place: Place, slots: &Slots<T>, end: usize) -> Option<(usize, StreamKey)> {
         let line = match place {

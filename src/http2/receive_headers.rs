@@ -24,6 +24,7 @@ impl<T: Default> Connection<T> {
     )]
     pub(super) fn admit_fragment(&mut self, now: Instant, head: &Head) -> Result<(), Fault> {
         self.reader.block_since.get_or_insert(now);
+        self.wake_by(self.reader.block_until(self.config.header_block_timeout).unwrap_or(Instant::MAX));
         if head.kind == Kind::CONTINUATION
             && let Some(block) = &mut self.reader.block
         {

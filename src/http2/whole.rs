@@ -221,19 +221,19 @@ impl<T: Default> Connection<T> {
         self.data_arrived(octets);
     }
 
-    /// Adds the whole reply of a stream that has said all it will: the usual head, what is queued as one DATA frame, and
-    /// the usual trailers. It is what [`transmit_turn`](Self::transmit_turn) and its answers come to, and the stream closes
-    /// and is [forgotten](Self::forget_bare); `false`, with nothing done, where anything would come in between, is not as
-    /// usual, or has to be taken from the layer above's state.
+    /// Adds the whole reply of the stream whose turn has come, if it has said all it will: the usual head, what is queued as
+    /// one DATA frame, and the usual trailers. It is what [`transmit_turn`](Self::transmit_turn) and its answers come to, and
+    /// the stream closes and is [forgotten](Self::forget_bare). `false`, with nothing done, where anything would come in
+    /// between, is not as usual, or has to be taken from the layer above's state.
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_reply(
         &mut self,
         now: Instant,
-        key: StreamKey,
         output: &mut WriteBuf,
         is_usual: impl FnOnce(&T) -> bool,
     ) -> bool {
+        let Some((key, turn)) = self.common.lines.front_of_ready() else { return false };
         let most = self.most_data();
         let (Some(known), Some(generation)) = (self.known.as_deref(), self.encoder.generation()) else { return false };
         let (Some(response), Some(trailers)) =
@@ -241,11 +241,17 @@ impl<T: Default> Connection<T> {
         else {
             return false;
         };
+        if self.ended || self.may_unblock() {
+            return false;
+        }
         let (common, mut sent) = (&mut self.common, (StreamId::ZERO, 0));
         let written = self.slots.discard_if(key, |stream| {
             let Some(payload) = small_payload(stream, most) else { return false };
-            let expected =
-                stream.send == Send::Head && stream.receive == Receive::Ended && stream.ending == Ending::Trailers;
+            let expected = (stream.place, stream.turn) == (Place::Ready, turn)
+                && stream.head_wanted
+                && stream.send == Send::Head
+                && stream.receive == Receive::Ended
+                && stream.ending == Ending::Trailers;
             // Where the target is met on the way, the rest waits for the next transmit.
             let octets = payload.len();
             let ends_at = output.len() + 2 * HEAD_LEN + response.len() + octets;
