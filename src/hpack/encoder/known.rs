@@ -1,0 +1,473 @@
+//! Blocks of a kind that is known.
+//!
+//! What goes out, and what is noted of names, is what it would be field by field.
+
+use alloc::vec::Vec;
+
+use super::names::{Names, Places};
+use super::recent::Recent;
+use super::{Encoder, Entry, index_of, literal, look_up};
+use crate::hpack::block::{HEAD_LEN, Head, is_record_of, same, split_record, strip_record};
+use crate::hpack::dynamic_table::DynamicTable;
+use crate::hpack::field::Field;
+use crate::hpack::memo::{Fit, Memo, Part, Pattern, Segment};
+use crate::hpack::{integer, static_table};
+
+/// What the encoder keeps beside a pattern.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Used {
+    /// The fields of all runs.
+    fields: Vec<Indexed>,
+    /// The places of the names of fields.
+    places: Places,
+}
+
+/// A field that goes out as an index: the place of its name, and the entry.
+#[derive(Clone, Copy, Debug)]
+struct Indexed {
+    place: u8,
+    entry: Entry,
+}
+
+impl Used {
+    /// Octets allocated.
+    pub(super) fn heap_size(&self) -> usize {
+        self.fields.capacity() * size_of::<Indexed>()
+    }
+}
+
+/// A list as patterns are compared with it.
+pub(super) trait Source<'a> {
+    /// Takes the fields of a run off, or as many of the first as are there.
+    fn run(&mut self, part: &Part<'_>) -> usize;
+    /// Takes the first field off, if it has the name of the literal.
+    fn literal(&mut self, part: &Part<'_>) -> Option<Field<'a>>;
+    fn is_empty(&self) -> bool;
+}
+
+/// The records of a list that lies in one piece. A run is there as a whole or not at all.
+pub(super) struct Records<'a>(pub(super) &'a [u8]);
+
+impl Records<'_> {
+    /// How a list starts.
+    fn fit(&self, pattern: &Pattern<Used>) -> Fit {
+        let Some(part) = pattern.rest().next() else { return Fit::None };
+        match self.0.split_at_checked(part.records.len()) {
+            Some((run, rest)) if same(part.records, run) => match part.segment.name {
+                0 => Fit::Segment,
+                _ if split_literal(part.literal, rest).is_some() => Fit::Segment,
+                _ => Fit::Run,
+            },
+            _ => Fit::None,
+        }
+    }
+}
+
+impl<'a> Source<'a> for Records<'a> {
+    #[inline(always)]
+    fn run(&mut self, part: &Part<'_>) -> usize {
+        match self.0.split_at_checked(part.records.len()) {
+            Some((run, rest)) if same(part.records, run) => {
+                self.0 = rest;
+                usize::from(part.segment.count)
+            }
+            _ => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn literal(&mut self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (field, rest) = split_literal(part.literal, self.0)?;
+        self.0 = rest;
+        Some(field)
+    }
+
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The first of these records, if it is `known` up to its value, and what follows it.
+#[inline(always)]
+fn split_literal<'a>(known: &[u8], records: &'a [u8]) -> Option<(Field<'a>, &'a [u8])> {
+    // All but the length of the value, which comes first.
+    let (_, known_rest) = known.split_first_chunk::<VALUE_LEN>()?;
+    let (start, rest) = records.split_at_checked(known.len())?;
+    let (value_len, start) = start.split_first_chunk::<VALUE_LEN>()?;
+    let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*value_len) as usize)?;
+    let (head, name) = start.split_first_chunk::<{ HEAD_LEN - VALUE_LEN }>()?;
+    let sensitive = u32::from_le_bytes(*head) & Head::SENSITIVE_IN_REST != 0;
+    same(known_rest, start).then_some((Field { name, value, sensitive, class: 0 }, rest))
+}
+
+/// Octets of a head that are the length of the value.
+const VALUE_LEN: usize = 4;
+
+/// A list whose fields come one by one.
+pub(super) struct Listed<'a, I> {
+    fields: I,
+    next: Option<Field<'a>>,
+}
+
+impl<'a, I: Iterator<Item = Field<'a>>> Listed<'a, I> {
+    #[inline(always)]
+    pub(super) fn new(fields: I) -> Self {
+        let mut list = Self { fields, next: None };
+        list.step();
+        list
+    }
+
+    /// Goes past the first field. A class means nothing here, and is not copied for that.
+    #[inline(always)]
+    fn step(&mut self) {
+        self.next =
+            self.fields.next().map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
+    }
+
+    /// Takes the first field off.
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> Option<Field<'a>> {
+        let next = self.next?;
+        self.step();
+        Some(next)
+    }
+
+    /// Takes fields off that have these records; returns how many, and what is left.
+    #[inline(always)]
+    fn strip<'r>(&mut self, mut records: &'r [u8]) -> (usize, &'r [u8]) {
+        let (mut next, mut count) = (self.next, 0usize);
+        while let Some(Field { name, value, sensitive: false, .. }) = next
+            && let Some(rest) = strip_record(records, &Field::new(name, value))
+        {
+            (records, count) = (rest, count.wrapping_add(1));
+            next = self.fields.next();
+        }
+        // A class means nothing here, and is not copied for that.
+        self.next = next.map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
+        (count, records)
+    }
+
+    /// Finds a pattern, and takes off as many fields of its first run as are there.
+    #[inline(always)]
+    pub(super) fn find(&mut self, memo: &mut Memo<Used>, table: &DynamicTable) -> Option<Found> {
+        let guess = memo.guess();
+        memo.follow(guess, table.inserted(), table.len());
+        let (count, left) = self.strip(first_run(memo, guess));
+        let mut found = Found { at: guess, taken: Some(count), strict: false };
+        match left.len() {
+            0 if count > 0 => memo.was_right(guess),
+            left => found = self.find_other(memo, table, (guess, count, left))?,
+        }
+        Some(found)
+    }
+
+    /// Goes on with other patterns, after so many fields and with so many octets left of the run that was guessed.
+    #[inline(never)]
+    fn find_other(
+        &mut self,
+        memo: &mut Memo<Used>,
+        table: &DynamicTable,
+        (mut at, mut count, mut left): (usize, usize, usize),
+    ) -> Option<Found> {
+        let guess = at;
+        while let Some(field) = self.next
+            && !field.sensitive
+            && let Some(start) = first_run(memo, at).len().checked_sub(left)
+            && let Some(other) = another(memo, table, (at, start), &field)
+        {
+            at = other;
+            let (more, rest) = self.strip(first_run(memo, at).get(start..).unwrap_or_default());
+            (count, left) = (count.wrapping_add(more), rest.len());
+            if left == 0 {
+                break;
+            }
+        }
+        match at == guess {
+            true => memo.was_right(at),
+            false => memo.was_wrong(at),
+        }
+        (count > 0).then_some(Found { at, taken: Some(count), strict: false })
+    }
+}
+
+/// A pattern that may be that of a list.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) at: usize,
+    /// The fields of its first run that were there, if they were taken off.
+    taken: Option<usize>,
+    /// The list has to have all of the first segment.
+    strict: bool,
+}
+
+/// The records of the first run of a pattern.
+#[inline(always)]
+fn first_run(memo: &Memo<Used>, at: usize) -> &[u8] {
+    memo.get(at).and_then(|pattern| pattern.rest().next()).map_or(&[], |part| part.records)
+}
+
+/// A pattern that starts with the same octets as another, and goes on with a field.
+fn another(
+    memo: &mut Memo<Used>,
+    table: &DynamicTable,
+    (at, start): (usize, usize),
+    field: &Field<'_>,
+) -> Option<usize> {
+    (0..memo.len()).find(|&other| {
+        if other == at || !memo.follow(other, table.inserted(), table.len()) {
+            return false;
+        }
+        let (run, other) = (first_run(memo, at), first_run(memo, other));
+        run.get(..start) == other.get(..start) && other.get(start..).is_some_and(|rest| is_record_of(rest, field))
+    })
+}
+
+impl<'a, I: Iterator<Item = Field<'a>>> Source<'a> for Listed<'a, I> {
+    #[inline(always)]
+    fn run(&mut self, part: &Part<'_>) -> usize {
+        self.strip(part.records).0
+    }
+
+    #[inline(always)]
+    fn literal(&mut self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (head, name) = part.literal.split_first_chunk::<HEAD_LEN>()?;
+        let next = self.next.filter(|next| same(next.name, name))?;
+        if Head::unpack(u64::from_le_bytes(*head)).sensitive != next.sensitive {
+            return None;
+        }
+        self.step();
+        Some(next)
+    }
+
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.next.is_none()
+    }
+}
+
+impl Encoder {
+    /// Encodes what a list has of the pattern that it fits best; returns whether that is all of the list.
+    #[inline(always)]
+    pub(super) fn encode_best(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
+        let records = list.0;
+        let (mut at, mut strict) = (self.memo.guess(), true);
+        loop {
+            if self.memo.follow(at, self.table.inserted(), self.table.len())
+                && let Some(whole) = self.encode_known(Found { at, taken: None, strict }, list, out)
+            {
+                if strict {
+                    self.memo.was_right(at);
+                }
+                if !whole {
+                    self.memo.was_partial(at);
+                }
+                return whole;
+            }
+            if !strict {
+                return false;
+            }
+            *list = Records(records);
+            let found = self.memo.find(self.table.inserted(), self.table.len(), |pattern| list.fit(pattern));
+            let Some(found) = found else { return false };
+            (at, strict) = (found, false);
+        }
+    }
+
+    /// Encodes a list of which nothing is left behind the run that was taken off, if that is all of its pattern.
+    #[inline(always)]
+    pub(super) fn encode_run(&mut self, Found { at, taken, .. }: Found, out: &mut Vec<u8>) -> bool {
+        let Self { memo, names, noted, .. } = self;
+        let Some(pattern) = memo.get(at) else { return false };
+        let mut parts = pattern.rest();
+        let Some(run) = parts.next().filter(|run| run.segment.name == 0) else { return false };
+        if taken != Some(usize::from(run.segment.count)) {
+            return false;
+        }
+        if begin(pattern, names, noted) && !note(names, &pattern.extra.fields) {
+            names.changed = names.changed.and(pattern.extra.places);
+            return false;
+        }
+        match run.octets {
+            // Trailers; and no call of a copy for them.
+            [octet] => out.push(*octet),
+            octets => out.extend_from_slice(octets),
+        }
+        true
+    }
+
+    /// Encodes what a pattern has of a list; returns whether that is all of the list, and `None` where nothing is.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "segments of a pattern")]
+    pub(super) fn encode_known<'a>(
+        &mut self,
+        Found { at, mut taken, strict }: Found,
+        source: &mut impl Source<'a>,
+        out: &mut Vec<u8>,
+    ) -> Option<bool> {
+        let (mut notes, mut done, mut all_noted) = (None, 0, true);
+        let whole = 'whole: loop {
+            let Self { memo, names, table, noted, at: last, .. } = &mut *self;
+            let pattern = memo.get(at)?;
+            let (mut parts, mut before) = (pattern.rest(), 0);
+            if done > 0 {
+                before = parts.by_ref().take(done).map(|part| usize::from(part.segment.count)).sum();
+            }
+            let (place, field) = loop {
+                let Some(part) = parts.next() else { break 'whole source.is_empty() };
+                let Segment { count, name, place, .. } = part.segment;
+                let there = taken.take().unwrap_or_else(|| source.run(&part));
+                let is_run = there == usize::from(count);
+                let value = if is_run { source.literal(&part) } else { None };
+                let notes = match notes {
+                    Some(notes) => notes,
+                    None if there == 0 || strict && !(is_run && value.is_some() == (name != 0)) => return None,
+                    None => *notes.insert(begin(pattern, names, noted)),
+                };
+                let run = || pattern.extra.fields.get(before..before + there).unwrap_or_default();
+                if is_run && (!notes || note(names, run())) {
+                    match part.octets {
+                        // Trailers; and no call of a copy for them.
+                        [octet] => out.push(*octet),
+                        octets => out.extend_from_slice(octets),
+                    }
+                } else {
+                    one_by_one(names, table, run(), out);
+                }
+                let Some(field) = value else {
+                    if let Some(field) = run().last() {
+                        *last = field.place;
+                    }
+                    break 'whole is_run && name == 0 && source.is_empty();
+                };
+                (*last, done, before) = (place, done + 1, before + there);
+                let ends = source.is_empty();
+                let Some(name) = names.change(place) else { break 'whole false };
+                // A value that the name had last is an index.
+                let known = look_up(table, name.last[0]).and_then(|(record, _)| value_of(record, part.literal.len()));
+                if name.is_worth_asking() || field.sensitive || known.is_some_and(|known| same(known, field.value)) {
+                    break (place, field);
+                }
+                name.miss();
+                // RFC 7541 §6.2.2.
+                literal::<4, 0>(index_of(table, name.any()), &field, out);
+                if ends {
+                    all_noted = parts.next().is_none();
+                    break 'whole true;
+                }
+            };
+            let inserted = self.table.inserted();
+            self.encode_rare(place, &field, out);
+            if self.table.inserted() != inserted {
+                all_noted = false;
+                break source.is_empty();
+            }
+        };
+        if !(whole && all_noted)
+            && let Some(pattern) = self.memo.get(at)
+        {
+            // Not all of it was noted.
+            self.names.changed = self.names.changed.and(pattern.extra.places);
+        }
+        Some(whole)
+    }
+}
+
+/// Whether names may have been used otherwise since a block of this pattern, so that what it does to them has to be noted
+/// again. To say twice that a name has an entry changes nothing.
+#[inline(always)]
+fn begin(pattern: &Pattern<Used>, names: &mut Names, noted: &mut u32) -> bool {
+    if *noted != pattern.number {
+        (*noted, names.changed) = (pattern.number, Places::ALL);
+    }
+    let notes = names.changed.meets(pattern.extra.places);
+    names.changed = names.changed.without(pattern.extra.places);
+    notes
+}
+
+/// The value of a record whose head and name have so many octets.
+#[inline(always)]
+fn value_of(record: &[u8], before: usize) -> Option<&[u8]> {
+    let head = Head::unpack(u64::from_le_bytes(*record.first_chunk()?));
+    record.get(before..)?.get(..head.value_len)
+}
+
+/// Notes that names had these entries. False if one of them would not be asked for: then something is noted again.
+#[inline(always)]
+fn note(names: &mut Names, run: &[Indexed]) -> bool {
+    run.iter().all(|Indexed { place, entry }| match names.get_mut(*place) {
+        Some(name) if name.last[0] == *entry || name.is_worth_asking() => {
+            name.hit(*entry);
+            true
+        }
+        _ => false,
+    })
+}
+
+/// Encodes a run of which not all fields are there, or are indices this time.
+#[inline(never)]
+fn one_by_one(names: &mut Names, table: &DynamicTable, run: &[Indexed], out: &mut Vec<u8>) {
+    for Indexed { place, entry } in run {
+        let Some((record, index)) = look_up(table, *entry) else { continue };
+        let Some(name) = names.get_mut(*place) else { continue };
+        if name.last[0] == *entry || name.is_worth_asking() {
+            name.hit(*entry);
+            integer::encode(index, 7, 0x80, out);
+        } else if let Some((field, _)) = split_record(record)
+            && let Some(name) = names.change(*place)
+        {
+            name.miss();
+            literal::<4, 0>(index_of(table, name.any()), &field, out);
+        }
+    }
+}
+
+impl Encoder {
+    /// Learns the kind of a list, of which these octets were just made.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn learn(&mut self, mut records: &[u8], mut octets: &[u8]) {
+        let Self { memo, names, table, .. } = self;
+        memo.learn(table.inserted(), |pattern| {
+            let mut used = core::mem::take(&mut pattern.extra);
+            used.fields.clear();
+            used.places = Places::NONE;
+            while let Some((field, rest)) = split_record(records)
+                && let Some(&first) = octets.first()
+                && let Some(place) = names.find(Recent::name(field.name))
+            {
+                let record = records.get(..records.len() - rest.len()).unwrap_or_default();
+                let fits = match first {
+                    // RFC 7541 §6.1.
+                    0x80.. => {
+                        let index = integer::decode(&mut octets, 7).unwrap_or(0) as usize;
+                        let entry = match index.checked_sub(static_table::LEN + 1) {
+                            None => Entry::fixed(index),
+                            Some(newer) => Entry::made(table.inserted() - newer as u64),
+                        };
+                        used.fields.push(Indexed { place, entry });
+                        used.places = used.places.with(place);
+                        pattern.push(index, record)
+                    }
+                    // RFC 7541 §6.2.2, §6.2.3.
+                    ..0x20 => {
+                        let index = integer::decode(&mut octets, 4).unwrap_or(0) as usize;
+                        let len = integer::decode(&mut octets, 7).unwrap_or(0) as usize;
+                        octets = octets.get(len..).unwrap_or_default();
+                        let head = Head { value_len: 0, ..Head::of(Field { class: 0, ..field }) };
+                        pattern.push_literal(index, place, head, field.name)
+                    }
+                    // What enters the table changes it.
+                    _ => false,
+                };
+                if !fits {
+                    break;
+                }
+                records = rest;
+            }
+            let is_worth_it = pattern.rest().next().is_some_and(|part| !part.octets.is_empty());
+            pattern.extra = used;
+            is_worth_it
+        });
+    }
+}
