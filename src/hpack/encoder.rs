@@ -15,14 +15,14 @@ mod string;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, is_record_of, same, split_record, strip_name};
+use super::block::{FieldBlock, is_record_of, same, strip_name};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
 use super::{integer, static_table};
 use hash::Hasher;
 use index::Index;
-use known::{Listed, Records, Source, Used};
+use known::{Listed, Records, Source, Taken, Used};
 use names::{Name, Names};
 use recent::Recent;
 use string::{Prefix, string};
@@ -194,23 +194,37 @@ impl Encoder {
             return self.encode_collected(fields.into_iter(), out);
         }
         self.begin_block(out);
-        let inserted = self.table.inserted();
-        let mut fields = Listed::new(fields.into_iter());
-        let found = fields.find(&mut self.memo, &self.table);
-        if let Some(found) = found
-            && fields.is_empty()
-            && self.encode_run(found, out)
-        {
-            return;
+        let guess = self.memo.guess();
+        self.memo.follow(guess, self.table.inserted(), self.table.len());
+        let (list, run) = Listed::new(fields.into_iter()).strip(guess, self.memo.first_run(guess));
+        if !(list.is_empty() && self.encode_run(run, out)) {
+            self.encode_listed(list, run, out);
         }
-        let whole = found.and_then(|found| self.encode_known(found, &mut fields, out));
+    }
+
+    /// Encodes what follows the fields that were taken of a run.
+    #[inline(never)]
+    fn encode_listed<'a>(&mut self, list: Listed<'a, impl Iterator<Item = Field<'a>>>, run: Taken, out: &mut Vec<u8>) {
+        let inserted = self.table.inserted();
+        let (mut list, found) = list.find(&mut self.memo, &self.table, run);
+        let whole = found.and_then(|found| self.encode_known(found, &mut list, out));
         if whole != Some(true) {
             found.into_iter().for_each(|found| self.memo.was_partial(found.at));
-            self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
-            while let Some(field) = fields.take() {
-                self.encode_next(field, out);
+            if let Some((first, rest)) = list.split() {
+                self.encode_rest(first, rest, out);
             }
             self.memo.misses(self.table.inserted() != inserted);
+        }
+    }
+
+    /// Encodes what follows the part of a list whose kind is known.
+    #[inline(never)]
+    fn encode_rest<'a>(&mut self, first: Field<'a>, mut rest: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
+        let mut next = Some(first);
+        while let Some(field) = next {
+            self.encode_next(field, out);
+            next = rest.next();
         }
     }
 
@@ -236,21 +250,15 @@ impl Encoder {
         if self.encode_best(&mut fields, out) {
             return true;
         }
-        self.encode_rest(fields, out);
+        let mut rest = block.fields();
+        rest.skip_records(0, block.byte_len() - fields.0.len());
+        if let Some(first) = rest.next() {
+            self.encode_rest(first, rest, out);
+        }
         if self.memo.misses(self.table.inserted() != inserted) {
             self.learn(block.records(), out.get(start..).unwrap_or_default());
         }
         false
-    }
-
-    /// Encodes what follows the part of a block whose kind is known.
-    #[inline(never)]
-    fn encode_rest(&mut self, Records(mut records): Records<'_>, out: &mut Vec<u8>) {
-        self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
-        while let Some((field, rest)) = split_record(records) {
-            self.encode_next(field, out);
-            records = rest;
-        }
     }
 
     /// The size of the table's entries, in octets as RFC 7541 §4.1 counts them.

@@ -35,6 +35,9 @@ const CHANGE: u8 = 4;
 /// The last index that takes two octets as a field (RFC 7541 §6.1). No larger one is kept.
 const LAST_INDEX: usize = 127 + 127;
 
+/// More insertions than any table has.
+const NEVER: u64 = u64::MAX;
+
 /// A part of a pattern: a run of indexed fields, which may be empty, and a literal with the name of an entry, which stays
 /// out of the table.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,7 +69,7 @@ pub(super) struct Pattern<E> {
     after: u8,
     /// Whether a block was of this kind since a place was looked for last.
     used: bool,
-    /// The table's count of insertions for which the indices hold.
+    /// The table's count of insertions for which the indices hold; [`NEVER`] where there are none.
     inserted: u64,
     /// The records of each run and behind it the literal's up to its value, whose length is 0 there.
     records: Vec<u8>,
@@ -200,10 +203,11 @@ impl<E> Pattern<E> {
     fn follow(&mut self, inserted: u64, len: usize) -> bool {
         let by = usize::try_from(inserted.wrapping_sub(self.inserted)).unwrap_or(usize::MAX);
         self.inserted = inserted;
-        if !self.age(by, len) {
+        let is_there = self.age(by, len);
+        if !is_there {
             self.clear();
         }
-        !self.is_empty()
+        is_there
     }
 
     /// Follows a table that took in so many entries and has `len` now; returns whether all that is named is still there.
@@ -248,6 +252,7 @@ impl<E> Pattern<E> {
     }
 
     fn clear(&mut self) {
+        self.inserted = NEVER;
         (self.len, self.segments) = (0, [Segment::default(); MOST_SEGMENTS]);
         self.records.clear();
         self.indices.clear();
@@ -312,12 +317,22 @@ impl<E: Default> Memo<E> {
         self.patterns.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.patterns.iter().all(Pattern::is_empty)
+    }
+
+    /// The records of the first run of a pattern.
+    #[inline(always)]
+    pub(super) fn first_run(&self, at: usize) -> &[u8] {
+        self.get(at).and_then(|pattern| pattern.rest().next()).map_or(&[], |part| part.records)
+    }
+
     /// Has a pattern follow a table that has had so many insertions, and has `len` entries; returns whether all that it
     /// names is still there.
     #[inline(always)]
     pub(super) fn follow(&mut self, at: usize, inserted: u64, len: usize) -> bool {
         match self.patterns.get_mut(at) {
-            Some(pattern) => pattern.inserted == inserted || pattern.follow(inserted, len),
+            Some(pattern) => pattern.inserted == inserted || pattern.inserted != NEVER && pattern.follow(inserted, len),
             None => false,
         }
     }

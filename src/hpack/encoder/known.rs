@@ -125,70 +125,56 @@ impl<'a, I: Iterator<Item = Field<'a>>> Listed<'a, I> {
             self.fields.next().map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
     }
 
-    /// Takes the first field off.
-    #[inline(always)]
-    pub(super) fn take(&mut self) -> Option<Field<'a>> {
-        let next = self.next?;
-        self.step();
-        Some(next)
+    /// The first field that is left, and the others.
+    pub(super) fn split(self) -> Option<(Field<'a>, I)> {
+        self.next.map(|first| (first, self.fields))
     }
 
-    /// Takes fields off that have these records; returns how many, and what is left.
+    /// Takes fields off that have these records, of the run of a pattern.
     #[inline(always)]
-    fn strip<'r>(&mut self, mut records: &'r [u8]) -> (usize, &'r [u8]) {
+    pub(super) fn strip(mut self, at: usize, mut run: &[u8]) -> (Self, Taken) {
         let (mut next, mut count) = (self.next, 0usize);
         while let Some(Field { name, value, sensitive: false, .. }) = next
-            && let Some(rest) = strip_record(records, &Field::new(name, value))
+            && let Some(rest) = strip_record(run, &Field::new(name, value))
         {
-            (records, count) = (rest, count.wrapping_add(1));
+            (run, count) = (rest, count.wrapping_add(1));
             next = self.fields.next();
         }
         // A class means nothing here, and is not copied for that.
         self.next = next.map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
-        (count, records)
+        (self, Taken { at, count, left: run.len() })
     }
 
-    /// Finds a pattern, and takes off as many fields of its first run as are there.
-    #[inline(always)]
-    pub(super) fn find(&mut self, memo: &mut Memo<Used>, table: &DynamicTable) -> Option<Found> {
-        let guess = memo.guess();
-        memo.follow(guess, table.inserted(), table.len());
-        let (count, left) = self.strip(first_run(memo, guess));
-        let mut found = Found { at: guess, taken: Some(count), strict: false };
-        match left.len() {
-            0 if count > 0 => memo.was_right(guess),
-            left => found = self.find_other(memo, table, (guess, count, left))?,
-        }
-        Some(found)
-    }
-
-    /// Goes on with other patterns, after so many fields and with so many octets left of the run that was guessed.
-    #[inline(never)]
-    fn find_other(
-        &mut self,
-        memo: &mut Memo<Used>,
-        table: &DynamicTable,
-        (mut at, mut count, mut left): (usize, usize, usize),
-    ) -> Option<Found> {
-        let guess = at;
-        while let Some(field) = self.next
-            && !field.sensitive
-            && let Some(start) = first_run(memo, at).len().checked_sub(left)
-            && let Some(other) = another(memo, table, (at, start), &field)
+    /// Finds a pattern, where so much was taken of the one that was guessed.
+    pub(super) fn find(mut self, memo: &mut Memo<Used>, table: &DynamicTable, mut run: Taken) -> (Self, Option<Found>) {
+        let guess = run.at;
+        while (run.left > 0 || run.count == 0)
+            && !memo.is_empty()
+            && let Some(field) = self.next.filter(|field| !field.sensitive)
+            && let Some(start) = memo.first_run(run.at).len().checked_sub(run.left)
+            && let Some(other) = another(memo, table, (run.at, start), &field)
         {
-            at = other;
-            let (more, rest) = self.strip(first_run(memo, at).get(start..).unwrap_or_default());
-            (count, left) = (count.wrapping_add(more), rest.len());
-            if left == 0 {
-                break;
-            }
+            let more;
+            (self, more) = self.strip(other, memo.first_run(other).get(start..).unwrap_or_default());
+            run = Taken { count: run.count.wrapping_add(more.count), ..more };
         }
-        match at == guess {
-            true => memo.was_right(at),
-            false => memo.was_wrong(at),
+        if run.count == 0 {
+            return (self, None);
         }
-        (count > 0).then_some(Found { at, taken: Some(count), strict: false })
+        match run.at == guess {
+            true => memo.was_right(guess),
+            false => memo.was_wrong(run.at),
+        }
+        (self, Some(Found { at: run.at, taken: Some(run.count), strict: false }))
     }
+}
+
+/// What was taken of the first run of a pattern: so many fields. The records of the others have so many octets.
+#[derive(Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) at: usize,
+    count: usize,
+    left: usize,
 }
 
 /// A pattern that may be that of a list.
@@ -199,12 +185,6 @@ pub(super) struct Found {
     taken: Option<usize>,
     /// The list has to have all of the first segment.
     strict: bool,
-}
-
-/// The records of the first run of a pattern.
-#[inline(always)]
-fn first_run(memo: &Memo<Used>, at: usize) -> &[u8] {
-    memo.get(at).and_then(|pattern| pattern.rest().next()).map_or(&[], |part| part.records)
 }
 
 /// A pattern that starts with the same octets as another, and goes on with a field.
@@ -218,7 +198,7 @@ fn another(
         if other == at || !memo.follow(other, table.inserted(), table.len()) {
             return false;
         }
-        let (run, other) = (first_run(memo, at), first_run(memo, other));
+        let (run, other) = (memo.first_run(at), memo.first_run(other));
         run.get(..start) == other.get(..start) && other.get(start..).is_some_and(|rest| is_record_of(rest, field))
     })
 }
@@ -226,7 +206,14 @@ fn another(
 impl<'a, I: Iterator<Item = Field<'a>>> Source<'a> for Listed<'a, I> {
     #[inline(always)]
     fn run(&mut self, part: &Part<'_>) -> usize {
-        self.strip(part.records).0
+        let (mut records, mut count) = (part.records, 0usize);
+        while let Some(field) = self.next.filter(|field| !field.sensitive)
+            && let Some(rest) = strip_record(records, &field)
+        {
+            (records, count) = (rest, count.wrapping_add(1));
+            self.step();
+        }
+        count
     }
 
     #[inline(always)]
@@ -276,14 +263,10 @@ impl Encoder {
 
     /// Encodes a list of which nothing is left behind the run that was taken off, if that is all of its pattern.
     #[inline(always)]
-    pub(super) fn encode_run(&mut self, Found { at, taken, .. }: Found, out: &mut Vec<u8>) -> bool {
+    pub(super) fn encode_run(&mut self, Taken { at, left, .. }: Taken, out: &mut Vec<u8>) -> bool {
         let Self { memo, names, noted, .. } = self;
         let Some(pattern) = memo.get(at) else { return false };
-        let mut parts = pattern.rest();
-        let Some(run) = parts.next().filter(|run| run.segment.name == 0) else { return false };
-        if taken != Some(usize::from(run.segment.count)) {
-            return false;
-        }
+        let Some(run) = pattern.rest().next().filter(|run| run.segment.name == 0 && left == 0) else { return false };
         if begin(pattern, names, noted) && !note(names, &pattern.extra.fields) {
             names.changed = names.changed.and(pattern.extra.places);
             return false;
@@ -293,6 +276,7 @@ impl Encoder {
             [octet] => out.push(*octet),
             octets => out.extend_from_slice(octets),
         }
+        memo.was_right(at);
         true
     }
 
