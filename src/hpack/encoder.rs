@@ -197,7 +197,11 @@ impl Encoder {
         let guess = self.memo.guess();
         self.memo.follow(guess, self.table.inserted(), self.table.len());
         let (list, run) = Listed::new(fields.into_iter()).strip(guess, self.memo.first_run(guess));
-        if !(list.is_empty() && self.encode_run(run, out)) {
+        let done = match list.is_empty() {
+            true => self.encode_run(run, out),
+            false => run.is_all() && self.encode_usual(guess, |part| list.last_literal(part), out),
+        };
+        if !done {
             self.encode_listed(list, run, out);
         }
     }

@@ -129,6 +129,14 @@ impl Part<'_> {
     }
 }
 
+impl Rest<'_> {
+    /// Whether no segment is left.
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+}
+
 impl<'p> Iterator for Rest<'p> {
     type Item = Part<'p>;
 

@@ -125,6 +125,14 @@ impl<'a, I: Iterator<Item = Field<'a>>> Listed<'a, I> {
             self.fields.next().map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
     }
 
+    /// The one field that is left, if it has the name of the literal; where there may be more, none is given.
+    #[inline(always)]
+    pub(super) fn last_literal(&self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (head, name) = part.literal.split_first_chunk::<HEAD_LEN>()?;
+        let is_last = self.fields.size_hint() == (0, Some(0)) && !Head::unpack(u64::from_le_bytes(*head)).sensitive;
+        self.next.filter(|next| is_last && same(next.name, name))
+    }
+
     /// The first field that is left, and the others.
     pub(super) fn split(self) -> Option<(Field<'a>, I)> {
         self.next.map(|first| (first, self.fields))
@@ -233,10 +241,36 @@ impl<'a, I: Iterator<Item = Field<'a>>> Source<'a> for Listed<'a, I> {
     }
 }
 
+impl Taken {
+    /// Whether it is the whole run.
+    #[inline(always)]
+    pub(super) fn is_all(self) -> bool {
+        self.left == 0
+    }
+}
+
 impl Encoder {
     /// Encodes what a list has of the pattern that it fits best; returns whether that is all of the list.
     #[inline(always)]
     pub(super) fn encode_best(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
+        let records = list.0;
+        let at = self.memo.guess();
+        if self.memo.follow(at, self.table.inserted(), self.table.len()) {
+            let literal = |part: &Part<'_>| {
+                let (run, rest) = records.split_at_checked(part.records.len())?;
+                let (field, rest) = split_literal(part.literal, rest).filter(|_| same(part.records, run))?;
+                rest.is_empty().then_some(field)
+            };
+            if self.encode_usual(at, literal, out) {
+                return true;
+            }
+        }
+        self.encode_by_pattern(list, out)
+    }
+
+    /// As [`encode_best`](Self::encode_best), where there may be more to it.
+    #[inline(never)]
+    fn encode_by_pattern(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
         let records = list.0;
         let (mut at, mut strict) = (self.memo.guess(), true);
         loop {
@@ -276,6 +310,38 @@ impl Encoder {
             [octet] => out.push(*octet),
             octets => out.extend_from_slice(octets),
         }
+        memo.was_right(at);
+        true
+    }
+
+    /// Encodes a list that is a run and one literal, as its pattern is, if there is nothing to it: no name was used
+    /// otherwise, and the value is not one to be looked for. `literal` takes it off the list, of which nothing is left then.
+    #[inline(always)]
+    pub(super) fn encode_usual<'a>(
+        &mut self,
+        at: usize,
+        literal_of: impl FnOnce(&Part<'_>) -> Option<Field<'a>>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Self { memo, names, table, noted, .. } = self;
+        let Some(pattern) = memo.get(at) else { return false };
+        let mut parts = pattern.rest();
+        let Some(part) = parts.next().filter(|part| part.segment.name != 0) else { return false };
+        if !parts.is_empty() || *noted != pattern.number || names.changed.meets(pattern.extra.places) {
+            return false;
+        }
+        let Some(field) = literal_of(&part).filter(|field| !field.sensitive) else { return false };
+        let place = part.segment.place;
+        let Some(name) = names.get_mut(place).filter(|name| !name.is_worth_asking()) else { return false };
+        let known = look_up(table, name.last[0]).and_then(|(record, _)| value_of(record, part.literal.len()));
+        if known.is_some_and(|known| same(known, field.value)) {
+            return false;
+        }
+        name.miss();
+        out.extend_from_slice(part.octets);
+        // RFC 7541 §6.2.2.
+        literal::<4, 0>(index_of(table, name.any()), &field, out);
+        names.changed = names.changed.with(place);
         memo.was_right(at);
         true
     }
@@ -336,7 +402,7 @@ impl Encoder {
                 // RFC 7541 §6.2.2.
                 literal::<4, 0>(index_of(table, name.any()), &field, out);
                 if ends {
-                    all_noted = parts.next().is_none();
+                    all_noted = parts.is_empty();
                     break 'whole true;
                 }
             };
