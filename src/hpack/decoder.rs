@@ -57,7 +57,7 @@ pub enum Decoded {
 /// The decoding context of one direction of a connection (RFC 7541 §2.2).
 ///
 /// Memory: the table takes at most twice its size limit, plus eight octets for each entry that it can hold (one in 32
-/// octets), and the start of the usual block 2 KiB; nothing before the first block.
+/// octets), and the usual kinds of blocks 3.5 KiB; nothing before the first block.
 ///
 /// ```
 /// use grpc_sansio::hpack::{BlockLimits, Classifier, Decoded, Decoder, DecodeError, Field, FieldBlock};

@@ -37,7 +37,7 @@ const LONG_AGO: u64 = 1 << 30;
 /// The encoding context of one direction of a connection (RFC 7541 §2.2).
 ///
 /// Memory: the table takes at most twice its size limit, finding its entries about half a KiB for each KiB of it, and
-/// the memory of recent values 512 octets, that of names 1.5 KiB, the start of the usual block 2 KiB; nothing before
+/// the memory of recent values 512 octets, that of names 1.5 KiB, the usual kinds of blocks 4.5 KiB; nothing before
 /// the first block. The seed protects the hash table against aimed collisions and never changes the output.
 ///
 /// ```
@@ -199,7 +199,7 @@ impl Encoder {
         let (list, run) = Listed::new(fields.into_iter()).strip(guess, self.memo.first_run(guess));
         let done = match list.is_empty() {
             true => self.encode_run(run, out),
-            false => run.is_all() && self.encode_usual(guess, |part| list.last_literal(part), out),
+            false => run.is_all() && self.encode_usual(guess, &list, out),
         };
         if !done {
             self.encode_listed(list, run, out);

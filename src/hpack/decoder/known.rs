@@ -152,9 +152,9 @@ impl Decoder {
     ) -> bool {
         let Self { memo, start, table, classifier, .. } = self;
         let Some(pattern) = memo.get(at) else { return false };
-        let (mut parts, mut renamed) = (pattern.rest(), None);
+        let mut renamed = None;
         let (mut segment, mut run_alone, mut classes) = (0, 0, 0);
-        while let Some(part) = parts.next() {
+        for part in pattern.rest() {
             let Some((run, input)) = known.rest.split_at_checked(part.octets.len()) else { break };
             let fields = usize::from(part.segment.count);
             let (count, size) = (known.count + fields as u64, known.size + list_size(part.records.len(), fields));
@@ -220,7 +220,6 @@ impl Decoder {
     /// Learns the kind of a block that was decoded.
     #[cold]
     #[inline(never)]
-    #[expect(clippy::arithmetic_side_effects, reason = "an index above the static table's")]
     pub(super) fn learn(&mut self, mut input: &[u8]) {
         let Self { memo, table, classifier, .. } = self;
         memo.learn(table.inserted(), |pattern| {
@@ -264,7 +263,6 @@ impl Decoder {
 /// Takes the short string of a literal whose record begins at `mark`, all but its value being there; returns what
 /// follows, the length of the record, and its class. `None` with any doubt.
 #[inline(always)]
-#[expect(clippy::arithmetic_side_effects, reason = "a few octets in memory")]
 fn decode_literal<'i>(
     classifier: Classifier,
     mark: Mark,

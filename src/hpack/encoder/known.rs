@@ -42,6 +42,9 @@ pub(super) trait Source<'a> {
     fn run(&mut self, part: &Part<'_>) -> usize;
     /// Takes the first field off, if it has the name of the literal.
     fn literal(&mut self, part: &Part<'_>) -> Option<Field<'a>>;
+    /// The literal, if that and the run before it, unless this was taken off, are all of the list. Where there is doubt,
+    /// none is given.
+    fn only(&self, part: &Part<'_>) -> Option<Field<'a>>;
     fn is_empty(&self) -> bool;
 }
 
@@ -80,6 +83,16 @@ impl<'a> Source<'a> for Records<'a> {
         let (field, rest) = split_literal(part.literal, self.0)?;
         self.0 = rest;
         Some(field)
+    }
+
+    #[inline(always)]
+    fn only(&self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (run, rest) = self.0.split_at_checked(part.records.len())?;
+        if !same(part.records, run) {
+            return None;
+        }
+        let (field, rest) = split_literal(part.literal, rest)?;
+        if rest.is_empty() { Some(field) } else { None }
     }
 
     #[inline(always)]
@@ -123,14 +136,6 @@ impl<'a, I: Iterator<Item = Field<'a>>> Listed<'a, I> {
     fn step(&mut self) {
         self.next =
             self.fields.next().map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
-    }
-
-    /// The one field that is left, if it has the name of the literal; where there may be more, none is given.
-    #[inline(always)]
-    pub(super) fn last_literal(&self, part: &Part<'_>) -> Option<Field<'a>> {
-        let (head, name) = part.literal.split_first_chunk::<HEAD_LEN>()?;
-        let is_last = self.fields.size_hint() == (0, Some(0)) && !Head::unpack(u64::from_le_bytes(*head)).sensitive;
-        self.next.filter(|next| is_last && same(next.name, name))
     }
 
     /// The first field that is left, and the others.
@@ -236,6 +241,13 @@ impl<'a, I: Iterator<Item = Field<'a>>> Source<'a> for Listed<'a, I> {
     }
 
     #[inline(always)]
+    fn only(&self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (head, name) = part.literal.split_first_chunk::<HEAD_LEN>()?;
+        let is_last = self.fields.size_hint() == (0, Some(0)) && !Head::unpack(u64::from_le_bytes(*head)).sensitive;
+        self.next.filter(|next| is_last && same(next.name, name))
+    }
+
+    #[inline(always)]
     fn is_empty(&self) -> bool {
         self.next.is_none()
     }
@@ -253,17 +265,9 @@ impl Encoder {
     /// Encodes what a list has of the pattern that it fits best; returns whether that is all of the list.
     #[inline(always)]
     pub(super) fn encode_best(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
-        let records = list.0;
         let at = self.memo.guess();
-        if self.memo.follow(at, self.table.inserted(), self.table.len()) {
-            let literal = |part: &Part<'_>| {
-                let (run, rest) = records.split_at_checked(part.records.len())?;
-                let (field, rest) = split_literal(part.literal, rest).filter(|_| same(part.records, run))?;
-                rest.is_empty().then_some(field)
-            };
-            if self.encode_usual(at, literal, out) {
-                return true;
-            }
+        if self.memo.follow(at, self.table.inserted(), self.table.len()) && self.encode_usual(at, list, out) {
+            return true;
         }
         self.encode_by_pattern(list, out)
     }
@@ -315,14 +319,9 @@ impl Encoder {
     }
 
     /// Encodes a list that is a run and one literal, as its pattern is, if there is nothing to it: no name was used
-    /// otherwise, and the value is not one to be looked for. `literal` takes it off the list, of which nothing is left then.
+    /// otherwise, and the value is not one to be looked for.
     #[inline(always)]
-    pub(super) fn encode_usual<'a>(
-        &mut self,
-        at: usize,
-        literal_of: impl FnOnce(&Part<'_>) -> Option<Field<'a>>,
-        out: &mut Vec<u8>,
-    ) -> bool {
+    pub(super) fn encode_usual<'a>(&mut self, at: usize, list: &impl Source<'a>, out: &mut Vec<u8>) -> bool {
         let Self { memo, names, table, noted, .. } = self;
         let Some(pattern) = memo.get(at) else { return false };
         let mut parts = pattern.rest();
@@ -330,11 +329,11 @@ impl Encoder {
         if !parts.is_empty() || *noted != pattern.number || names.changed.meets(pattern.extra.places) {
             return false;
         }
-        let Some(field) = literal_of(&part).filter(|field| !field.sensitive) else { return false };
+        let Some(field) = list.only(&part) else { return false };
         let place = part.segment.place;
         let Some(name) = names.get_mut(place).filter(|name| !name.is_worth_asking()) else { return false };
         let known = look_up(table, name.last[0]).and_then(|(record, _)| value_of(record, part.literal.len()));
-        if known.is_some_and(|known| same(known, field.value)) {
+        if field.sensitive || known.is_some_and(|known| same(known, field.value)) {
             return false;
         }
         name.miss();
