@@ -589,8 +589,8 @@ mod tests {
                 wire.clear();
                 encoder.encode(fields.iter().map(|(name, value)| Field::new(name.as_bytes(), value.as_bytes())), &mut wire);
                 decoder.decode_over(&wire, &limits, &mut block).unwrap();
-                let reading = known.read(&config.0, decoder.start(), &block, false);
-                prop_assert_eq!(reading, Reading::new(&config.0, &block, false));
+                let reading = known.read(&config.0, decoder.start(), &block, false, || false);
+                prop_assert_eq!(reading, Reading::new(&config.0, &block, false, false));
             }
         }
     }
