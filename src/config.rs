@@ -51,6 +51,9 @@ pub(crate) struct Settings {
     pub(crate) require_te: bool,
     pub(crate) answer_expired: bool,
     pub(crate) watchers: Watchers,
+    /// Messages with fewer octets than this are small: copied, and within their limit.
+    pub(crate) small_received: usize,
+    pub(crate) small_sent: usize,
 }
 
 impl Settings {
@@ -71,6 +74,8 @@ impl Settings {
             require_te: false,
             answer_expired: false,
             watchers: Watchers::default(),
+            small_received: 0,
+            small_sent: 0,
         };
         settings.derive(side, 0);
         settings
@@ -78,6 +83,9 @@ impl Settings {
 
     /// What follows from the rest, once that is checked.
     fn derive(&mut self, side: http2::Side, seed: u64) {
+        let limits = &self.limits;
+        let small = |limit: Option<u32>| limits.copy_below.min(limit.unwrap_or(u32::MAX).saturating_add(1)) as usize;
+        (self.small_received, self.small_sent) = (small(limits.max_receive_message), small(limits.max_send_message));
         match side {
             http2::Side::Client => {
                 self.http2 = self.limits.http2(side, seed);

@@ -137,29 +137,23 @@ impl Queue {
         self.append_more(pool, first, second);
     }
 
-    /// As [`Queue::append`], for octets in one part.
-    #[inline(always)]
-    pub(crate) fn append_one(&mut self, pool: &mut Pool, octets: &[u8]) {
-        match self.begin(pool, octets.len()) {
-            Some(buffer) => buffer.extend_from_slice(octets),
-            None => self.append_more(pool, octets, &[]),
-        }
-    }
-
     /// The first buffer of an empty queue, which is to be given `len` octets, if there is one that has had as many before.
     #[inline(always)]
     fn begin(&mut self, pool: &mut Pool, len: usize) -> Option<&mut Vec<u8>> {
-        if self.first.is_some() {
-            return None;
-        }
-        let chunk = self.first.insert(pool.take_chunk_with_room(len)?);
+        let first @ None = &mut self.first else { return None };
+        *first = Some(pool.take_chunk_with_room(len)?);
         self.len = len;
-        match &mut chunk.octets {
-            Octets::Copied(buffer) => Some(buffer),
+        match &mut first.as_deref_mut()?.octets {
+            Octets::Copied(buffer) => {
+                // It is: said once more, it need not be looked at.
+                buffer.clear();
+                Some(buffer)
+            }
             Octets::Shared(..) => None,
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn append_more(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
         let len = first.len() + second.len();
@@ -333,14 +327,22 @@ impl Queue {
     }
 
     /// Returns all buffers to the pool.
+    #[inline]
     pub(crate) fn clear(&mut self, pool: &mut Pool) {
-        while let Some(chunk) = self.first.take() {
-            pool.give_chunk(chunk);
-            if self.head != NONE {
-                self.first = self.take_link(pool);
-            }
-        }
         self.len = 0;
+        if let Some(chunk) = self.first.take() {
+            pool.give_chunk(chunk);
+        }
+        if self.head != NONE {
+            self.clear_links(pool);
+        }
+    }
+
+    #[cold]
+    fn clear_links(&mut self, pool: &mut Pool) {
+        while let Some(chunk) = self.take_link(pool) {
+            pool.give_chunk(chunk);
+        }
     }
 }
 

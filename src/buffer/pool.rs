@@ -79,6 +79,12 @@ impl Chunk {
         bytes.slice(self.taken.min(bytes.len())..)
     }
 
+    /// Whether it is no more memory than is always kept for reuse, and nobody else's.
+    #[inline]
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(&self.octets, Octets::Copied(buffer) if buffer.capacity() <= KEEP)
+    }
+
     fn has_room(&self, octets: usize) -> bool {
         matches!(&self.octets, Octets::Copied(buffer) if buffer.capacity() >= octets)
     }
@@ -89,7 +95,7 @@ impl Chunk {
         self.octets().len() - self.taken
     }
 
-    pub(super) fn heap_size(&self) -> usize {
+    pub(crate) fn heap_size(&self) -> usize {
         size_of::<Self>()
             + match &self.octets {
                 Octets::Copied(buffer) => buffer.capacity(),
@@ -152,10 +158,10 @@ impl Pool {
         self.find_chunk(size)
     }
 
-    /// As [`Pool::take_chunk`], if there is one that has had as many octets before.
+    /// As [`Pool::take_chunk`], if there is one that is not wide and has had as many octets before.
     #[inline]
     pub(super) fn take_chunk_with_room(&mut self, size: usize) -> Option<Box<Chunk>> {
-        if size < WIDE { self.spare.pop_if(|chunk| chunk.has_room(size)) } else { None }
+        self.spare.pop_if(|chunk| chunk.has_room(size))
     }
 
     /// Whether there is a buffer for many small pieces.
@@ -187,7 +193,22 @@ impl Pool {
     }
 
     /// Takes back a chunk that [`Queue::advance`] handed out.
+    #[inline(never)]
     pub(crate) fn give_chunk(&mut self, mut chunk: Box<Chunk>) {
+        // Mostly it is small, and there is a place for it.
+        if let Octets::Copied(buffer) = &mut chunk.octets
+            && (1..WIDE).contains(&buffer.capacity())
+            && has_place(&self.spare)
+        {
+            buffer.clear();
+            chunk.taken = 0;
+            return self.spare.push(chunk);
+        }
+        self.give_any_chunk(chunk);
+    }
+
+    #[cold]
+    fn give_any_chunk(&mut self, mut chunk: Box<Chunk>) {
         chunk.taken = 0;
         let Octets::Copied(buffer) = &mut chunk.octets else {
             chunk.octets = Octets::Copied(Vec::new());
@@ -239,7 +260,15 @@ impl Pool {
     /// Keeps the block's memory for another one; a large one is let go.
     #[inline]
     pub(crate) fn give_block(&mut self, block: Box<FieldBlock>) {
-        if block.capacity() <= KEEP {
+        if is_kept(&block) && has_place(&self.blocks) {
+            return self.blocks.push(block);
+        }
+        self.give_any_block(block);
+    }
+
+    #[cold]
+    fn give_any_block(&mut self, block: Box<FieldBlock>) {
+        if is_kept(&block) {
             self.blocks.push(block);
         }
     }
@@ -253,7 +282,13 @@ impl Pool {
 
     /// A block that will be kept for a while: without much memory that it does not use. `None` for an empty one, which
     /// is given back at once.
-    pub(crate) fn keep(&mut self, mut block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
+        if is_kept(&block) && !block.is_empty() { Some(block) } else { self.keep_unusual(block) }
+    }
+
+    #[cold]
+    fn keep_unusual(&mut self, mut block: Box<FieldBlock>) -> Option<Box<FieldBlock>> {
         if block.is_empty() {
             self.give_block(block);
             return None;
@@ -281,6 +316,18 @@ impl Pool {
         let lists = (places + self.blocks.capacity()) * size_of::<Box<Chunk>>();
         self.links.heap_size() + spare + blocks + queued.sum::<usize>() + lists
     }
+}
+
+/// Whether a list has a place for one more without growing.
+#[inline]
+fn has_place<T>(list: &Vec<T>) -> bool {
+    list.len() < list.capacity()
+}
+
+/// Whether the memory of a block is kept for reuse.
+#[inline]
+pub(crate) fn is_kept(block: &FieldBlock) -> bool {
+    block.capacity() <= KEEP
 }
 
 /// Bytes of heap behind a block that somebody holds.

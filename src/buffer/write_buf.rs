@@ -131,6 +131,32 @@ impl WriteBuf {
         }
     }
 
+    /// [`Buf::advance`] by a part, or over payloads that are held by reference.
+    #[inline(never)]
+    fn advance_within(&mut self, mut count: usize) {
+        assert!(count <= self.len, "cannot advance by {count} of {} waiting octets", self.len);
+        self.len -= count;
+        while count > 0 {
+            let size = self.chunk().len();
+            let step = count.min(size);
+            match self.segments.front_mut() {
+                Some(Segment::Copied(waiting)) => {
+                    *waiting -= step;
+                    self.skip_copied(step);
+                }
+                Some(Segment::Shared(bytes)) => bytes.advance(step),
+                None => {
+                    self.last -= step;
+                    self.skip_copied(step);
+                }
+            }
+            if step == size {
+                self.segments.pop_front();
+            }
+            count -= step;
+        }
+    }
+
     /// A copy of what waits behind the first `from` octets.
     #[cfg(feature = "event-log")]
     pub(crate) fn copy_from(&self, from: usize) -> Vec<u8> {
@@ -235,33 +261,14 @@ impl Buf for WriteBuf {
         filled
     }
 
-    fn advance(&mut self, mut count: usize) {
-        assert!(count <= self.len, "cannot advance by {count} of {} waiting octets", self.len);
-        self.len -= count;
-        if self.len == 0 && self.segments.is_empty() {
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        if count == self.len && self.segments.is_empty() {
             // All that was copied, which is how most of it goes.
-            (self.last, self.read) = (0, 0);
+            (self.len, self.last, self.read) = (0, 0, 0);
             return self.copied.clear();
         }
-        while count > 0 {
-            let size = self.chunk().len();
-            let step = count.min(size);
-            match self.segments.front_mut() {
-                Some(Segment::Copied(waiting)) => {
-                    *waiting -= step;
-                    self.skip_copied(step);
-                }
-                Some(Segment::Shared(bytes)) => bytes.advance(step),
-                None => {
-                    self.last -= step;
-                    self.skip_copied(step);
-                }
-            }
-            if step == size {
-                self.segments.pop_front();
-            }
-            count -= step;
-        }
+        self.advance_within(count);
     }
 
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {

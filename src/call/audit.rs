@@ -30,6 +30,10 @@ impl Engine {
         }
         self.http2.audit()?;
         let fact = |holds: bool, wrong: &str| must(holds, || String::from(wrong));
+        fact(
+            self.poll_timeout().is_none_or(|next| self.http2.wake() <= next),
+            "a timer would not be looked at in time",
+        )?;
         let mut sums = Sums::default();
         let mut next = self.http2.stream_from(0);
         while let Some(key) = next {

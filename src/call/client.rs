@@ -65,16 +65,18 @@ impl Engine {
     #[inline]
     fn write_request_head(&mut self, options: &OpenOptions<'_>, block: &mut FieldBlock) -> Result<(), OpenError> {
         let path = options.method.path();
-        let timeout = options.deadline.map(|deadline| self.timeouts.spell(self.now, deadline));
-        let request = &self.settings.request;
+        let (now, timeouts) = (self.now, &mut self.timeouts);
+        let remaining = options.deadline.map(|deadline| deadline.as_nanos().saturating_sub(now.as_nanos()));
+        let mut spell = || options.deadline.map(|deadline| timeouts.spell(now, deadline));
         let sound = if !options.is_usual() {
+            let timeout = spell();
             self.unusual_request(options)?.write(path, timeout.as_ref(), options.metadata, block)
         } else if options.metadata.records().is_some() {
             let last = self.last_start.get_or_insert_default();
-            request.write_after(last, path, timeout.as_ref(), options.metadata, block)
+            self.settings.request.write_after(last, path, remaining, spell, options.metadata, block)
         } else {
             // What may be refused is not to be remembered.
-            request.write(path, timeout.as_ref(), options.metadata, block)
+            self.settings.request.write(path, spell().as_ref(), options.metadata, block)
         };
         if sound { Ok(()) } else { Err(OpenError::Misuse(Misuse::ReservedMetadata)) }
     }

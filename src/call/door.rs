@@ -46,8 +46,8 @@ impl Door {
         self.engine.hear(now, octets);
     }
 
-    /// Whether nobody watches the verb that begins; what the last one lent comes back then. One look at one flag answers
-    /// both, so that watchers who are not there cost nothing.
+    /// Whether nobody watches the verb that begins; what has to come back of what the last one lent does so then. One look at
+    /// one flag answers both, so that watchers who are not there cost nothing.
     #[inline(always)]
     pub(crate) fn is_unwatched(&mut self) -> bool {
         !self.engine.attention || self.look()

@@ -7,7 +7,7 @@ use super::runs::Runs;
 use super::server::KnownRequests;
 use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
-use crate::buffer::pool::Chunk;
+use crate::buffer::pool::{Chunk, block_heap_size};
 use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;
@@ -104,12 +104,12 @@ pub struct Engine {
     pub(super) grown_octets: u32,
     /// The call whose pace is measured now.
     pub(super) sample: Sample,
-    /// What the application was lent by the last verb.
+    /// What the application was lent by a verb: until the next one, where it is large, and mostly until something else is lent.
     pub(super) lent_chunk: Option<Box<Chunk>>,
     pub(super) lent_block: Option<Box<FieldBlock>>,
     /// Messages that are read or sent one right after the other.
     pub(super) runs: Option<Box<Runs>>,
-    /// The next verb has to look for something lent, for a run that has begun, or for who watches.
+    /// The next verb has to look for something large that was lent, for a run that has begun, or for who watches.
     pub(super) attention: bool,
     pub(super) scratch: Vec<u8>,
     /// How times are spelled.
@@ -133,9 +133,12 @@ pub struct Engine {
 impl Engine {
     /// `seed` is the connection's own: for its hash tables, and the jitter of its age.
     pub(crate) fn new(side: Side, settings: &Arc<Settings>, seed: u64, now: Instant) -> Self {
-        let http2 = http2::Config { seed, ..settings.http2.clone() };
+        let config = http2::Config { seed, ..settings.http2.clone() };
+        let mut http2 = http2::Connection::new(side, config, now);
+        let management = Management::new(settings, seed, now);
+        http2.wake_by(management.next());
         Self {
-            http2: http2::Connection::new(side, http2, now),
+            http2,
             settings: Arc::clone(settings),
             side,
             now,
@@ -157,7 +160,7 @@ impl Engine {
             scratch: Vec::new(),
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
-            management: Management::new(settings, seed, now),
+            management,
             trim_at: None,
             slack_at: Instant::MAX,
             usual_response: None,
@@ -189,9 +192,18 @@ impl Engine {
     /// Does what is due by now.
     #[inline]
     pub(crate) fn handle_timeout(&mut self) {
+        if self.http2.may_be_due(self.now) {
+            self.wake_up();
+        }
+    }
+
+    /// Time has come to where a timer may have been due.
+    #[cold]
+    fn wake_up(&mut self) {
         if self.next_timeout() <= self.now {
             self.fire();
         }
+        self.http2.wake_next(self.next_timeout());
     }
 
     /// What was lent comes back, and runs end.
@@ -209,7 +221,7 @@ impl Engine {
     }
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
-        loop {
+        while !self.http2.has_read(&input) {
             if self.side == Side::Client && self.receive_reply(&mut input) {
                 continue;
             }
@@ -217,47 +229,28 @@ impl Engine {
                 self.data(stream, &mut input, len, end);
                 continue;
             }
-            if self.side == Side::Client
-                && let Some((stream, part)) = self.http2.known_reply(&mut input)
-            {
-                match part {
-                    Part::Trailers => self.trailers(stream, false),
-                    _ => self.response(stream, false, false),
-                }
-                continue;
+            // On a server most of the others are requests.
+            let server = self.side == Side::Server;
+            let mut step = if server { self.http2.headers_step(self.now, &mut input) } else { Step::Idle };
+            if let Step::Idle = step {
+                step = self.other_step(&mut input);
             }
-            match self.http2.receive_step(self.now, &mut input) {
-                Step::Idle => break,
-                Step::Nothing => {}
-                Step::Ready => self.flags.ready = true,
+            match step {
                 Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
                     self.request(stream, end_stream, oversized);
                     if !end_stream {
                         self.receive_request_body(stream, &mut input);
                     }
                 }
-                Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
-                    self.response(stream, end_stream, oversized);
-                }
-                Step::Headers { stream, part: Part::Trailers, oversized, .. } => match self.side {
-                    Side::Client => self.trailers(stream, oversized),
-                    // G-033: request trailers are a half-close; their fields say nothing in gRPC.
-                    Side::Server => self.half_closed(stream),
-                },
-                Step::Data { stream, len } => self.data(stream, &mut input, len, false),
-                Step::End { stream } => self.data_ended(stream),
-                Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
-                Step::GoAway { .. } => {
-                    self.note_too_many_pings();
-                    self.go_away();
-                }
-                Step::Closed => break,
+                Step::Idle | Step::Closed => break,
+                step => self.follow(step, &mut input),
             }
         }
         self.flags.exhausted |= self.http2.take_window_exhausted();
         // A header block of a stream that is gone takes memory where no call will end and give it back.
         if self.slack_at == Instant::MAX && self.http2.streams() == 0 && self.http2.has_slack() {
             self.slack_at = self.now.saturating_add(self.settings.limits.idle_trim);
+            self.http2.wake_by(self.slack_at);
         }
         if self.had_enough_calls() {
             self.end_after_calls();
@@ -265,6 +258,45 @@ impl Engine {
         self.tell_available();
         self.tell_room();
         self.settle();
+    }
+
+    /// Any frame, or a part of one.
+    #[inline(never)]
+    fn other_step(&mut self, input: &mut Input<'_>) -> Step {
+        if self.side == Side::Client
+            && let Some((stream, part)) = self.http2.known_reply(input)
+        {
+            match part {
+                Part::Trailers => self.trailers(stream, false),
+                _ => self.response(stream, false, false),
+            }
+            return Step::Nothing;
+        }
+        self.http2.receive_step(self.now, input)
+    }
+
+    /// Does what follows from a frame.
+    #[inline(never)]
+    fn follow(&mut self, step: Step, input: &mut Input<'_>) {
+        match step {
+            Step::Idle | Step::Nothing | Step::Closed | Step::Headers { part: Part::Request, .. } => {}
+            Step::Ready => self.flags.ready = true,
+            Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
+                self.response(stream, end_stream, oversized);
+            }
+            Step::Headers { stream, part: Part::Trailers, oversized, .. } => match self.side {
+                Side::Client => self.trailers(stream, oversized),
+                // G-033: request trailers are a half-close; their fields say nothing in gRPC.
+                Side::Server => self.half_closed(stream),
+            },
+            Step::Data { stream, len } => self.data(stream, input, len, false),
+            Step::End { stream } => self.data_ended(stream),
+            Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
+            Step::GoAway { .. } => {
+                self.note_too_many_pings();
+                self.go_away();
+            }
+        }
     }
 
     /// Raises an event of a call; each kind is queued once.
@@ -355,6 +387,7 @@ impl Engine {
     }
 
     pub(super) fn add_timer(&mut self, when: Instant, key: StreamKey) {
+        self.http2.wake_by(when);
         let http2 = &self.http2;
         self.timers.add(when, key, http2.streams(), |key| http2.get(key).is_some());
     }
@@ -387,6 +420,7 @@ impl Engine {
             self.timers.clear();
             (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
             (self.scratch, self.runs, self.last_start) = (Vec::new(), None, None);
+            (self.lent_chunk, self.lent_block) = (None, None);
         }
         self.settle();
     }
@@ -451,6 +485,16 @@ impl Engine {
 
     /// Lets go of a call: what it holds goes back, and the peer is told if it does not know.
     pub(crate) fn drop_call(&mut self, key: StreamKey) {
+        if self.http2.forget_bare(key, CallState::is_bare) {
+            self.call_gone(0);
+        } else {
+            self.drop_laden(key);
+        }
+    }
+
+    /// As [`Engine::drop_call`], where there may be something to give back.
+    #[inline(never)]
+    fn drop_laden(&mut self, key: StreamKey) {
         let side = self.side;
         let (mut known, mut grown, mut held, mut lent, mut usual_head) = (false, 0, 0, 0, false);
         self.http2.forget(key, |call, common| {
@@ -478,13 +522,21 @@ impl Engine {
         if usual_head {
             self.http2.let_response_go();
         }
+        self.call_gone(lent);
+    }
+
+    /// A call is gone that so many octets were lent to.
+    #[inline]
+    pub(super) fn call_gone(&mut self, lent: u32) {
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
         }
         self.tell_available();
         self.tell_room();
         if self.http2.streams() == 0 {
-            self.trim_at = Some(self.now.saturating_add(self.settings.limits.idle_trim));
+            let trim_at = self.now.saturating_add(self.settings.limits.idle_trim);
+            self.trim_at = Some(trim_at);
+            self.http2.wake_by(trim_at);
             self.management.idle_since = self.now;
             self.settle();
         }
@@ -501,6 +553,7 @@ impl Engine {
     pub(crate) fn shut_down(&mut self, by: Option<Instant>) {
         self.http2.shut_down(self.now);
         self.close_at = by.or(self.close_at);
+        self.http2.wake_by(self.close_at.unwrap_or(Instant::MAX));
         self.settle();
     }
 
@@ -550,6 +603,8 @@ impl Engine {
             + self.scratch.capacity()
             + self.runs.as_deref().map_or(0, Runs::heap_size)
             + self.last_start.as_deref().map_or(0, LastStart::heap_size)
+            + self.lent_chunk.as_deref().map_or(0, Chunk::heap_size)
+            + self.lent_block.as_deref().map_or(0, block_heap_size)
     }
 }
 

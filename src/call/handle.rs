@@ -3,7 +3,7 @@
 use super::door::{Door, done, refusal};
 use super::engine::Engine;
 use super::inbox::Payload;
-use super::read::Next;
+use super::read::Taken;
 use super::role::{Client, Role, Server};
 use super::state::Stop;
 use crate::error::{Misuse, SendError};
@@ -87,6 +87,9 @@ impl<'a, R: Role> Call<'a, R> {
     pub fn read(&mut self) -> Option<Item<'_, R>> {
         let call = self.id;
         if let Some(place) = self.door.runs().goes_on_reading(call.0) {
+            return Some(Item::Message(self.door.runs().take_of_run(place)));
+        }
+        if let Some(place) = self.door.runs().goes_on_behind(call.0) {
             return Some(Item::Message(self.door.runs().take_of_run(place)));
         }
         if self.door.is_unwatched() {
@@ -272,7 +275,10 @@ impl Call<'_, Server> {
     /// [`Misuse::KindKnown`] when another kind was told before.
     pub fn expect(&mut self, kind: Kind) -> Result<(), Misuse> {
         let call = self.id;
-        self.door.act(None, move || Verb::Expect { call, kind }, move |engine, _| engine.expect(call.0, kind), refusal)
+        if self.door.is_unwatched() {
+            return self.door.unwatched().expect(call.0, kind);
+        }
+        expect_watched(self.door, call, kind)
     }
 
     /// Makes the deadline earlier than the client's, or gives the call one; a later one changes nothing.
@@ -346,6 +352,12 @@ impl Call<'_, Server> {
     }
 }
 
+/// As [`Call::expect`], where somebody watches.
+#[cold]
+fn expect_watched(door: &mut Door, call: CallId, kind: Kind) -> Result<(), Misuse> {
+    door.act(None, move || Verb::Expect { call, kind }, move |engine, _| engine.expect(call.0, kind), refusal)
+}
+
 /// As [`Call::finish`], where somebody watches.
 #[cold]
 fn finish_watched(door: &mut Door, call: CallId, verb: Verb<'_>, status: &Status, trailers: &Metadata) {
@@ -378,14 +390,17 @@ fn send_watched(
 /// The next item of a call; a message may begin a run where `runs` says so.
 #[inline(always)]
 fn take<R: Role>(engine: &mut Engine, key: StreamKey, runs: bool) -> Option<Item<'_, R>> {
-    match engine.next(key) {
-        Next::Nothing => {
-            engine.arm_read(key);
-            None
+    match engine.take::<R>(key) {
+        Taken::Nothing => None,
+        Taken::Head => {
+            let deadline = engine.deadline(key);
+            Some(Item::Head(R::head(engine.lent_fields(), deadline)))
         }
-        Next::Head => Some(Item::Head(R::head(engine, key))),
-        Next::Message => engine.take_message(key, runs).map(Item::Message),
-        Next::End => Some(Item::End(R::end(engine, key))),
+        Taken::UsualHead => Some(Item::Head(R::head(engine.usual_head(), None))),
+        Taken::Message => engine.lent_message().map(Item::Message),
+        Taken::Next => engine.take_next(key, runs).map(Item::Message),
+        Taken::End => Some(Item::End(R::usual_end())),
+        Taken::Outcome => Some(Item::End(R::end(engine, key))),
     }
 }
 

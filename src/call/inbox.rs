@@ -87,8 +87,15 @@ impl Inbox {
     }
 
     /// Whether a message has begun and not ended.
+    #[inline]
     pub(super) fn is_inside_message(&self) -> bool {
-        self.prefix_len > 0 || self.missing > 0
+        self.arriving() != 0
+    }
+
+    /// Not zero if a message has begun and not ended.
+    #[inline]
+    pub(super) fn arriving(&self) -> u32 {
+        self.missing | u32::from(self.prefix_len)
     }
 
     /// Octets still to come of the message that is arriving.
@@ -131,16 +138,16 @@ impl Inbox {
         if left == 0 { Ok(()) } else { self.receive_pieces(pool, input, left, rules) }
     }
 
-    /// Takes DATA that is one small message, whole and not compressed, where nothing else is held; says whether it was.
-    #[inline]
-    pub(super) fn receive_only(&mut self, pool: &mut Pool, octets: &[u8], rules: Rules) -> bool {
+    /// Takes DATA that is one message of fewer than `most` octets, whole and not compressed, where nothing else is held; says
+    /// whether it was.
+    #[inline(never)]
+    pub(super) fn receive_only(&mut self, pool: &mut Pool, octets: &[u8], most: usize) -> bool {
         let Some(([0, length @ ..], payload)) = octets.split_first_chunk::<PREFIX_LEN>() else { return false };
-        let most = rules.limit.unwrap_or(MOST).min(rules.copy_below as u32);
-        let small = payload.len() < most as usize && octets.len() <= SHARED_BUFFER;
+        let small = payload.len() < most.min(SHARED_BUFFER - PREFIX_LEN);
         if !small || u32::from_be_bytes(*length) as usize != payload.len() || self.holds_any() {
             return false;
         }
-        self.queue.append_one(pool, octets);
+        self.queue.append(pool, octets, &[]);
         self.complete = 1;
         true
     }
@@ -420,10 +427,10 @@ impl Payload<'_> {
         Payload { place: Place::Chunk(chunk), compressed }
     }
 
-    /// Whether its memory is the connection's again with the next verb.
+    /// Whether its memory has to be the connection's again with the next verb.
     #[inline]
-    pub(super) fn is_lent(&self) -> bool {
-        matches!(self.place, Place::Chunk(_))
+    pub(super) fn is_to_come_back(&self) -> bool {
+        matches!(&self.place, Place::Chunk(chunk) if !chunk.is_kept())
     }
 
     /// Whether it came compressed, and a codec has decompressed it since.

@@ -129,6 +129,11 @@ impl Engine {
         self.settings.rules
     }
 
+    fn schedule(&mut self) {
+        self.management.schedule();
+        self.http2.wake_by(self.management.next());
+    }
+
     /// Does what is due of it.
     #[cold]
     pub(super) fn manage(&mut self) {
@@ -149,7 +154,7 @@ impl Engine {
         if self.management.idle_at <= now {
             self.idle_for(rules.idle.unwrap_or(Duration::MAX));
         }
-        self.management.schedule();
+        self.schedule();
     }
 
     /// G-212, unless a shutdown is under way, which has a date of its own or none.
@@ -190,7 +195,7 @@ impl Engine {
         let (rules, heard) = (self.rules(), self.management.heard);
         let due = self.management.keepalive.in_use_again(&rules, self.now, heard);
         self.act(due);
-        self.management.schedule();
+        self.schedule();
         due == Due::Ping
     }
 
@@ -211,7 +216,7 @@ impl Engine {
         if self.management.age == Age::Old && self.http2.is_shutdown_final() {
             self.management.age = Age::Grace;
             self.management.age_at = later(self.now, self.settings.rules.grace);
-            self.management.schedule();
+            self.schedule();
             if self.management.age_at <= self.now {
                 self.manage();
             }

@@ -4,12 +4,15 @@
 use super::client::read_trailers;
 use super::engine::{Engine, held_size};
 use super::inbox::Payload;
+use super::role::Role;
 use super::runs::WORTHWHILE;
 use super::state::{CallState, End, Head, Stage, Stop};
+use crate::buffer::pool::{Chunk, is_kept};
 use crate::grpc::{Code, Retry, Status};
 use crate::hpack::FieldBlock;
 use crate::http2::{Origin, Side, StreamKey};
 use crate::time::Instant;
+use alloc::boxed::Box;
 
 /// What [`Engine::next`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,26 @@ pub(crate) enum Next {
     Head,
     Message,
     End,
+}
+
+/// What [`Engine::take`] took. The item itself is made where it is wanted: one that comes in memory would keep those of runs
+/// in memory too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// There is nothing; the application is told when that changes.
+    Nothing,
+    /// The head that [`Engine::lent_fields`] has.
+    Head,
+    /// The head that [`Engine::usual_head`] has.
+    UsualHead,
+    /// The message that [`Engine::lent_message`] has.
+    Message,
+    /// Nothing yet: a message is there, and [`Engine::take_next`] takes it.
+    Next,
+    /// The end that most calls have.
+    End,
+    /// Nothing yet: an outcome is there, and [`Engine::take_outcome`] takes it.
+    Outcome,
 }
 
 /// An outcome with the trailers it came with, lent.
@@ -61,50 +84,101 @@ impl Engine {
         }
     }
 
-    /// Nothing was read: the application is told when that changes.
-    pub(crate) fn arm_read(&mut self, key: StreamKey) {
-        if let Some(call) = self.http2.get_mut(key) {
-            call.read_armed = true;
-        }
-    }
-
-    /// Takes the head that [`Next::Head`] announced; it is lent until the next verb.
+    /// Takes what is next in one look at the call. What it lends is lent until the next verb.
+    #[inline(never)]
     #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
-    #[inline]
-    pub(crate) fn take_head(&mut self, key: StreamKey) -> (&FieldBlock, Option<Instant>) {
-        let Some(call) = self.http2.get_mut(key) else { return (&NO_FIELDS, None) };
-        let head = core::mem::replace(&mut call.head, Head::Read);
-        let deadline = Some(call.deadline).filter(|deadline| *deadline != Instant::MAX);
-        if head == Head::Usual {
-            return (self.http2.let_response_go().unwrap_or(&NO_FIELDS), deadline);
+    pub(crate) fn take<R: Role>(&mut self, key: StreamKey) -> Taken {
+        let Some((stream, common)) = self.http2.at(key) else { return Taken::Nothing };
+        let nothing_follows = stream.is_receive_ended();
+        let call = &mut stream.upper;
+        match call.next(R::ROLE) {
+            Next::Nothing => {
+                call.read_armed = true;
+                Taken::Nothing
+            }
+            Next::Head => {
+                if core::mem::replace(&mut call.head, Head::Read) == Head::Usual {
+                    return Taken::UsualHead;
+                }
+                let block = call.head_block.take();
+                self.held_headers -= block.as_deref().map_or(0, held_size);
+                self.lend_block(block)
+            }
+            Next::Message => {
+                if !nothing_follows || !call.is_plain() {
+                    return Taken::Next;
+                }
+                let Some(chunk) = call.inbox.take_only() else { return Taken::Next };
+                // Only the connection's window is to be given back.
+                common.correct_credit(chunk.left() as u32, core::mem::take(&mut call.credited));
+                self.lend_chunk(chunk)
+            }
+            Next::End if R::ROLE == Side::Server => {
+                call.end = End::Read;
+                Taken::End
+            }
+            Next::End => {
+                let plain = matches!(call.end, End::Trailers { plain: true, .. }) && call.trailers.is_none();
+                if plain { self.drop_ended(key) } else { Taken::Outcome }
+            }
         }
-        self.lent_block = call.head_block.take();
-        self.attention |= self.lent_block.is_some();
-        let block = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
-        self.held_headers -= held_size(block);
-        (block, deadline)
     }
 
-    /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows. Where `runs` says
-    /// so it may begin a run, for the next read to go on with.
+    /// The fields that were taken last, of a head that is not the usual one or of trailers.
     #[inline]
-    pub(crate) fn take_message(&mut self, key: StreamKey, runs: bool) -> Option<Payload<'_>> {
-        let (stream, common) = self.http2.at(key)?;
-        if stream.is_receive_ended()
-            && stream.upper.is_plain()
-            && let Some(chunk) = stream.upper.inbox.take_only()
-        {
-            // Nothing more comes: only the connection's window is to be given back.
-            let credited = core::mem::take(&mut stream.upper.credited);
-            common.correct_credit(chunk.left() as u32, credited);
-            self.attention = true;
-            return Some(Payload::only(self.lent_chunk.insert(chunk)));
-        }
-        self.take_next(key, runs)
+    pub(crate) fn lent_fields(&self) -> &FieldBlock {
+        self.lent_block.as_deref().unwrap_or(&NO_FIELDS)
     }
 
-    /// As [`Engine::take_message`], where more may come or is there.
-    fn take_next(&mut self, key: StreamKey, runs: bool) -> Option<Payload<'_>> {
+    /// The usual head, which one call less wants.
+    #[inline]
+    pub(crate) fn usual_head(&mut self) -> &FieldBlock {
+        self.http2.let_response_go().unwrap_or(&NO_FIELDS)
+    }
+
+    /// The message that was taken last, with all of the memory that it lay in.
+    #[inline]
+    pub(crate) fn lent_message(&mut self) -> Option<Payload<'_>> {
+        self.lent_chunk.as_deref_mut().map(Payload::only)
+    }
+
+    /// When a call ends at the latest, if it is said.
+    #[inline]
+    pub(crate) fn deadline(&self, key: StreamKey) -> Option<Instant> {
+        self.http2.get(key).map(|call| call.deadline).filter(|deadline| *deadline != Instant::MAX)
+    }
+
+    /// Lends a chunk: mostly until another one is lent, since then there is nothing to look for at the next verb.
+    #[inline(never)]
+    fn lend_chunk(&mut self, chunk: Box<Chunk>) -> Taken {
+        self.attention |= !chunk.is_kept();
+        if let Some(last) = self.lent_chunk.replace(chunk) {
+            self.http2.pool_mut().give_chunk(last);
+        }
+        Taken::Message
+    }
+
+    /// As [`Engine::lend_chunk`], for fields, if there are any.
+    #[inline(never)]
+    fn lend_block(&mut self, block: Option<Box<FieldBlock>>) -> Taken {
+        self.attention |= block.as_deref().is_some_and(|block| !is_kept(block));
+        if let Some(last) = core::mem::replace(&mut self.lent_block, block) {
+            self.http2.pool_mut().give_block(last);
+        }
+        Taken::Head
+    }
+
+    /// Lets a call go whose end was taken.
+    #[inline(never)]
+    fn drop_ended(&mut self, key: StreamKey) -> Taken {
+        self.drop_call(key);
+        Taken::End
+    }
+
+    /// Takes the message that [`Next::Message`] announced, giving its octets back to the peer's windows, where more may come
+    /// or is there. Where `runs` says so it may begin a run, for the next read to go on with.
+    #[inline(never)]
+    pub(crate) fn take_next(&mut self, key: StreamKey, runs: bool) -> Option<Payload<'_>> {
         let (credit, complete, plain) = self.judge(key)?;
         if !plain {
             self.make_room(key);
@@ -122,8 +196,11 @@ impl Engine {
             return Some(self.take_of_run(place));
         }
         let (stream, common) = self.http2.at(key)?;
+        if let Some(last) = self.lent_chunk.take() {
+            common.pool.give_chunk(last);
+        }
         let payload = stream.upper.inbox.take(&mut common.pool, &mut self.lent_chunk)?;
-        self.attention |= payload.is_lent();
+        self.attention |= payload.is_to_come_back();
         Some(payload)
     }
 
@@ -164,13 +241,6 @@ impl Engine {
         self.credit_partial(key, 1);
     }
 
-    /// Takes the end of a server's call: the client's half-close.
-    pub(crate) fn take_half_close(&mut self, key: StreamKey) {
-        if let Some(call) = self.http2.get_mut(key) {
-            call.end = End::Read;
-        }
-    }
-
     /// Takes a client's outcome; the call is let go, its trailers are lent.
     #[expect(clippy::arithmetic_side_effects, reason = "counted when it was held")]
     pub(crate) fn take_outcome(&mut self, key: StreamKey) -> Ended<'_> {
@@ -193,10 +263,8 @@ impl Engine {
         let (status, origin, unprocessed, retry) = said.unwrap_or_else(unknown);
         self.held_headers -= block.as_deref().map_or(0, held_size);
         self.drop_call(key);
-        self.attention |= block.is_some();
-        self.lent_block = block;
-        let trailers = self.lent_block.as_deref().unwrap_or(&NO_FIELDS);
-        Ended { status, origin, unprocessed, retry, trailers }
+        self.lend_block(block);
+        Ended { status, origin, unprocessed, retry, trailers: self.lent_fields() }
     }
 }
 

@@ -1,21 +1,24 @@
 //! The two roles, and what each reads: heads and ends, lent by the connection.
 
 use super::engine::Engine;
-use crate::grpc::{Field, Metadata, MetadataView, Method, Path, Retry, Status, encoding};
+use crate::grpc::{Field, Metadata, MetadataView, Method, Path, Retry, Status, Told, encoding};
 use crate::hpack::{FieldBlock, Fields};
-use crate::http2::{Origin, StreamKey};
+use crate::http2::{Origin, Side, StreamKey};
 use crate::observe::Answer;
 use crate::time::Instant;
 use core::fmt::Debug;
 
 mod sealed {
-    use super::{Answer, Engine, StreamKey};
+    use super::{Answer, Engine, FieldBlock, Instant, Side, StreamKey};
 
     pub trait Sealed: Sized {
         type Head<'a>: core::fmt::Debug;
         type End<'a>: core::fmt::Debug;
-        fn head(engine: &mut Engine, key: StreamKey) -> Self::Head<'_>;
+        const ROLE: Side;
+        fn head(block: &FieldBlock, deadline: Option<Instant>) -> Self::Head<'_>;
         fn end(engine: &mut Engine, key: StreamKey) -> Self::End<'_>;
+        /// How most calls end.
+        fn usual_end<'a>() -> Self::End<'a>;
         fn head_answer<'a>(head: &'a Self::Head<'_>) -> Answer<'a>;
         fn end_answer<'a>(end: &'a Self::End<'_>) -> Answer<'a>;
     }
@@ -41,20 +44,28 @@ impl Sealed for Client {
     type Head<'a> = Response<'a>;
     type End<'a> = Outcome<'a>;
 
-    fn head(engine: &mut Engine, key: StreamKey) -> Response<'_> {
-        let (block, _) = engine.take_head(key);
+    const ROLE: Side = Side::Client;
+
+    #[inline]
+    fn head(block: &FieldBlock, _: Option<Instant>) -> Response<'_> {
         Response { block }
     }
 
     fn end(engine: &mut Engine, key: StreamKey) -> Outcome<'_> {
         let ended = engine.take_outcome(key);
         Outcome {
-            status: ended.status,
+            status: ended.status.into(),
             origin: ended.origin,
             unprocessed: ended.unprocessed,
             retry: ended.retry,
             trailers: ended.trailers.fields(),
         }
+    }
+
+    #[inline]
+    fn usual_end<'a>() -> Self::End<'a> {
+        let (status, trailers) = (Told::OK, Fields::EMPTY);
+        Outcome { status, origin: Origin::Peer, unprocessed: false, retry: None, trailers }
     }
 
     fn head_answer<'a>(head: &'a Response<'_>) -> Answer<'a> {
@@ -71,14 +82,20 @@ impl Sealed for Server {
     type Head<'a> = Request<'a>;
     type End<'a> = HalfClose;
 
-    #[inline(always)]
-    fn head(engine: &mut Engine, key: StreamKey) -> Request<'_> {
-        let (block, deadline) = engine.take_head(key);
+    const ROLE: Side = Side::Server;
+
+    #[inline]
+    fn head(block: &FieldBlock, deadline: Option<Instant>) -> Request<'_> {
         Request { block, deadline }
     }
 
-    fn end(engine: &mut Engine, key: StreamKey) -> HalfClose {
-        engine.take_half_close(key);
+    #[inline]
+    fn end(_: &mut Engine, _: StreamKey) -> HalfClose {
+        HalfClose
+    }
+
+    #[inline]
+    fn usual_end<'a>() -> Self::End<'a> {
         HalfClose
     }
 
@@ -228,7 +245,7 @@ pub struct HalfClose;
 /// How a call ended, as a client reads it. Data, not an error: a call ends exactly once, always with one of these.
 #[derive(Clone, Debug)]
 pub struct Outcome<'a> {
-    status: Status,
+    status: Told,
     origin: Origin,
     unprocessed: bool,
     retry: Option<Retry>,
@@ -243,7 +260,7 @@ impl<'a> Outcome<'a> {
 
     /// The status, to keep.
     pub fn into_status(self) -> Status {
-        self.status
+        self.status.into_status()
     }
 
     /// Trailing metadata; empty where no trailers came.
@@ -269,6 +286,6 @@ impl<'a> Outcome<'a> {
 
     /// Status and trailing metadata, to keep.
     pub fn to_owned(&self) -> (Status, Metadata) {
-        (self.status.clone(), self.trailers().to_metadata())
+        (Status::clone(&self.status), self.trailers().to_metadata())
     }
 }

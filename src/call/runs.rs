@@ -61,17 +61,18 @@ struct SendRun {
 }
 
 impl Engine {
-    /// Whether a run of this call has a message for it, in this buffer or the next: where that lies.
+    /// Whether a run of this call has a message for it in this buffer: where that lies.
     #[inline(always)]
-    pub(super) fn goes_on_reading(&mut self, key: StreamKey) -> Option<Place> {
+    pub(super) fn goes_on_reading(&self, key: StreamKey) -> Option<Place> {
         let run = &self.runs.as_deref()?.read;
-        if !run.key.is(key) {
-            return None;
-        }
-        match run.next() {
-            None => self.next_buffer(key),
-            place => place,
-        }
+        if run.key.is(key) { run.next() } else { None }
+    }
+
+    /// As [`Engine::goes_on_reading`], which has found none, for the next buffer.
+    #[inline(always)]
+    pub(super) fn goes_on_behind(&mut self, key: StreamKey) -> Option<Place> {
+        let run = &self.runs.as_deref()?.read;
+        if run.key.is(key) { self.next_buffer(key) } else { None }
     }
 
     /// The run has come to the end of its buffer, or further than what was owed to the peer then let it: goes on behind that,
@@ -91,7 +92,7 @@ impl Engine {
 
     /// Takes the message of the run that lies there, as [`Engine::goes_on_reading`] says.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "`goes_on_reading` has looked")]
+    #[expect(clippy::arithmetic_side_effects, reason = "who found the place has looked")]
     pub(super) fn take_of_run(&mut self, Place { start, end, compressed }: Place) -> Payload<'_> {
         let octets = match self.runs.as_deref_mut() {
             Some(Runs { read: ReadRun { buffer, at, left, until, .. }, .. }) => {

@@ -41,12 +41,12 @@ fn max_send(limits: &Limits) -> usize {
     limits.max_send_message.unwrap_or(u32::MAX) as usize
 }
 
-/// Whether `octets` more, with their prefix, fit both what the call and what the connection may have queued.
+/// Whether `octets` more, of 32 bits, fit with their prefix both what the call and what the connection may have queued.
 #[inline]
 fn has_room(limits: &Limits, stream: &Stream<CallState>, common: &Common, octets: usize) -> bool {
-    let with = octets.saturating_add(PREFIX_LEN);
-    stream.queued().saturating_add(with) <= limits.send_queue_per_call as usize
-        && common.queued().saturating_add(with) <= limits.send_queue_per_connection as usize
+    let with = |queued: usize| queued as u64 + octets as u64 + PREFIX_LEN as u64;
+    with(stream.queued()) <= u64::from(limits.send_queue_per_call)
+        && with(common.queued()) <= u64::from(limits.send_queue_per_connection)
 }
 
 /// Whether the buffer for messages under way is too large to be kept for the next.
@@ -64,28 +64,26 @@ pub(super) fn room_for_run(limits: &Limits, stream: &Stream<CallState>, common: 
 
 /// Queues a small message behind its prefix.
 #[inline(never)]
-fn queue_copied(side: Side, stream: &mut Stream<CallState>, common: &mut Common, compressed: bool, payload: &[u8]) {
+fn queue_copied(stream: &mut Stream<CallState>, common: &mut Common, compressed: bool, payload: &[u8]) {
     let prefix = Prefix { compressed, length: payload.len() as u32 }.encode();
+    message_queued(stream, common);
     common.send_pair(stream, &prefix, payload);
-    message_queued(side, stream, common);
 }
 
 /// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response
 /// (G-039).
 #[inline(always)]
-fn message_queued(side: Side, stream: &mut Stream<CallState>, common: &mut Common) {
+fn message_queued(stream: &mut Stream<CallState>, common: &mut Common) {
     let call = &mut stream.upper;
     call.sent = call.sent.saturating_add(1);
-    match side {
-        Side::Client if !call.kind.client_streams() => {
+    if common.is_client() {
+        if !call.kind.client_streams() {
             call.sending = Sending::Closed;
             common.end(stream, false);
         }
-        Side::Server if call.sending == Sending::NoHead => {
-            call.sending = Sending::Messages;
-            common.begin(stream);
-        }
-        _ => {}
+    } else if call.sending == Sending::NoHead {
+        call.sending = Sending::Messages;
+        common.begin(stream);
     }
 }
 
@@ -159,10 +157,10 @@ impl Engine {
             let prefix = Prefix { compressed: message.compressed, length: octets as u32 }.encode();
             common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
             common.send_shared(stream, message.data);
-            message_queued(self.side, stream, common);
+            message_queued(stream, common);
             return Ok(());
         }
-        queue_copied(self.side, stream, common, message.compressed, &message.data);
+        queue_copied(stream, common, message.compressed, &message.data);
         if runs && follows {
             self.begin_sending(key, octets);
         }
@@ -179,10 +177,8 @@ impl Engine {
         runs: bool,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), SendError<()>> {
-        let limits = &self.settings.limits;
-        let copy_below = limits.copy_below as usize;
+        let (limits, most) = (&self.settings.limits, self.settings.small_sent);
         let Some((stream, common)) = self.http2.at(key) else { return Err(SendError::Ended(())) };
-        let most = copy_below.min(max_send(limits).saturating_add(1));
         let usual = size_hint < most && has_room(limits, stream, common, size_hint);
         if !usual || check_send(self.side, stream, compressed).is_err() {
             return self.send_unusual(key, size_hint, compressed, encode);
@@ -194,7 +190,7 @@ impl Engine {
             return self.queue_scratch(key, compressed);
         }
         let follows = stream.queued() > 0;
-        queue_copied(self.side, stream, common, compressed, &self.scratch);
+        queue_copied(stream, common, compressed, &self.scratch);
         if runs && follows {
             self.begin_sending(key, octets);
         }
@@ -229,13 +225,13 @@ impl Engine {
             return Err(SendError::TooLarge(()));
         }
         if octets < limits.copy_below as usize {
-            queue_copied(self.side, stream, common, compressed, &scratch);
+            queue_copied(stream, common, compressed, &scratch);
             common.pool.give_buffer(scratch);
         } else {
             let prefix = Prefix { compressed, length: octets as u32 }.encode();
             common.send(stream, |buffer| buffer.extend_from_slice(&prefix));
             common.send_buffer(stream, scratch);
-            message_queued(self.side, stream, common);
+            message_queued(stream, common);
         }
         Ok(())
     }

@@ -29,7 +29,8 @@ const MAX_CODINGS: usize = 8;
 /// What a request says of its call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Reading {
-    timeout: Option<Duration>,
+    /// In nanoseconds; as many as can be counted where there is none.
+    timeout: u64,
     encoding: Encoding,
     /// Bits of the config's codings that the client accepts.
     accepted: u8,
@@ -38,13 +39,18 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn new(settings: &Settings, block: &FieldBlock, oversized: bool) -> Result<Self, Rejection> {
-        let usual = if oversized { None } else { UsualRequest::parse(grpc_fields(block)) };
+    /// Of a request whose pseudo-headers are known to be usual where `judged` says so.
+    fn new(settings: &Settings, block: &FieldBlock, oversized: bool, judged: bool) -> Result<Self, Rejection> {
+        let usual = match (oversized, judged) {
+            (true, _) => None,
+            (false, false) => UsualRequest::parse(grpc_fields(block)),
+            (false, true) => UsualRequest::parse_behind_usual(grpc_fields(block)),
+        };
         if let Some(usual) = usual
             && (usual.has_te || !settings.require_te)
             && !(usual.lists_codings && settings.accept_encoding().is_some())
         {
-            let timeout = usual.timeout;
+            let timeout = nanos(usual.timeout);
             return Ok(Self { timeout, encoding: Encoding::Identity, accepted: 0, plain_content_type: true });
         }
         let mut rules = RequestRules::new(&settings.codings);
@@ -56,7 +62,7 @@ impl Reading {
             bits | (u8::from(accepts) << at)
         });
         Ok(Self {
-            timeout: parts.timeout,
+            timeout: nanos(parts.timeout),
             encoding: if parts.encoding.is_some() { Encoding::Known } else { Encoding::Identity },
             accepted,
             plain_content_type: parts.content_type.is_plain() || parts.content_type.as_str().len() > LONGEST_ECHO,
@@ -94,8 +100,8 @@ impl KnownRequest {
     fn read(&self, start: &Start, block: &FieldBlock) -> Option<Reading> {
         let Some(at) = self.timeout else { return Some(self.reading) };
         let timeout = timeout::parse(start.literal(usize::from(at), block)?.value).ok();
-        let timeout = timeout.filter(|timeout| !timeout.is_zero());
-        timeout.map(|timeout| Reading { timeout: Some(timeout), ..self.reading })
+        let timeout = timeout.filter(|timeout| !timeout.is_zero())?;
+        Some(Reading { timeout: nanos(Some(timeout)), ..self.reading })
     }
 }
 
@@ -105,46 +111,32 @@ pub(super) struct KnownRequests([Option<KnownRequest>; 4]);
 
 impl KnownRequests {
     /// Reads a request. One with the fields of an earlier one, but for the values of metadata and of the timeout, and with
-    /// nothing but metadata behind, says the same.
+    /// nothing but metadata behind, says the same. `None` for any other.
     #[inline]
-    fn read(
-        &mut self,
-        settings: &Settings,
-        start: Option<&Start>,
-        block: &FieldBlock,
-        oversized: bool,
-    ) -> Result<Reading, Rejection> {
-        let start = start.filter(|start| !oversized && start.rest(block).all(is_free));
-        let known = start.and_then(|start| {
-            let known = self.0.iter().flatten().find(|known| known.shape == start.shape)?;
-            known.read(start, block)
-        });
-        match known {
-            Some(reading) => Ok(reading),
-            None => self.read_in_full(settings, start, block, oversized),
-        }
+    fn read(&self, start: Option<&Start>, block: &FieldBlock) -> Option<Reading> {
+        let start = start.filter(|start| start.rest(block).all(is_free))?;
+        let known = self.0.iter().flatten().find(|known| known.shape == start.shape)?;
+        known.read(start, block)
     }
 
+    /// A request was read in full, and said this.
     #[inline(never)]
-    fn read_in_full(
-        &mut self,
-        settings: &Settings,
-        start: Option<&Start>,
-        block: &FieldBlock,
-        oversized: bool,
-    ) -> Result<Reading, Rejection> {
-        let reading = Reading::new(settings, block, oversized)?;
+    fn learn(&mut self, reading: Reading, start: Option<&Start>, block: &FieldBlock) {
+        let start = start.filter(|start| start.rest(block).all(is_free));
         if let Some(known) = start.and_then(|start| KnownRequest::new(reading, start, block)) {
             self.0.rotate_right(1);
             self.0[0] = Some(known);
         }
-        Ok(reading)
     }
 }
 
 /// Whether a field of a request is nothing but metadata.
 fn is_free(field: Field<'_>) -> bool {
     !is_reserved(field.name, reserved::Block::Request)
+}
+
+fn nanos(timeout: Option<Duration>) -> u64 {
+    timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok()).unwrap_or(u64::MAX)
 }
 
 const TOO_MANY: &str = "the method takes one message, and the client sent more (G-080)";
@@ -174,20 +166,21 @@ impl Engine {
     pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
         self.trim_at = None;
         let block = self.http2.take_fields();
-        if self.held_headers + held_size(&block) > self.settings.limits.held_headers as usize {
+        let held_headers = self.held_headers + held_size(&block);
+        if held_headers > self.settings.limits.held_headers as usize {
             // Nothing of it was processed, so the client may try again (G-155).
             self.http2.refuse_stream(self.now, key);
             self.http2.pool_mut().give_block(block);
             return self.drop_call(key);
         }
-        let reading = match self.read_request(&block, oversized) {
+        let reading = match self.read_request(key, &block, oversized) {
             Ok(reading) => reading,
             Err(rejection) => {
                 self.http2.pool_mut().give_block(block);
                 return self.reject(key, rejection, end_stream);
             }
         };
-        let deadline = reading.timeout.map(|timeout| self.now.saturating_add(timeout));
+        let deadline = Instant::from_nanos(self.now.as_nanos().saturating_add(reading.timeout));
         let content_type = if reading.plain_content_type {
             None
         } else {
@@ -196,14 +189,16 @@ impl Engine {
             block.fields().filter(|field| field.name == CONTENT_TYPE).take(1).for_each(|field| echo.push(field));
             pool.keep(echo)
         };
-        self.held_headers += held_size(&block);
+        self.held_headers = held_headers;
         let Some((stream, common)) = self.http2.at(key) else { return };
         let call = &mut stream.upper;
         (call.head, call.head_block) = (Head::Held, common.pool.keep(block));
         call.accepted = reading.accepted;
         call.receive_encoding = reading.encoding;
-        call.own_head = content_type;
-        call.deadline = deadline.unwrap_or(crate::time::Instant::MAX);
+        if content_type.is_some() {
+            call.own_head = content_type;
+        }
+        call.deadline = deadline;
         call.events.add(Events::OPENED);
         if end_stream {
             call.end = End::HalfClosed;
@@ -211,13 +206,21 @@ impl Engine {
             call.tell_readable(crate::http2::Side::Server);
         }
         common.notice(stream);
-        if let Some(deadline) = deadline {
+        if deadline != Instant::MAX {
             self.add_timer(deadline, key);
         }
     }
 
-    fn read_request(&mut self, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
-        self.known_requests.read(&self.settings, self.http2.block_start(), block, oversized)
+    fn read_request(&mut self, key: StreamKey, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
+        if !oversized && let Some(reading) = self.known_requests.read(self.http2.block_start(), block) {
+            return Ok(reading);
+        }
+        let judged = self.http2.is_usual_request(key);
+        let reading = Reading::new(&self.settings, block, oversized, judged)?;
+        if !oversized {
+            self.known_requests.learn(reading, self.http2.block_start(), block);
+        }
+        Ok(reading)
     }
 
     /// The request is refused, without the application.
@@ -433,9 +436,13 @@ impl Engine {
     /// `finish`: cannot fail, since the application has nothing left to say.
     #[inline]
     pub(crate) fn finish(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
-        if self.finish_plainly(key, status, metadata) {
-            return;
+        if !self.finish_plainly(key, status, metadata) {
+            self.finish_unusually(key, status, metadata);
         }
+    }
+
+    #[cold]
+    fn finish_unusually(&mut self, key: StreamKey, status: &Status, metadata: &Metadata) {
         let Some(call) = self.http2.get(key) else { return };
         if call.is_open() {
             let owes = call.owes_a_message();
@@ -569,8 +576,11 @@ mod tests {
                 wire.clear();
                 encoder.encode(fields.iter().map(|(name, value)| Field::new(name.as_bytes(), value.as_bytes())), &mut wire);
                 decoder.decode_over(&wire, &limits, &mut block).unwrap();
-                let reading = known.read(&config.0, decoder.start(), &block, false);
-                prop_assert_eq!(reading, Reading::new(&config.0, &block, false));
+                let reading = Reading::new(&config.0, &block, false, false);
+                match known.read(decoder.start(), &block) {
+                    Some(known) => prop_assert_eq!(Ok(known), reading),
+                    None => reading.into_iter().for_each(|reading| known.learn(reading, decoder.start(), &block)),
+                }
             }
         }
     }

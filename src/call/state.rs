@@ -298,13 +298,24 @@ impl CallState {
     }
 
     /// Whether no part of the connection's budgets is lent to it, and no message is arriving that could want one.
+    #[inline(always)]
     pub(super) fn is_plain(&self) -> bool {
-        self.lent == 0 && !self.wants_loan && !self.inbox.is_inside_message()
+        self.lent | self.inbox.arriving() == 0 && !self.wants_loan
     }
 
     /// Whether it holds no message, no loan and no window beyond the usual one.
+    #[inline(always)]
     pub(super) fn has_nothing(&self) -> bool {
-        self.is_plain() && self.inbox.complete() == 0 && self.grown == 0 && self.credited == 0
+        // One question for all of them.
+        let held = self.inbox.complete() | self.inbox.arriving();
+        held | self.lent | self.grown | self.credited == 0 && !self.wants_loan
+    }
+
+    /// Whether nothing has to be given back when it goes.
+    pub(super) fn is_bare(&self) -> bool {
+        let blocks = self.head_block.is_none() & self.trailers.is_none() & self.own_head.is_none();
+        let budgets = (self.lent | self.grown) == 0 && self.head != Head::Usual;
+        blocks && budgets && !self.inbox.holds_any()
     }
 
     /// Notes `Readable` where the application waits for it and there is something to read; says whether it did.

@@ -25,7 +25,7 @@ impl Timers {
     #[inline]
     pub(super) fn add(&mut self, when: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
         if self.line.len() + self.heap.len() >= 4 * live + SLACK {
-            self.sweep(is_live);
+            self.sweep(key, live, is_live);
         }
         if self.last <= when || self.line.is_empty() {
             self.last = when;
@@ -38,8 +38,13 @@ impl Timers {
     /// Drops the dead entries.
     #[cold]
     #[inline(never)]
-    fn sweep(&mut self, is_live: impl Fn(StreamKey) -> bool) {
-        self.line.retain(|(_, key)| is_live(*key));
+    fn sweep(&mut self, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
+        // Mostly this is the first call since all others have ended, and has asked for nothing yet.
+        if live == 1 && is_live(key) && self.line.iter().all(|(_, other)| !other.is(key)) {
+            self.line.clear();
+        } else {
+            self.line.retain(|(_, key)| is_live(*key));
+        }
         self.heap.retain(|Reverse((_, key))| is_live(*key));
     }
 

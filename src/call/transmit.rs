@@ -12,12 +12,30 @@ use crate::hpack::Field;
 use crate::http2::{self, StreamKey, Transmit, Written};
 use crate::time::Instant;
 
+/// What follows a stream's turn.
+enum Turn {
+    /// The next stream's.
+    Next,
+    /// The request of this one.
+    Begins(StreamKey),
+    /// The next stream's, after what goes before all turns.
+    Again,
+    Done,
+}
+
 impl Engine {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
         // A loop asks until nothing comes, so every other question is for nothing.
-        let awaited = self.management.knocks || self.open_armed || !self.total_queue.is_empty();
-        if awaited || self.http2.wants_transmit() || self.http2.is_crowded() || self.http2.is_draining() {
+        let http2 = &self.http2;
+        if http2.has_turns()
+            || http2.may_reply()
+            || http2.is_crowded()
+            || http2.is_draining()
+            || self.management.knocks
+            || self.open_armed
+            || !self.total_queue.is_empty()
+        {
             self.transmit_all(output);
         }
     }
@@ -28,31 +46,7 @@ impl Engine {
         loop {
             self.http2.transmit_replies(self.now, output);
             let before = output.len();
-            let (mut more, mut inside) = (false, None);
-            loop {
-                let next = if inside.is_none() { self.http2.next_to_start(output) } else { None };
-                let turn = match next {
-                    Some(key) => Transmit::Head(key),
-                    None => self.http2.transmit_turn(self.now, inside.take(), output),
-                };
-                match turn {
-                    Transmit::Done => break,
-                    Transmit::Head(key) if self.write_reply(key, output) => {}
-                    Transmit::Head(key) => {
-                        let written = match self.side {
-                            http2::Side::Client => self.write_request(key, output),
-                            http2::Side::Server => self.write_response(key, output).then_some(Written::Head),
-                        };
-                        if written.is_none() {
-                            more = true;
-                            break;
-                        }
-                        inside = Some(key).filter(|_| written == Some(Written::Head));
-                    }
-                    Transmit::Trailers(key) => self.write_trailers(key, output),
-                    Transmit::Drained(key) => self.drained(key),
-                }
-            }
+            let mut more = self.transmit_turns(output);
             spoke |= output.len() > before;
             // What an end gives to say waits for the turns of the other streams.
             more |= self.http2.has_replies() && !output.is_full();
@@ -64,6 +58,49 @@ impl Engine {
         self.tell_available();
         self.tell_room();
         self.settle();
+    }
+
+    /// The turns of the streams; says whether they are to go on after what goes before them.
+    #[inline(always)]
+    fn transmit_turns(&mut self, output: &mut WriteBuf) -> bool {
+        let mut begins = None;
+        loop {
+            let next = begins.take().or_else(|| self.http2.next_to_start(output));
+            let inside = match next {
+                Some(key) => match self.write_request(key, output) {
+                    Some(Written::All) => continue,
+                    Some(Written::Head) => Some(key),
+                    None => return true,
+                },
+                None if self.write_reply(output) => continue,
+                None if self.http2.has_turns() => None,
+                None => return false,
+            };
+            match self.other_turn(inside, output) {
+                Turn::Next => {}
+                Turn::Begins(key) => begins = Some(key),
+                Turn::Again => return true,
+                Turn::Done => return false,
+            }
+        }
+    }
+
+    /// Any turn. It goes on `inside` a stream whose HEADERS were just added.
+    #[inline(never)]
+    fn other_turn(&mut self, mut inside: Option<StreamKey>, output: &mut WriteBuf) -> Turn {
+        loop {
+            match self.http2.transmit_turn(self.now, inside.take(), output) {
+                Transmit::Done => return Turn::Done,
+                Transmit::Head(key) if self.side == http2::Side::Client => return Turn::Begins(key),
+                Transmit::Head(key) if self.write_response(key, output) => inside = Some(key),
+                Transmit::Head(_) => return Turn::Again,
+                Transmit::Trailers(key) => self.write_trailers(key, output),
+                Transmit::Drained(key) => self.drained(key),
+            }
+            if inside.is_none() {
+                return Turn::Next;
+            }
+        }
     }
 
     /// Writes a request's HEADERS, and what follows where that is all; says what it did.

@@ -3,7 +3,6 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::engine::Engine;
-use super::inbox::Rules;
 use super::state::{Coding, End, Head, Sending, Stage};
 use crate::buffer::WriteBuf;
 use crate::grpc::Code;
@@ -18,14 +17,12 @@ impl Engine {
     /// it and nothing about it is unusual. The call has just begun.
     #[inline]
     pub(super) fn receive_request_body(&mut self, key: StreamKey, input: &mut Input<'_>) {
-        let limits = &self.settings.limits;
-        let (limit, copy_below) = (limits.max_receive_message, limits.copy_below as usize);
+        let most = self.settings.small_received;
         self.http2.receive_body(key, input, |stream, common, payload| {
             let call = &mut stream.upper;
-            let rules = Rules { limit, encoding: call.receive_encoding, copy_below, granted: false };
             let taken = matches!(call.stage, Stage::Open)
                 && call.has_nothing()
-                && call.inbox.receive_only(&mut common.pool, payload, rules);
+                && call.inbox.receive_only(&mut common.pool, payload, most);
             if taken {
                 (call.received, call.end) = (1, End::HalfClosed);
                 if call.tell_readable(Side::Server) {
@@ -43,16 +40,14 @@ impl Engine {
         let (Some((response, PLAIN, encoding)), Some(trailers)) = (self.usual_response, self.usual_trailers) else {
             return false;
         };
-        let limits = &self.settings.limits;
-        let (limit, copy_below) = (limits.max_receive_message, limits.copy_below as usize);
-        let rules = Rules { limit, encoding, copy_below, granted: false };
+        let most = self.settings.small_received;
         self.http2.receive_reply(input, [response, trailers], |stream, common, payload| {
             let call = &mut stream.upper;
             let is_open = matches!((call.stage, call.end), (Stage::Open, End::Awaited)) && !call.write_armed;
             let taken = is_open
                 && !call.kind.server_streams()
                 && call.has_nothing()
-                && call.inbox.receive_only(&mut common.pool, payload, rules);
+                && call.inbox.receive_only(&mut common.pool, payload, most);
             if taken {
                 // Until it is read it does not count for the connection: it was held back until its end was there (G-081).
                 let octets = payload.len() as u32;
@@ -68,19 +63,22 @@ impl Engine {
         })
     }
 
-    /// Writes all that a server's call says, if that is the usual head, one small message and OK, and the application has
-    /// let go of it; says whether it did. The call is gone then.
+    /// Writes all that the call whose turn has come says, if it is a server's, that is the usual head, one small message and
+    /// OK, and the application has let go of it; says whether it did. The call is gone then.
     #[inline]
-    pub(super) fn write_reply(&mut self, key: StreamKey, output: &mut WriteBuf) -> bool {
-        let accepted = self.settings.response.list_size() <= self.http2.peer_max_header_list_size() as usize;
-        let written = accepted
-            && self.http2.send_reply(self.now, key, output, |call| {
-                let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
-                let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
-                usual_head && usual_end && matches!(call.stage, Stage::Finished)
-            });
+    pub(super) fn write_reply(&mut self, output: &mut WriteBuf) -> bool {
+        if self.side == Side::Client {
+            return false;
+        }
+        let (size, most) = (self.settings.response.list_size(), self.http2.peer_max_header_list_size() as usize);
+        let written = self.http2.send_reply(self.now, output, |call| {
+            let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
+            let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
+            let finished = matches!(call.stage, Stage::Finished) && call.is_bare();
+            size <= most && usual_head && usual_end && finished
+        });
         if written {
-            self.drop_call(key);
+            self.call_gone(0);
         }
         written
     }

@@ -44,21 +44,24 @@ impl RequestTemplate {
         write_metadata(metadata, block)
     }
 
-    /// As [`write`](Self::write), by what is remembered of the requests before.
+    /// As [`write`](Self::write), by what is remembered of the requests before. So many nanoseconds remain, which `spell`
+    /// spells.
     pub(crate) fn write_after(
         &self,
         last: &mut LastStart,
         path: Path<'_>,
-        timeout: Option<&Timeout>,
+        remaining: Option<u64>,
+        mut spell: impl FnMut() -> Option<Timeout>,
         metadata: &Metadata,
         block: &mut FieldBlock,
     ) -> bool {
-        if last.path == path.as_bytes() && last.timeout.as_ref() == timeout {
-            last.missed = false;
+        if last.path == path.as_bytes() && (last.remaining == remaining || last.timeout == spell()) {
+            (last.missed, last.remaining) = (false, remaining);
             block.restart(StartKind::Sent, last.number, last.fields.records(), last.fields.len());
         } else {
-            self.write_start(path, timeout, block);
-            last.miss(path, timeout, block);
+            let timeout = spell();
+            self.write_start(path, timeout.as_ref(), block);
+            last.miss(path, remaining, timeout, block);
         }
         write_metadata(metadata, block)
     }
@@ -92,6 +95,8 @@ fn write_metadata(metadata: &Metadata, block: &mut FieldBlock) -> bool {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LastStart {
     path: Vec<u8>,
+    /// The time that remained last, in nanoseconds, which is spelled so.
+    remaining: Option<u64>,
     timeout: Option<Timeout>,
     fields: FieldBlock,
     /// Stands for `fields`: a connection has not ids enough for a number to come again, and what goes by it is gone when this
@@ -101,12 +106,12 @@ pub(crate) struct LastStart {
 }
 
 impl LastStart {
-    fn miss(&mut self, path: Path<'_>, timeout: Option<&Timeout>, fields: &FieldBlock) {
+    fn miss(&mut self, path: Path<'_>, remaining: Option<u64>, timeout: Option<Timeout>, fields: &FieldBlock) {
         self.missed = !self.missed && !self.path.is_empty();
         if !self.missed {
             self.path.clear();
             self.path.extend_from_slice(path.as_bytes());
-            self.timeout = timeout.copied();
+            (self.remaining, self.timeout) = (remaining, timeout);
             self.fields.clear();
             self.fields.extend_from(fields);
             self.number = self.number.wrapping_add(1);
@@ -141,14 +146,19 @@ mod tests {
         let config = ClientConfig::builder("a").build().unwrap();
         let mut metadata = Metadata::new();
         metadata.append("x-id", "7").unwrap();
-        let timeouts = [1, 2].map(|seconds| timeout::encode(Duration::from_secs(seconds), timeout::Precision::Exact));
+        let second = Duration::from_secs(1).as_nanos() as u64;
+        let spell = |nanos: u64| timeout::encode(Duration::from_nanos(nanos), timeout::Precision::ThreeDigits);
         let mut last = LastStart::default();
         for round in 0..200u32 {
             let path = Path::parse([&b"/a.B/C"[..], b"/a.B/D"][(round / 3 % 2) as usize]).unwrap();
-            let timeout = timeouts.get((round * round / 7 % 3) as usize);
+            // Two of them are spelled alike.
+            let remaining = [None, Some(second), Some(second + 1), Some(2 * second)][(round * round / 7 % 4) as usize];
+            let timeout = remaining.map(spell);
             let mut blocks = [FieldBlock::new(), FieldBlock::new()];
-            assert!(config.0.request.write(path, timeout, &metadata, &mut blocks[0]));
-            assert!(config.0.request.write_after(&mut last, path, timeout, &metadata, &mut blocks[1]));
+            assert!(config.0.request.write(path, timeout.as_ref(), &metadata, &mut blocks[0]));
+            let written =
+                config.0.request.write_after(&mut last, path, remaining, || timeout, &metadata, &mut blocks[1]);
+            assert!(written);
             assert_eq!(blocks[0], blocks[1], "{round}");
         }
     }

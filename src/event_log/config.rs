@@ -48,6 +48,8 @@ impl Config {
             server_management,
             rules: _,
             watchers: _,
+            small_received: _,
+            small_sent: _,
         } = settings;
         Self {
             seed,

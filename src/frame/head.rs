@@ -31,9 +31,11 @@ impl Head {
     /// Reads a head. There is none that cannot be read; see [`check`](Self::check) for those that may not be.
     pub const fn parse(octets: &[u8; HEAD_LEN]) -> Self {
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = *octets;
+        // Four octets at once are one load.
+        let length_and_kind = u32::from_be_bytes([l0, l1, l2, kind]);
         Self {
-            length: u32::from_be_bytes([0, l0, l1, l2]),
-            kind: Kind(kind),
+            length: length_and_kind >> 8,
+            kind: Kind(length_and_kind as u8),
             flags: Flags(flags),
             stream: StreamId::new(u32::from_be_bytes([s0, s1, s2, s3])),
         }
@@ -42,9 +44,9 @@ impl Head {
     /// Writes the head. A length beyond 24 bits does not fit and loses its high octet: whoever sends keeps below the
     /// peer's SETTINGS_MAX_FRAME_SIZE, which cannot exceed [`MAX_MAX_FRAME_SIZE`](super::MAX_MAX_FRAME_SIZE).
     pub const fn encode(&self) -> [u8; HEAD_LEN] {
-        let [_, l0, l1, l2] = self.length.to_be_bytes();
+        let [l0, l1, l2, kind] = (self.length << 8 | self.kind.0 as u32).to_be_bytes();
         let [s0, s1, s2, s3] = self.stream.get().to_be_bytes();
-        [l0, l1, l2, self.kind.0, self.flags.0, s0, s1, s2, s3]
+        [l0, l1, l2, kind, self.flags.0, s0, s1, s2, s3]
     }
 
     /// Judges the frame from its nine octets alone, so that nothing is ever buffered for a frame that cannot be right.

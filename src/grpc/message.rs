@@ -102,8 +102,11 @@ impl Prefix {
     /// assert_eq!(Prefix { compressed: true, length: 258 }.encode(), [1, 0, 0, 1, 2]);
     /// ```
     pub const fn encode(self) -> [u8; PREFIX_LEN] {
-        let [_, _, _, flags, l3, l2, l1, l0] = ((self.compressed as u64) << 32 | self.length as u64).to_be_bytes();
-        [flags, l3, l2, l1, l0]
+        let mut octets = [self.compressed as u8; PREFIX_LEN];
+        if let Some(length) = octets.last_chunk_mut() {
+            *length = self.length.to_be_bytes();
+        }
+        octets
     }
 }
 

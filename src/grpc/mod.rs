@@ -78,6 +78,7 @@ pub(crate) use request::UsualRequest;
 pub use request::{RequestHead, RequestParts, RequestRules, Scheme};
 pub use reserved::Block;
 pub use response::{ResponseHead, ResponseParts};
+pub(crate) use status::Told;
 pub use status::{Side, Status};
 
 pub(crate) use advice::Layer;

@@ -217,8 +217,21 @@ impl UsualRequest {
     /// Reads a request that [`RequestParts::parse`] would accept, whose content type is plain and that names no coding of
     /// its own; `None` for any other.
     pub(crate) fn parse<'a>(fields: impl IntoIterator<Item = Field<'a>>) -> Option<Self> {
+        Self::parse_behind(0, fields)
+    }
+
+    /// As [`parse`](Self::parse), of a request that is known to begin with four pseudo-headers, each once: POST, http or https,
+    /// a path of visible ASCII and an authority of that. No others follow.
+    pub(crate) fn parse_behind_usual<'a>(fields: impl IntoIterator<Item = Field<'a>>) -> Option<Self> {
+        let mut fields = fields.into_iter();
+        let is_path = |&(name, value, _): &Field<'a>| name != b":path" || value.starts_with(b"/");
+        fields.by_ref().take(4).all(|field| is_path(&field)).then(|| Self::parse_behind(0b1_0111, fields)).flatten()
+    }
+
+    /// The fields behind those that were seen.
+    fn parse_behind<'a>(mut seen: u8, fields: impl IntoIterator<Item = Field<'a>>) -> Option<Self> {
         const NEEDED: u8 = 0b1111;
-        let (mut request, mut seen) = (Self::default(), 0u8);
+        let mut request = Self::default();
         for (name, value, _) in fields {
             let (bit, sound) = match name {
                 b":method" => (1, value == b"POST"),
@@ -408,6 +421,7 @@ mod tests {
     use super::{RequestParts, RequestRules, UsualRequest};
     use crate::grpc::{Codings, Field};
     use proptest::prelude::*;
+    use std::vec;
     use std::vec::Vec;
 
     const USUAL: [(&str, &str); 4] =
@@ -440,6 +454,21 @@ mod tests {
     ];
 
     proptest! {
+        /// Behind pseudo-headers that were judged a request is read as from its beginning.
+        #[test]
+        fn a_request_is_read_alike_behind_what_was_judged(
+            order in Just([0, 1, 2, 3]).prop_shuffle(),
+            path in prop::sample::select(vec!["/a.B/C", "/", "a", "*"]),
+            picks in prop::collection::vec(prop::sample::select(ANY.to_vec()), 0..8),
+        ) {
+            let judged = [USUAL[0], USUAL[1], (":path", path), (":authority", "a")];
+            let texts = order.iter().map(|at| judged[*at]).chain([USUAL[3]]);
+            let texts = texts.chain(picks.into_iter().filter(|(name, _)| !name.starts_with(':')));
+            let fields: Vec<Field<'_>> = texts.map(|(name, value)| (name.as_bytes(), value.as_bytes(), false)).collect();
+            let whole = UsualRequest::parse(fields.iter().copied());
+            prop_assert_eq!(UsualRequest::parse_behind_usual(fields.iter().copied()), whole);
+        }
+
         /// What is taken for a usual request is accepted by the full reading, and says the same there.
         #[test]
         fn a_usual_request_is_read_alike(

@@ -1,9 +1,11 @@
 //! The status of a call, and `grpc-status` on the wire.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
+use core::ops::Deref;
 
 use super::advice::{Layer, Retry};
 use super::code::Code;
@@ -106,6 +108,64 @@ impl Status {
     }
 }
 
+/// A status, in no more than two words: most say nothing but their code.
+#[derive(Clone)]
+pub(crate) enum Told {
+    Plain(&'static Status),
+    Full(Box<Status>),
+}
+
+impl Told {
+    pub(crate) const OK: Self = Self::Plain(&PLAIN[0]);
+
+    pub(crate) fn into_status(self) -> Status {
+        match self {
+            Self::Plain(status) => status.clone(),
+            Self::Full(status) => *status,
+        }
+    }
+}
+
+impl From<Status> for Told {
+    fn from(status: Status) -> Self {
+        match PLAIN.get(usize::from(status.code.as_u8())) {
+            Some(plain) if *plain == status => Self::Plain(plain),
+            _ => Self::Full(Box::new(status)),
+        }
+    }
+}
+
+impl Deref for Told {
+    type Target = Status;
+
+    #[inline]
+    fn deref(&self) -> &Status {
+        match self {
+            Self::Plain(status) => status,
+            Self::Full(status) => status,
+        }
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// The statuses that say nothing but their code, by its number.
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
+static PLAIN: [Status; Code::ALL.len()] = {
+    const OK: Status = Status::ok();
+    let mut all = [OK; Code::ALL.len()];
+    let mut number = 0;
+    while number < all.len() {
+        all[number].code = Code::ALL[number];
+        number += 1;
+    }
+    all
+};
+
 impl From<Code> for Status {
     fn from(code: Code) -> Self {
         Self::new(code, "")
@@ -202,6 +262,24 @@ mod tests {
     fn display_leaves_out_an_empty_message() {
         assert_eq!(Status::ok().to_string(), "OK");
         assert_eq!(Status::from(Code::Aborted).to_string(), "ABORTED");
+    }
+
+    #[test]
+    fn what_is_told_of_a_status_is_all_of_it() {
+        for code in Code::ALL {
+            let statuses = [
+                Status::from(code),
+                Status::new(code, "why"),
+                Status::new(code, "why".to_string()),
+                Status::from(code).with_details(&b"why"[..]),
+            ];
+            for (n, status) in statuses.into_iter().enumerate() {
+                let told = Told::from(status.clone());
+                assert_eq!(matches!(told, Told::Plain(_)), n == 0);
+                assert_eq!((&*told, told.clone().into_status()), (&status, status.clone()));
+                assert_eq!(std::format!("{told:?}"), std::format!("{status:?}"));
+            }
+        }
     }
 
     #[test]

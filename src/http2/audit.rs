@@ -1,6 +1,6 @@
 //! A recount by brute force of what a connection counts as it goes. Walks over everything, so it is for tests only.
 
-use super::connection::Connection;
+use super::connection::{Connection, Shutdown};
 use super::lines::Place;
 use super::reader::Phase;
 use super::slots::StreamKey;
@@ -60,6 +60,7 @@ impl<T: Default> Connection<T> {
         equal("queued octets", self.common.queued, all().map(|stream| stream.outbox.recount(&self.common.pool)).sum())?;
         equal("stream ids", self.ids.len(), count(|s| !s.is_closed() && !s.id.is_zero()))?;
         must(self.send_window.signed() <= i64::from(MAX_WINDOW), || format!("{:?}", self.send_window))?;
+        self.audit_flags()?;
         for (at, (stream, _)) in self.control.resets.iter().enumerate() {
             let again = self.control.resets.iter().skip(at + 1).any(|other| other.0 == *stream);
             must(!again, || format!("two RST_STREAMs wait for {stream:?} (L-40)"))?;
@@ -81,6 +82,15 @@ impl<T: Default> Connection<T> {
                 .map_err(|wrong| format!("stream {:?} in {:?}: {wrong}", stream.id, (stream.send, stream.receive)))?;
         }
         Ok(())
+    }
+
+    /// What is noted in one word for many.
+    fn audit_flags(&self) -> Result<(), String> {
+        let mut control = self.control.clone();
+        control.look_again();
+        must(control.is_pending() == self.control.is_pending(), || format!("pending: {:?}", self.control))?;
+        let told = self.error.is_some() || self.peer_last.is_some() || self.shutdown != Shutdown::No;
+        must(self.draining == (self.ended || told), || format!("draining: {}", self.draining))
     }
 
     fn audit_stream(

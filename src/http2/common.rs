@@ -82,9 +82,9 @@ impl Common {
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
         if stream.send != Send::Ended {
-            stream.outbox.append(&mut self.pool, first, second);
             self.queued += first.len() + second.len();
             self.schedule(stream);
+            stream.outbox.append(&mut self.pool, first, second);
         }
     }
 
@@ -188,9 +188,24 @@ impl Common {
         self.lines.clear_notice(stream);
     }
 
+    /// Whether it is the end that opens streams.
+    #[inline]
+    pub(crate) fn is_client(&self) -> bool {
+        self.side == Side::Client
+    }
+
     /// Octets queued on all streams.
     pub(crate) fn queued(&self) -> usize {
         self.queued
+    }
+
+    /// The stream closes: what it still had to say goes, and it stands in no line but that of notices.
+    #[inline]
+    pub(super) fn leave_wire<T>(&mut self, stream: &mut Stream<T>) {
+        stream.close();
+        self.drop_queue(stream);
+        self.lines.forgive(stream);
+        self.lines.leave(stream);
     }
 
     /// Drops what is queued on the stream.

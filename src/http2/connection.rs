@@ -103,6 +103,8 @@ pub struct Connection<T> {
     pub(super) next_known: u32,
     /// Requests that were sound and said nothing of a length, whatever the values of their regular literals are.
     pub(super) sound_requests: [Shape; 4],
+    /// The last request that was judged, if its pseudo-headers are as they usually are.
+    pub(super) usual_request: StreamId,
     pub(super) slots: Slots<T>,
     pub(super) ids: IdMap,
     pub(super) closed: ClosedStreams,
@@ -132,6 +134,8 @@ pub struct Connection<T> {
     pub(super) peer_last: Option<StreamId>,
     /// What the peer's GOAWAY said, where it was not a graceful one: the reason once the connection ends.
     pub(super) peer_error: Option<ConnectionError>,
+    /// No timer is due before this, neither here nor in the layer above; one may be due later.
+    pub(super) wake: Instant,
     pub(super) handshake_until: Option<Instant>,
     pub(super) settings_ack_until: Option<Instant>,
     pub(super) settings_sent: Instant,
@@ -139,6 +143,8 @@ pub struct Connection<T> {
     pub(super) round_trip: Duration,
     pub(super) error: Option<ConnectionError>,
     pub(super) ended: bool,
+    /// It has ended, or is ending: an error, or a GOAWAY either way.
+    pub(super) draining: bool,
     pub(super) counters: Counters,
 }
 
@@ -151,6 +157,7 @@ impl<T: Default> Connection<T> {
         let reset_burst = config.reset_burst.max(config.max_concurrent_streams.saturating_mul(20));
         let beyond_limit = config.max_streams_beyond_limit.saturating_add(config.max_concurrent_streams);
         let drain_at = config.drain_at_percent;
+        let handshake_until = config.handshake_timeout.and_then(|timeout| now.checked_add(timeout));
         Self {
             common: Common::new(side, &config),
             reader: Reader::new(side),
@@ -162,6 +169,7 @@ impl<T: Default> Connection<T> {
             known: None,
             next_known: 1,
             sound_requests: [Shape::default(); 4],
+            usual_request: StreamId::ZERO,
             slots: Slots::new(),
             ids: IdMap::new(config.seed),
             closed: ClosedStreams::new(),
@@ -192,12 +200,14 @@ impl<T: Default> Connection<T> {
             shutdown_reason: "",
             peer_last: None,
             peer_error: None,
-            handshake_until: config.handshake_timeout.and_then(|timeout| now.checked_add(timeout)),
+            wake: handshake_until.unwrap_or(Instant::MAX),
+            handshake_until,
             settings_ack_until: None,
             settings_sent: now,
             round_trip: Duration::ZERO,
             error: None,
             ended: false,
+            draining: false,
             counters: Counters::default(),
             config,
         }
@@ -247,12 +257,9 @@ impl<T: Default> Connection<T> {
     }
 
     /// Whether [`open`](Self::open) refuses for good: an error, a GOAWAY either way, or no ids left (G-166).
+    #[inline]
     pub fn is_draining(&self) -> bool {
-        self.error.is_some()
-            || self.ended
-            || self.peer_last.is_some()
-            || self.shutdown != Shutdown::No
-            || self.next_id.get() > LAST_USABLE_ID
+        self.draining || self.next_id.get() > LAST_USABLE_ID
     }
 
     /// Streams opened here that still wait for an id.
@@ -298,7 +305,7 @@ impl<T: Default> Connection<T> {
             return;
         }
         if !stream.id.is_zero() && !self.ended {
-            self.control.resets.push_back((stream.id, code));
+            self.control.say_reset(stream.id, code);
         }
         let window = stream.receive_window.available();
         self.close(key, Closed::by_us(window));
@@ -330,6 +337,24 @@ impl<T: Default> Connection<T> {
         self.end_if_drained();
     }
 
+    /// As [`forget`](Self::forget), of a stream that is closed and whose upper state `is_bare` of what would have to be
+    /// taken from it; says whether it was.
+    #[inline]
+    pub(crate) fn forget_bare(&mut self, key: StreamKey, is_bare: impl FnOnce(&T) -> bool) -> bool {
+        let common = &mut self.common;
+        let forgotten = self.slots.discard_if(key, |stream| {
+            let bare = stream.is_closed() && is_bare(&stream.upper);
+            if bare {
+                common.lines.clear_notice(stream);
+            }
+            bare
+        });
+        if forgotten {
+            self.end_if_drained();
+        }
+        forgotten
+    }
+
     /// Takes the stream off the wire and out of all lines.
     fn leave_all(&mut self, key: StreamKey) {
         let responded = self.common.side == Side::Server && self.is_send_ended(key);
@@ -341,19 +366,22 @@ impl<T: Default> Connection<T> {
     pub(super) fn close(&mut self, key: StreamKey, how: Closed) {
         let Some(stream) = self.slots.get_mut(key).filter(|stream| !stream.is_closed()) else { return };
         let (id, send) = (stream.id, stream.send);
-        stream.close();
-        self.common.drop_queue(stream);
-        self.common.lines.forgive(stream);
-        self.common.lines.leave(stream);
+        self.common.leave_wire(stream);
         if send == Send::Waiting {
             return;
         }
         self.active -= 1;
         if !id.is_zero() {
             self.ids.remove(id.get(), key.index() as u32, |slot| self.slots.id(slot));
-            self.closed.remember(id, how);
-            self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
+            self.remember(id, how);
         }
+    }
+
+    /// The stream with this id is in the map no more.
+    #[inline]
+    pub(super) fn remember(&mut self, id: StreamId, how: Closed) {
+        self.closed.remember(id, how);
+        self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
     }
 
     /// The layer above's state in this stream.
@@ -417,6 +445,12 @@ impl<T: Default> Connection<T> {
     #[cfg(feature = "testing")]
     pub(crate) fn held_responses(&self) -> u32 {
         self.known.as_ref().map_or(0, |known| known.held)
+    }
+
+    /// Whether its request is known to begin with four pseudo-headers, each once: POST, http or https, a path of visible
+    /// ASCII and an authority of that.
+    pub(crate) fn is_usual_request(&self, key: StreamKey) -> bool {
+        self.slots.get(key).is_some_and(|stream| stream.id == self.usual_request && !stream.id.is_zero())
     }
 
     /// How that block started, if it did as usual.

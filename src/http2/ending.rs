@@ -19,12 +19,14 @@ impl<T: Default> Connection<T> {
         if self.shutdown != Shutdown::No || self.error.is_some() {
             return;
         }
-        self.shutdown_reason = reason;
+        (self.shutdown_reason, self.draining) = (reason, true);
         self.shutdown = match self.common.side {
             Side::Server => {
                 self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, reason);
-                self.control.shutdown_ping = true;
-                Shutdown::Announced { until: now.saturating_add(self.config.shutdown_ping_timeout) }
+                self.control.ping_for_shutdown();
+                let until = now.saturating_add(self.config.shutdown_ping_timeout);
+                self.wake_by(until);
+                Shutdown::Announced { until }
             }
             Side::Client => Shutdown::Final { last: StreamId::ZERO },
         };
@@ -78,19 +80,20 @@ impl<T: Default> Connection<T> {
                 });
             self.error = self.peer_error.take().or(broken);
         }
-        self.ended = true;
+        (self.ended, self.draining) = (true, true);
         self.control.drop_replies();
     }
 
     /// A graceful end: nothing is open any more, after a GOAWAY either way. [`release`](Self::release) does this too.
     #[inline]
     pub fn end_if_drained(&mut self) {
-        if self.slots.len() == 0 {
+        if self.draining && self.slots.len() == 0 {
             self.end_if_told();
         }
     }
 
     /// The same, where nothing is open.
+    #[cold]
     fn end_if_told(&mut self) {
         let final_here = matches!(self.shutdown, Shutdown::Final { .. });
         let told_to_go = self.common.side == Side::Client && self.peer_last.is_some();
@@ -110,7 +113,7 @@ impl<T: Default> Connection<T> {
             return;
         }
         self.error = Some(ConnectionError::new(code, origin, reason));
-        self.ended = true;
+        (self.ended, self.draining) = (true, true);
         self.control.drop_replies();
         // H-005, G-169: whoever does not speak HTTP/2 gets no GOAWAY.
         if self.reader.saw_preface() {
@@ -145,8 +148,31 @@ impl<T: Default> Connection<T> {
         Some(self.next_timeout()).filter(|next| *next != Instant::MAX)
     }
 
-    /// As [`poll_timeout`](Self::poll_timeout), with [`Instant::MAX`] for never: every verb asks, and this is cheaper
-    /// than a walk over options.
+    /// Whether a timer may be due, here or in the layer above: one look, which every verb takes that brings a time.
+    #[inline]
+    pub(crate) fn may_be_due(&self, now: Instant) -> bool {
+        self.wake <= now
+    }
+
+    /// A timer is due then.
+    #[inline]
+    pub(crate) fn wake_by(&mut self, at: Instant) {
+        self.wake = self.wake.min(at);
+    }
+
+    /// What was due is done: no timer is due before the next one here and the layer above's.
+    pub(crate) fn wake_next(&mut self, above: Instant) {
+        // A crowd that is gone may come again.
+        self.wake = above.min(self.next_timeout()).min(self.stalls.check_crowd_at);
+    }
+
+    /// For an audit: before this nothing is due.
+    #[cfg(feature = "testing")]
+    pub(crate) fn wake(&self) -> Instant {
+        self.wake
+    }
+
+    /// As [`poll_timeout`](Self::poll_timeout), with [`Instant::MAX`] for never.
     pub(crate) fn next_timeout(&self) -> Instant {
         if self.ended {
             return Instant::MAX;

@@ -204,9 +204,12 @@ fn content_length(value: &[u8]) -> Result<u64, Malformed> {
     parsed.ok_or(Malformed("content-length is not a number (RFC 9113 section 8.1.1)"))
 }
 
-/// RFC 9113 §8.3.1.
-pub(super) fn check_request(fields: &FieldBlock) -> Result<Summary, Malformed> {
-    usual_request(fields).map_or_else(|| check_any_request(fields), Ok)
+/// RFC 9113 §8.3.1. Says as well whether it is one as most are.
+pub(super) fn check_request(fields: &FieldBlock) -> Result<(Summary, bool), Malformed> {
+    match usual_request(fields) {
+        Some(summary) => Ok((summary, true)),
+        None => check_any_request(fields).map(|summary| (summary, false)),
+    }
 }
 
 /// A POST with each pseudo-header once and sound, and behind them nothing but regular fields and one length at most. Most

@@ -56,7 +56,13 @@ impl IdMap {
         if id == self.latest.0 {
             return Some(self.latest.1);
         }
-        self.search(id, |slot| id_of(slot) == id).map(|(_, slot)| slot)
+        self.locate(id, id_of).map(|(_, slot)| slot)
+    }
+
+    /// As [`IdMap::get`], with the place where it stands, for [`IdMap::remove_at`].
+    #[inline]
+    pub(super) fn locate(&self, id: u32, id_of: impl Fn(u32) -> u32) -> Option<(usize, u32)> {
+        self.search(id, |slot| id_of(slot) == id)
     }
 
     /// As [`IdMap::get`], where the next question is likely to be the same.
@@ -101,7 +107,14 @@ impl IdMap {
 
     /// Takes a slot out whose stream has this id. `id_of` is asked for those of others.
     pub(super) fn remove(&mut self, id: u32, slot: u32, id_of: impl Fn(u32) -> u32) {
-        let Some((mut hole, _)) = self.search(id, |other| other == slot) else { return };
+        if let Some((place, _)) = self.search(id, |other| other == slot) {
+            self.remove_at(place, id, id_of);
+        }
+    }
+
+    /// As [`IdMap::remove`], where nothing has changed since [`IdMap::locate`] found the place.
+    #[inline]
+    pub(super) fn remove_at(&mut self, mut hole: usize, id: u32, id_of: impl Fn(u32) -> u32) {
         self.len -= 1;
         if id == self.latest.0 {
             self.latest = NONE;

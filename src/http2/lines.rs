@@ -122,7 +122,7 @@ impl Lines {
         if let Some(line) = self.line(place) {
             line.len -= 1;
             // Mostly it is the first one's turn.
-            if line.entries.front().is_some_and(|entry| *entry == (stream.key, stream.turn)) {
+            if line.entries.front().is_some_and(|entry| entry.1 == stream.turn && entry.0.is(stream.key)) {
                 line.entries.pop_front();
             }
         }
@@ -139,6 +139,12 @@ impl Lines {
             }
             line.entries.pop_front();
         }
+    }
+
+    /// The first entry of those that are ready, which may have left.
+    #[inline]
+    pub(super) fn front_of_ready(&self) -> Option<(StreamKey, u32)> {
+        self.ready.entries.front().copied()
     }
 
     /// Streams of a line, the last one first, each with its place in it, for [`Lines::before`].

@@ -57,6 +57,8 @@ pub(super) struct Control {
     pub(super) pong_owed: bool,
     /// The least that a reader waits for, in octets that the connection's window has to let through; 0 for none.
     pub(super) awaited: i64,
+    /// A frame waits here: one look answers most questions whether there is anything to say.
+    pending: bool,
 }
 
 impl Control {
@@ -72,13 +74,35 @@ impl Control {
             keepalive_ping: false,
             pong_owed: false,
             awaited: 0,
+            pending: true,
         }
+    }
+
+    /// SETTINGS are to be acknowledged.
+    pub(super) fn acknowledge(&mut self) {
+        self.settings_acks = self.settings_acks.saturating_add(1);
+        self.pending = true;
+    }
+
+    /// The stream is to be reset.
+    pub(super) fn say_reset(&mut self, stream: StreamId, code: ErrorCode) {
+        self.resets.push_back((stream, code));
+        self.pending = true;
+    }
+
+    pub(super) fn ping_for_shutdown(&mut self) {
+        (self.shutdown_ping, self.pending) = (true, true);
+    }
+
+    pub(super) fn ping(&mut self) {
+        (self.keepalive_ping, self.pong_owed, self.pending) = (true, true, true);
     }
 
     /// A PING is to be answered.
     pub(super) fn answer(&mut self, payload: [u8; 8]) {
         self.pongs.push_back(payload);
         self.most_pongs = self.most_pongs.max(self.pongs.len() as u32);
+        self.pending = true;
     }
 
     /// A reader waits for so many octets more.
@@ -91,6 +115,7 @@ impl Control {
     /// A later GOAWAY takes the place of one that has not left yet.
     pub(super) fn say_goaway(&mut self, last: StreamId, code: ErrorCode, debug_data: &'static str) {
         self.goaway = Some(GoAwayFrame { last, code, debug_data });
+        self.pending = true;
     }
 
     /// The client speaks HTTP/1.1. Where SETTINGS have left it is too late for words.
@@ -101,8 +126,14 @@ impl Control {
     }
 
     /// Whether a frame waits here; credit is the connection's to judge.
+    #[inline]
     pub(super) fn is_pending(&self) -> bool {
-        self.settings == OurSettings::Unsent || self.has_frames()
+        self.pending
+    }
+
+    /// Looks again whether one waits. To be called when some were taken.
+    pub(super) fn look_again(&mut self) {
+        self.pending = self.settings == OurSettings::Unsent || self.has_frames();
     }
 
     /// The same, the preface apart: whoever has nothing to say need not begin.
@@ -121,6 +152,7 @@ impl Control {
         self.pongs.clear();
         self.resets.clear();
         (self.shutdown_ping, self.keepalive_ping) = (false, false);
+        self.look_again();
     }
 
     pub(super) fn trim(&mut self) {

@@ -31,24 +31,46 @@ impl<T: Default> Connection<T> {
     /// Never fails: a broken rule ends the stream ([`Step::Reset`]) or the connection ([`Step::Closed`]). After the end
     /// all input is taken and ignored.
     pub fn receive_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
+        let step = self.headers_step(now, input);
+        if step != Step::Idle {
+            return step;
+        }
         if self.ended {
             input.take(usize::MAX);
             return Step::Idle;
         }
-        match self.receive_frame(now, input) {
+        self.receive_frame(now, input).unwrap_or_else(|fault| self.broken(&fault, input))
+    }
+
+    /// As [`receive_step`](Self::receive_step), where a whole block of headers lies at the front of the input, as it
+    /// mostly does; [`Step::Idle`], with nothing done, otherwise.
+    #[inline(always)]
+    pub(crate) fn headers_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
+        let Some((block, fragment)) = self.ordinary_headers(input) else { return Step::Idle };
+        match self.end_block(now, block, Some(fragment)) {
             Ok(step) => step,
-            Err(Fault::Connection(code, reason) | Fault::Stream(code, reason)) => {
-                self.fail(code, Origin::Local, reason);
-                if let (Phase::Payload(head), false) = (self.reader.phase, self.reader.got_settings())
-                    && let Some(error) = &mut self.error
-                {
-                    // Of a stranger's first words these are always there, however they are cut.
-                    error.debug_data = head.encode().into();
-                }
-                input.take(usize::MAX);
-                Step::Closed
-            }
+            Err(fault) => self.broken(&fault, input),
         }
+    }
+
+    #[cold]
+    fn broken(&mut self, fault: &Fault, input: &mut Input<'_>) -> Step {
+        let (Fault::Connection(code, reason) | Fault::Stream(code, reason)) = *fault;
+        self.fail(code, Origin::Local, reason);
+        if let (Phase::Payload(head), false) = (self.reader.phase, self.reader.got_settings())
+            && let Some(error) = &mut self.error
+        {
+            // Of a stranger's first words these are always there, however they are cut.
+            error.debug_data = head.encode().into();
+        }
+        input.take(usize::MAX);
+        Step::Closed
+    }
+
+    /// Whether [`receive_step`](Self::receive_step) has nothing to do with what is left of the input.
+    #[inline]
+    pub(crate) fn has_read(&self, input: &Input<'_>) -> bool {
+        input.is_empty() && matches!(self.reader.phase, Phase::Head)
     }
 
     #[expect(
@@ -64,9 +86,6 @@ impl<T: Default> Connection<T> {
                     }
                 }
                 Phase::Head => {
-                    if let Some((block, fragment)) = self.ordinary_headers(input) {
-                        return self.end_block(now, block, Some(fragment));
-                    }
                     let Some(head) = self.reader.read_head(input) else { return Ok(Step::Idle) };
                     self.counters.frames_received += 1;
                     if let Some(step) = self.begin_frame(now, head)? {
@@ -98,7 +117,7 @@ impl<T: Default> Connection<T> {
 
     /// The frame at the front of the input, taken, if it is HEADERS that lie there whole, are a whole block and say
     /// nothing of padding or priority. Most do, and are spared the stations of those that come in pieces.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn ordinary_headers<'i>(&mut self, input: &mut Input<'i>) -> Option<(OpenBlock, &'i [u8])> {
         const NEEDED: u8 = Flags::END_HEADERS.0;
@@ -107,7 +126,12 @@ impl<T: Default> Connection<T> {
         let Head { length, kind: Kind::HEADERS, flags, stream } = Head::parse(octets) else { return None };
         let whole =
             rest.len() >= length as usize && length <= self.config.max_frame_size.min(self.config.max_header_block);
-        if !whole || flags.0 & (NEEDED | OTHERS) != NEEDED || stream.is_zero() || !self.reader.is_at_ease() {
+        if !whole
+            || self.ended
+            || flags.0 & (NEEDED | OTHERS) != NEEDED
+            || stream.is_zero()
+            || !self.reader.is_at_ease()
+        {
             return None;
         }
         self.counters.frames_received += 1;
@@ -254,7 +278,7 @@ impl<T: Default> Connection<T> {
             self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
             self.stop_starting();
         }
-        self.control.settings_acks = self.control.settings_acks.saturating_add(1);
+        self.control.acknowledge();
         Ok(if first { Step::Ready } else { Step::Nothing })
     }
 
@@ -426,7 +450,7 @@ impl<T: Default> Connection<T> {
         if self.common.side == Side::Client && frame.last_stream.is_server() {
             return Err(Fault::protocol("GOAWAY names a stream that only a server opens (RFC 9113 section 6.8)"));
         }
-        self.peer_last = Some(frame.last_stream);
+        (self.peer_last, self.draining) = (Some(frame.last_stream), true);
         if frame.code != ErrorCode::NO_ERROR {
             let mut error = ConnectionError::new(frame.code, Origin::Peer, "GOAWAY");
             error.debug_data = frame.debug_data.into();
@@ -517,7 +541,7 @@ impl<T: Default> Connection<T> {
         if self.control.resets.len() >= (self.config.max_replies as usize).saturating_add(self.slots.len()) {
             return Err(Fault::calm("max_replies: resets are provoked faster than they leave"));
         }
-        self.control.resets.push_back((stream, code));
+        self.control.say_reset(stream, code);
         Ok(Step::Nothing)
     }
 }

@@ -12,7 +12,7 @@ use super::slots::StreamKey;
 use super::step::{Part, Step};
 use super::stream::{ContentLeft, Receive, Send};
 use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
-use crate::hpack::{DecodeError, Decoded, Start};
+use crate::hpack::{DecodeError, Decoded, Shape, Start};
 use crate::time::Instant;
 
 impl<T: Default> Connection<T> {
@@ -24,6 +24,7 @@ impl<T: Default> Connection<T> {
     )]
     pub(super) fn admit_fragment(&mut self, now: Instant, head: &Head) -> Result<(), Fault> {
         self.reader.block_since.get_or_insert(now);
+        self.wake_by(self.reader.block_until(self.config.header_block_timeout).unwrap_or(Instant::MAX));
         if head.kind == Kind::CONTINUATION
             && let Some(block) = &mut self.reader.block
         {
@@ -302,10 +303,7 @@ impl<T: Default> Connection<T> {
             }
             judged => judged,
         };
-        let Ok(summary) = summary else {
-            self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
-            return self.reset_unknown(now, id, ErrorCode::PROTOCOL_ERROR);
-        };
+        let Ok(summary) = summary else { return self.refuse_malformed(now, id) };
         // H-043, T-01: open streams count, and so do those that are closed but still held by the application.
         if self.active >= self.config.max_concurrent_streams {
             if self.control.settings == OurSettings::Acknowledged {
@@ -322,25 +320,42 @@ impl<T: Default> Connection<T> {
         self.common.lines.tidy(&self.slots);
         let Some(stream) = self.slots.insert() else { return self.refuse(now, id) };
         stream.start(id, state, self.peer.initial_window, window);
-        stream.content_left = summary.content_length.map(ContentLeft::new);
+        if let Some(length) = summary.content_length {
+            stream.content_left = Some(ContentLeft::new(length));
+        }
         let key = stream.key;
         self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
         self.active += 1;
         Ok(Step::Headers { stream: key, part: Part::Request, status: 0, end_stream: block.end_stream, oversized })
     }
 
+    /// H-129: a request that is none.
+    #[cold]
+    fn refuse_malformed(&mut self, now: Instant, id: StreamId) -> Result<Step, Fault> {
+        self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
+        self.reset_unknown(now, id, ErrorCode::PROTOCOL_ERROR)
+    }
+
     /// A block with the fields of one that was sound, but for the values of regular ones, and with nothing but regular
     /// fields behind, is sound too.
+    #[inline]
     fn judge_request(&mut self) -> Result<Summary, Malformed> {
         let regular = |start: &&Start| {
             start.has_no_class() && start.rest(&self.fields).all(|field| field.class == class::REGULAR)
         };
         const { assert!(class::REGULAR == 0, "the class that is none") };
         let shape = self.decoder.start().filter(regular).map(|start| start.shape);
-        if shape.is_some_and(|shape| self.sound_requests.contains(&shape)) {
-            return Ok(Summary::default());
+        match shape.is_some_and(|shape| self.sound_requests.contains(&shape)) {
+            true => Ok(Summary::default()),
+            false => self.judge_any_request(shape),
         }
-        let summary = check_request(&self.fields)?;
+    }
+
+    /// A request of this shape, if that is to be remembered where it is sound.
+    #[inline(never)]
+    fn judge_any_request(&mut self, shape: Option<Shape>) -> Result<Summary, Malformed> {
+        let (summary, usual) = check_request(&self.fields)?;
+        self.usual_request = if usual { self.highest_remote } else { StreamId::ZERO };
         if let Some(shape) = shape.filter(|_| summary == Summary::default()) {
             self.sound_requests.rotate_right(1);
             self.sound_requests[0] = shape;
@@ -360,6 +375,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// G-165: refused before anything of it was processed, so the client may try it again.
+    #[cold]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     fn refuse(&mut self, now: Instant, id: StreamId) -> Result<Step, Fault> {
         self.counters.streams_refused += 1;

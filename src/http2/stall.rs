@@ -30,7 +30,7 @@ pub(super) struct Stalls {
     progress: Instant,
     /// When stalled streams are looked at next: for `stalled_send_timeout`, and for `crowded_send_timeout`.
     check_at: Instant,
-    check_crowd_at: Instant,
+    pub(super) check_crowd_at: Instant,
     /// When they were looked at last, and the slot to go on from where some are overdue.
     checked: Instant,
     cursor: usize,
@@ -85,6 +85,7 @@ impl<T: Default> Connection<T> {
             self.stalls.unblock_from = self.worthwhile();
         }
         self.stalls.release_at = self.stalls.release_at.min(until);
+        self.wake_by(until);
         true
     }
 
@@ -97,6 +98,7 @@ impl<T: Default> Connection<T> {
         }
         let check_at = later(now, self.config.stalled_send_timeout);
         self.stalls.check_at = self.stalls.check_at.min(check_at);
+        self.wake_by(check_at);
     }
 
     /// Notes whether much is queued on the connection.
@@ -106,6 +108,7 @@ impl<T: Default> Connection<T> {
         } else if !self.stalls.is_crowded() {
             self.stalls.crowded_since = now;
             self.stalls.check_crowd_at = later(now, self.config.crowded_send_timeout);
+            self.wake_by(self.stalls.check_crowd_at);
         }
     }
 

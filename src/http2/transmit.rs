@@ -24,19 +24,31 @@ const WORTHWHILE_CREDIT: u32 = 1024;
 
 impl<T: Default> Connection<T> {
     /// Whether [`transmit_step`](Self::transmit_step) has something to say.
+    #[inline]
     pub fn wants_transmit(&self) -> bool {
-        self.has_replies() || self.has_turns()
+        self.has_turns() || self.has_replies()
     }
 
     /// Whether [`transmit_replies`](Self::transmit_replies) has.
+    #[inline]
     pub(crate) fn has_replies(&self) -> bool {
-        if self.ended {
-            return self.control.has_frames();
-        }
-        self.control.is_pending() || self.owes_credit() || self.common.lines.is_any_owing()
+        self.may_reply() && self.does_reply()
     }
 
-    fn has_turns(&self) -> bool {
+    /// The same at first sight, which mostly answers it.
+    #[inline]
+    pub(crate) fn may_reply(&self) -> bool {
+        self.control.is_pending() || !self.is_at_ease() || self.common.lines.is_any_owing()
+    }
+
+    #[inline(never)]
+    fn does_reply(&self) -> bool {
+        let any = self.control.is_pending() || self.owes_credit() || self.common.lines.is_any_owing();
+        any && (!self.ended || self.control.has_frames())
+    }
+
+    #[inline]
+    pub(crate) fn has_turns(&self) -> bool {
         !self.ended
             && (!self.common.lines.is_empty(Place::Ready)
                 || self.may_unblock()
@@ -44,6 +56,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// Whether so much is queued that stalled streams are watched together (T-45).
+    #[inline]
     pub(crate) fn is_crowded(&self) -> bool {
         self.common.queued > self.config.crowded_queue as usize || self.stalls.is_crowded()
     }
@@ -63,7 +76,15 @@ impl<T: Default> Connection<T> {
 
     /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to
     /// do again until something was received, read, reset or let go.
+    #[inline]
     pub(crate) fn transmit_replies(&mut self, now: Instant, output: &mut WriteBuf) {
+        if self.may_reply() || self.is_crowded() {
+            self.transmit_some_replies(now, output);
+        }
+    }
+
+    #[inline(never)]
+    fn transmit_some_replies(&mut self, now: Instant, output: &mut WriteBuf) {
         if self.ended {
             // RFC 9113 §3.4: the preface goes before everything, also before an early end.
             if self.control.has_frames() {
@@ -322,13 +343,20 @@ impl<T: Default> Connection<T> {
         drained
     }
 
+    /// Whether nobody waits for credit, and little is owed.
     #[inline]
-    fn owes_credit(&self) -> bool {
+    fn is_at_ease(&self) -> bool {
         let window = &self.common.receive_window;
-        let at_ease = self.control.awaited == 0 && window.available() > 0;
-        !(at_ease && window.owed() < i64::from(self.common.credit_threshold)) && self.owes_credit_now()
+        let flows = self.control.awaited == 0 && window.available() > 0;
+        flows && window.owed() < i64::from(self.common.credit_threshold)
     }
 
+    #[inline]
+    fn owes_credit(&self) -> bool {
+        !self.is_at_ease() && self.owes_credit_now()
+    }
+
+    #[inline(never)]
     #[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
     fn owes_credit_now(&self) -> bool {
         let (increment, available) =
@@ -369,6 +397,7 @@ impl<T: Default> Connection<T> {
     fn write_replies(&mut self, now: Instant, output: &mut WriteBuf) {
         if self.control.goaway.is_some_and(|frame| frame.is_to_http1()) {
             self.control.goaway = None;
+            self.control.look_again();
             return output.put_slice(HTTP1_REFUSAL);
         }
         if self.control.settings == OurSettings::Unsent {
@@ -395,6 +424,7 @@ impl<T: Default> Connection<T> {
         };
         ping(&mut self.control.shutdown_ping, SHUTDOWN_PING);
         ping(&mut self.control.keepalive_ping, KEEPALIVE_PING);
+        self.control.look_again();
     }
 
     /// RFC 9113 §3.4: the first octets of either side.
@@ -402,6 +432,7 @@ impl<T: Default> Connection<T> {
         self.control.settings = OurSettings::Sent;
         self.settings_sent = now;
         self.settings_ack_until = self.config.settings_ack_timeout.and_then(|timeout| now.checked_add(timeout));
+        self.wake_by(self.settings_ack_until.unwrap_or(Instant::MAX));
         let config = &self.config;
         let settings = config.settings(self.common.side);
         // RFC 9113 §6.9.2: the connection's window grows by WINDOW_UPDATE only.

@@ -5,6 +5,7 @@
 //! once. Whatever is not as it mostly is goes the ordinary way, which the tests hold this one to.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+use super::closed::Closed;
 use super::common::Common;
 use super::connection::Connection;
 use super::input::Input;
@@ -184,19 +185,30 @@ impl<T: Default> Connection<T> {
             && known.trailers.number == trailers_number.get()
             && known.response.recall(response, generation)
             && known.trailers.recall(trailers, generation);
-        let slot = self.ids.get(id.get(), |slot| self.slots.id(slot)).filter(|_| same);
-        let Some(stream) = slot.and_then(|slot| self.slots.at_mut(slot)) else { return false };
+        let found = self.ids.locate(id.get(), |slot| self.slots.id(slot)).filter(|_| same);
+        let Some((place, slot)) = found else { return false };
+        let Some(stream) = self.slots.at_mut(slot) else { return false };
         let expected = matches!(stream.receive, Receive::Head { .. }) && stream.send == Send::Ended;
         let fits = fits(stream, &self.common, payload, self.config.max_frame_size);
         if !expected || !fits || !accept(stream, &mut self.common, payload) {
             return false;
         }
         known.held += 1;
-        let key = stream.key;
+        self.common.leave_wire(stream);
+        self.ids.remove_at(place, id.get(), |slot| self.slots.id(slot));
         self.counters.frames_received += 3;
         self.data_came(input, rest, payload);
-        self.close_cleanly(key);
+        self.closed_cleanly(id);
         true
+    }
+
+    /// A stream whose halves have both ended is off the wire, and out of the map.
+    #[inline]
+    #[expect(clippy::arithmetic_side_effects, reason = "counted when it began")]
+    fn closed_cleanly(&mut self, id: StreamId) {
+        self.active -= 1;
+        self.resets.refund();
+        self.remember(id, Closed::Ended);
     }
 
     /// DATA is taken from the input, of which the `rest` is left.
@@ -209,18 +221,19 @@ impl<T: Default> Connection<T> {
         self.data_arrived(octets);
     }
 
-    /// Adds the whole reply of a stream that has said all it will: the usual head, what is queued as one DATA frame, and
-    /// the usual trailers. It is what [`transmit_turn`](Self::transmit_turn) and its answers come to, and the stream closes;
-    /// `false`, with nothing done, where anything would come in between, or is not as usual.
+    /// Adds the whole reply of the stream whose turn has come, if it has said all it will: the usual head, what is queued as
+    /// one DATA frame, and the usual trailers. It is what [`transmit_turn`](Self::transmit_turn) and its answers come to, and
+    /// the stream closes and is [forgotten](Self::forget_bare). `false`, with nothing done, where anything would come in
+    /// between, is not as usual, or has to be taken from the layer above's state.
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_reply(
         &mut self,
         now: Instant,
-        key: StreamKey,
         output: &mut WriteBuf,
         is_usual: impl FnOnce(&T) -> bool,
     ) -> bool {
+        let Some((key, turn)) = self.common.lines.front_of_ready() else { return false };
         let most = self.most_data();
         let (Some(known), Some(generation)) = (self.known.as_deref(), self.encoder.generation()) else { return false };
         let (Some(response), Some(trailers)) =
@@ -228,31 +241,47 @@ impl<T: Default> Connection<T> {
         else {
             return false;
         };
-        let Some(stream) = self.slots.get_mut(key) else { return false };
-        let Some(payload) = small_payload(stream, most) else { return false };
-        let expected =
-            stream.send == Send::Head && stream.receive == Receive::Ended && stream.ending == Ending::Trailers;
-        // Where the target is met on the way, the rest waits for the next transmit.
-        let octets = payload.len();
-        let ends_at = output.len() + 2 * HEAD_LEN + response.len() + octets;
-        if !expected || ends_at >= output.target() || !is_usual(&stream.upper) {
+        if self.ended || self.may_unblock() {
             return false;
         }
-        let id = stream.id;
-        let head = |length, kind, flags| Head { length: length as u32, kind, flags, stream: id }.encode();
-        output.with_vec(|out| {
-            out.reserve(3 * HEAD_LEN + 2 * known::MAX_LEN + octets);
-            out.extend_from_slice(&head(response.len(), Kind::HEADERS, Flags::END_HEADERS));
-            response.put(out);
-            out.extend_from_slice(&head(octets, Kind::DATA, Flags::NONE));
-            out.extend_from_slice(payload);
-            out.extend_from_slice(&head(trailers.len(), Kind::HEADERS, LAST));
-            trailers.put(out);
+        let (common, mut sent) = (&mut self.common, (StreamId::ZERO, 0));
+        let written = self.slots.discard_if(key, |stream| {
+            let Some(payload) = small_payload(stream, most) else { return false };
+            let expected = (stream.place, stream.turn) == (Place::Ready, turn)
+                && stream.head_wanted
+                && stream.send == Send::Head
+                && stream.receive == Receive::Ended
+                && stream.ending == Ending::Trailers;
+            // Where the target is met on the way, the rest waits for the next transmit.
+            let octets = payload.len();
+            let ends_at = output.len() + 2 * HEAD_LEN + response.len() + octets;
+            if !expected || ends_at >= output.target() || !is_usual(&stream.upper) {
+                return false;
+            }
+            let id = stream.id;
+            let head = |length, kind, flags| Head { length: length as u32, kind, flags, stream: id }.encode();
+            output.with_vec(|out| {
+                out.reserve(3 * HEAD_LEN + 2 * known::MAX_LEN + octets);
+                out.extend_from_slice(&head(response.len(), Kind::HEADERS, Flags::END_HEADERS));
+                response.put(out);
+                out.extend_from_slice(&head(octets, Kind::DATA, Flags::NONE));
+                out.extend_from_slice(payload);
+                out.extend_from_slice(&head(trailers.len(), Kind::HEADERS, LAST));
+                trailers.put(out);
+            });
+            sent = (id, octets);
+            common.leave_wire(stream);
+            common.lines.clear_notice(stream);
+            true
         });
-        stream.head_wanted = false;
-        self.data_left(now, octets);
-        self.close_cleanly(key);
-        true
+        if written {
+            let (id, octets) = sent;
+            self.data_left(now, octets);
+            self.ids.remove(id.get(), key.index() as u32, |slot| self.slots.id(slot));
+            self.closed_cleanly(id);
+            self.end_if_drained();
+        }
+        written
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::raw::{OK, RESPONSE, Raw, framed, limits, server_config};
 use crate::{BIDI, UNARY};
+use bytes::Bytes;
 use grpc_sansio::frame::ErrorCode;
 use grpc_sansio::grpc::{Kind, Metadata, Status};
 use grpc_sansio::testing::{Cut, Pair, answer};
-use grpc_sansio::{Event, OpenOptions, ServerConfig};
+use grpc_sansio::{Event, Item, OpenOptions, ServerConfig};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -40,6 +41,37 @@ fn a_finished_call_cannot_be_named() {
     raw.said();
     assert!(raw.it.call(id).is_none());
     assert_eq!(raw.poll(), []);
+}
+
+/// What was lent is the connection's again with the next verb, where it is somebody else's memory; a small message's own stays
+/// for another, and is counted.
+#[test]
+fn what_was_lent_comes_back() {
+    let mut raw = Raw::server();
+    raw.request(1, &[], false);
+    let id = raw.opened();
+    for size in [10, 100, 4_000] {
+        raw.data(1, &framed(&vec![7; size]), false);
+        let held = raw.it.heap_size();
+        assert!(matches!(raw.it.call(id).unwrap().read(), Some(Item::Message(_))));
+        let lent = raw.it.heap_size();
+        assert!(lent >= held, "what is lent is counted");
+        let _ = raw.it.poll_event();
+        assert_eq!(raw.it.heap_size(), lent, "after the next verb");
+    }
+
+    let message = framed(&[7; 8_000]);
+    let mut octets = vec![0, (message.len() >> 8) as u8, message.len() as u8, 0, 0, 0, 0, 0, 1];
+    octets.extend_from_slice(&message);
+    let octets = Bytes::from(octets);
+    raw.it.receive_bytes(raw.now(), octets.clone());
+    match raw.it.call(id).unwrap().read() {
+        Some(Item::Message(message)) => assert_eq!(*message, [7; 8_000]),
+        other => panic!("{other:?}"),
+    }
+    assert!(!octets.is_unique(), "it is shared, and lent");
+    let _ = raw.it.poll_event();
+    assert!(octets.is_unique());
 }
 
 /// Events never name a call that was let go.
