@@ -70,10 +70,6 @@ impl Reading {
     }
 }
 
-fn nanos(timeout: Option<Duration>) -> u64 {
-    timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok()).unwrap_or(u64::MAX)
-}
-
 /// What a request said, for those with the same fields but for some values.
 #[derive(Clone, Copy, Debug)]
 struct KnownRequest {
@@ -104,8 +100,8 @@ impl KnownRequest {
     fn read(&self, start: &Start, block: &FieldBlock) -> Option<Reading> {
         let Some(at) = self.timeout else { return Some(self.reading) };
         let timeout = timeout::parse(start.literal(usize::from(at), block)?.value).ok();
-        let timeout = timeout.filter(|timeout| !timeout.is_zero());
-        timeout.map(|timeout| Reading { timeout: nanos(Some(timeout)), ..self.reading })
+        let timeout = timeout.filter(|timeout| !timeout.is_zero())?;
+        Some(Reading { timeout: nanos(Some(timeout)), ..self.reading })
     }
 }
 
@@ -115,48 +111,32 @@ pub(super) struct KnownRequests([Option<KnownRequest>; 4]);
 
 impl KnownRequests {
     /// Reads a request. One with the fields of an earlier one, but for the values of metadata and of the timeout, and with
-    /// nothing but metadata behind, says the same.
+    /// nothing but metadata behind, says the same. `None` for any other.
     #[inline]
-    fn read(
-        &mut self,
-        settings: &Settings,
-        start: Option<&Start>,
-        block: &FieldBlock,
-        oversized: bool,
-        judged: impl FnOnce() -> bool,
-    ) -> Result<Reading, Rejection> {
-        let start = start.filter(|start| !oversized && start.rest(block).all(is_free));
-        let known = start.and_then(|start| {
-            let known = self.0.iter().flatten().find(|known| known.shape == start.shape)?;
-            known.read(start, block)
-        });
-        match known {
-            Some(reading) => Ok(reading),
-            None => self.read_in_full(settings, start, block, oversized, judged()),
-        }
+    fn read(&self, start: Option<&Start>, block: &FieldBlock) -> Option<Reading> {
+        let start = start.filter(|start| start.rest(block).all(is_free))?;
+        let known = self.0.iter().flatten().find(|known| known.shape == start.shape)?;
+        known.read(start, block)
     }
 
+    /// A request was read in full, and said this.
     #[inline(never)]
-    fn read_in_full(
-        &mut self,
-        settings: &Settings,
-        start: Option<&Start>,
-        block: &FieldBlock,
-        oversized: bool,
-        judged: bool,
-    ) -> Result<Reading, Rejection> {
-        let reading = Reading::new(settings, block, oversized, judged)?;
+    fn learn(&mut self, reading: Reading, start: Option<&Start>, block: &FieldBlock) {
+        let start = start.filter(|start| start.rest(block).all(is_free));
         if let Some(known) = start.and_then(|start| KnownRequest::new(reading, start, block)) {
             self.0.rotate_right(1);
             self.0[0] = Some(known);
         }
-        Ok(reading)
     }
 }
 
 /// Whether a field of a request is nothing but metadata.
 fn is_free(field: Field<'_>) -> bool {
     !is_reserved(field.name, reserved::Block::Request)
+}
+
+fn nanos(timeout: Option<Duration>) -> u64 {
+    timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok()).unwrap_or(u64::MAX)
 }
 
 const TOO_MANY: &str = "the method takes one message, and the client sent more (G-080)";
@@ -232,8 +212,15 @@ impl Engine {
     }
 
     fn read_request(&mut self, key: StreamKey, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
-        let judged = || self.http2.is_usual_request(key);
-        self.known_requests.read(&self.settings, self.http2.block_start(), block, oversized, judged)
+        if !oversized && let Some(reading) = self.known_requests.read(self.http2.block_start(), block) {
+            return Ok(reading);
+        }
+        let judged = self.http2.is_usual_request(key);
+        let reading = Reading::new(&self.settings, block, oversized, judged)?;
+        if !oversized {
+            self.known_requests.learn(reading, self.http2.block_start(), block);
+        }
+        Ok(reading)
     }
 
     /// The request is refused, without the application.
@@ -589,8 +576,11 @@ mod tests {
                 wire.clear();
                 encoder.encode(fields.iter().map(|(name, value)| Field::new(name.as_bytes(), value.as_bytes())), &mut wire);
                 decoder.decode_over(&wire, &limits, &mut block).unwrap();
-                let reading = known.read(&config.0, decoder.start(), &block, false, || false);
-                prop_assert_eq!(reading, Reading::new(&config.0, &block, false, false));
+                let reading = Reading::new(&config.0, &block, false, false);
+                match known.read(decoder.start(), &block) {
+                    Some(known) => prop_assert_eq!(Ok(known), reading),
+                    None => reading.into_iter().for_each(|reading| known.learn(reading, decoder.start(), &block)),
+                }
             }
         }
     }

@@ -191,7 +191,7 @@ impl Encoder {
     /// Writes one whole header block.
     pub fn encode<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>, out: &mut Vec<u8>) {
         if self.memo.is_due() {
-            return self.encode_collected(fields.into_iter(), out);
+            return self.encode_and_learn(fields.into_iter(), out);
         }
         self.begin_block(out);
         let guess = self.memo.guess();
@@ -232,27 +232,13 @@ impl Encoder {
         }
     }
 
-    /// As [`encode`](Self::encode), where the list is wanted in one piece, to learn of it.
-    #[cold]
-    fn encode_collected<'a>(&mut self, fields: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
-        if self.encode_whole(&fields.map(|field| Field { class: 0, ..field }).collect(), out) {
-            self.memo.waits();
-        }
-    }
-
-    /// As [`encode`](Self::encode), the same octets, for a block in one piece; cheaper where blocks mostly start alike.
+    /// As [`encode`](Self::encode), the same octets, for a block in one piece; cheaper where blocks mostly are alike.
     pub fn encode_block(&mut self, block: &FieldBlock, out: &mut Vec<u8>) {
-        self.encode_whole(block, out);
-    }
-
-    /// Encodes a block in one piece; returns whether its kind was known.
-    #[inline(always)]
-    fn encode_whole(&mut self, block: &FieldBlock, out: &mut Vec<u8>) -> bool {
         self.begin_block(out);
         let (inserted, start) = (self.table.inserted(), out.len());
         let mut fields = Records(block.records());
         if self.encode_best(&mut fields, out) {
-            return true;
+            return;
         }
         let mut rest = block.fields();
         rest.skip_records(0, block.byte_len() - fields.0.len());
@@ -262,7 +248,6 @@ impl Encoder {
         if self.memo.misses(self.table.inserted() != inserted) {
             self.learn(block.records(), out.get(start..).unwrap_or_default());
         }
-        false
     }
 
     /// The size of the table's entries, in octets as RFC 7541 §4.1 counts them.

@@ -10,6 +10,7 @@
 use alloc::vec::Vec;
 
 use super::block::{HEAD_LEN, Head};
+use super::field::Field;
 use super::{integer, static_table};
 
 /// Patterns that are kept.
@@ -153,7 +154,30 @@ impl<'p> Iterator for Rest<'p> {
     }
 }
 
+impl<E: Default> Pattern<E> {
+    /// An empty one; allocates nothing.
+    fn new() -> Self {
+        Self {
+            number: 0,
+            segments: [Segment::default(); MOST_SEGMENTS],
+            len: 0,
+            after: 0,
+            used: false,
+            inserted: NEVER,
+            records: Vec::new(),
+            indices: Vec::new(),
+            octets: Vec::new(),
+            extra: E::default(),
+        }
+    }
+}
+
 impl<E> Pattern<E> {
+    /// Whether it has a run to start with.
+    pub(super) fn has_run(&self) -> bool {
+        self.rest().next().is_some_and(|part| !part.octets.is_empty())
+    }
+
     /// All of it.
     #[inline(always)]
     pub(super) fn rest(&self) -> Rest<'_> {
@@ -179,14 +203,18 @@ impl<E> Pattern<E> {
 
     /// Adds an indexed field, unless the pattern would be too long or the index is too large; returns whether it did.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(super) fn push(&mut self, index: usize, record: &[u8]) -> bool {
-        let fits = self.records.len() + record.len() <= MAX_LEN && self.indices.len() < MOST_FIELDS;
-        let Some(segment) = self.open().filter(|_| fits && index <= LAST_INDEX) else { return false };
+    pub(super) fn push(&mut self, index: usize, field: Field<'_>) -> bool {
+        let len = HEAD_LEN + field.name.len() + field.value.len();
+        let fits = self.records.len() + len <= MAX_LEN && self.indices.len() < MOST_FIELDS && index <= LAST_INDEX;
+        let Some(head) = Head::of(field).pack().filter(|_| fits) else { return false };
+        let Some(segment) = self.open() else { return false };
         segment.count += 1;
         segment.octets += if index < 127 { 1 } else { 2 };
-        segment.run += record.len() as u16;
+        segment.run += len as u16;
         self.indices.push(index as u8);
-        self.records.extend_from_slice(record);
+        self.records.extend_from_slice(&head.to_le_bytes());
+        self.records.extend_from_slice(field.name);
+        self.records.extend_from_slice(field.value);
         integer::encode(index, 7, 0x80, &mut self.octets);
         true
     }
@@ -418,35 +446,38 @@ impl<E: Default> Memo<E> {
         self.misses > self.patience
     }
 
-    /// A block that would have been learnt was of a known kind. It is not waited for any longer in the end.
-    pub(super) fn waits(&mut self) {
-        self.misses = self.misses.saturating_add(1);
-        if self.misses > self.patience.saturating_add(PATIENCE) {
-            self.misses = 0;
-        }
-    }
-
-    /// Has a pattern learnt by `learn`, which begins with an empty one and says whether it is worth keeping.
+    /// Takes an empty pattern out, to learn one in, and its place.
     #[cold]
-    pub(super) fn learn(&mut self, inserted: u64, learn: impl FnOnce(&mut Pattern<E>) -> bool) {
-        self.misses = 0;
+    pub(super) fn begin(&mut self, inserted: u64) -> (usize, Pattern<E>) {
         let at = self.free_place();
         self.learnt = self.learnt.wrapping_add(1);
-        let number = self.learnt;
-        let Some(pattern) = self.patterns.get_mut(at) else { return };
+        let place = self.patterns.get_mut(at);
+        let mut pattern = place.map_or_else(Pattern::new, |place| core::mem::replace(place, Pattern::new()));
         pattern.clear();
-        (pattern.number, pattern.inserted, pattern.used) = (number, inserted, true);
-        let is_worth_it = learn(pattern) && {
-            let is_new = |(other, pattern): (usize, &Pattern<E>)| {
-                other == at || !self.patterns.get(at).is_some_and(|new| new.is(pattern))
-            };
-            self.patterns.iter().enumerate().all(is_new)
-        };
+        (pattern.number, pattern.inserted, pattern.used) = (self.learnt, inserted, true);
+        (at, pattern)
+    }
+
+    /// Puts it back, if it is worth it: others may know as much, and all may have been forgotten meanwhile. Blocks that are
+    /// not worth it are learnt for a while yet, as the one that was waited for may come in turn with others.
+    #[cold]
+    pub(super) fn end(&mut self, at: usize, mut pattern: Pattern<E>, is_worth_it: bool) {
+        let is_known = self.patterns.iter().any(|known| known.is(&pattern));
+        let is_worth_it = is_worth_it && !is_known && pattern.number == self.learnt;
         if !is_worth_it {
-            self.patterns.get_mut(at).into_iter().for_each(Pattern::clear);
+            pattern.clear();
         }
-        let has_room = self.patterns.len() < MOST_PATTERNS || self.patterns.iter().any(Pattern::is_empty);
-        self.patience = if is_worth_it && has_room { PATIENCE } else { LONG_PATIENCE };
+        if let Some(place) = self.patterns.get_mut(at) {
+            *place = pattern;
+        }
+        if is_worth_it {
+            let has_room = self.patterns.len() < MOST_PATTERNS || self.patterns.iter().any(Pattern::is_empty);
+            (self.misses, self.patience) = (0, if has_room { PATIENCE } else { LONG_PATIENCE });
+        } else if self.misses > self.patience.saturating_add(PATIENCE) {
+            (self.misses, self.patience) = (0, LONG_PATIENCE);
+        } else {
+            self.misses = self.misses.saturating_add(1);
+        }
     }
 
     /// A place without a pattern, or with one that was not used lately.
@@ -458,20 +489,7 @@ impl<E: Default> Memo<E> {
         if self.patterns.len() < MOST_PATTERNS {
             let records = Vec::with_capacity(MAX_LEN);
             let (indices, octets) = (Vec::with_capacity(MOST_FIELDS), Vec::with_capacity(2 * MOST_FIELDS));
-            let segments = [Segment::default(); MOST_SEGMENTS];
-            let (number, len, after, used, inserted, extra) = (0, 0, 0, false, 0, E::default());
-            self.patterns.push(Pattern {
-                number,
-                segments,
-                len,
-                after,
-                used,
-                inserted,
-                records,
-                indices,
-                octets,
-                extra,
-            });
+            self.patterns.push(Pattern { records, indices, octets, ..Pattern::new() });
             return self.patterns.len() - 1;
         }
         loop {
@@ -486,6 +504,7 @@ impl<E: Default> Memo<E> {
 
     /// The table changed otherwise than by an insertion.
     pub(super) fn forget(&mut self) {
+        self.learnt = self.learnt.wrapping_add(1);
         self.patterns.iter_mut().for_each(Pattern::clear);
     }
 
@@ -514,8 +533,14 @@ mod tests {
     const HEAD: Head = Head { name_len: 1, value_len: 0, sensitive: false, class: 0 };
 
     /// A pattern of fields with these indices, whose records are these numbers.
+    fn learn_with(memo: &mut Memo<()>, learn: impl FnOnce(&mut Pattern<()>) -> bool) {
+        let (at, mut pattern) = memo.begin(0);
+        let is_worth_it = learn(&mut pattern);
+        memo.end(at, pattern, is_worth_it);
+    }
+
     fn learn(memo: &mut Memo<()>, indices: &[usize]) {
-        memo.learn(0, |pattern| indices.iter().all(|index| pattern.push(*index, &[*index as u8])));
+        learn_with(memo, |pattern| indices.iter().all(|index| pattern.push(*index, Field::new(&[*index as u8], b""))));
     }
 
     fn octets(memo: &Memo<()>) -> Vec<Vec<u8>> {
@@ -526,13 +551,13 @@ mod tests {
     #[test]
     fn a_pattern_ends_where_it_would_be_too_long() {
         let mut memo = Memo::<()>::new();
-        memo.learn(0, |pattern| {
+        learn_with(&mut memo, |pattern| {
             let mut fits = |records: usize, len: usize, index: usize| {
                 pattern.clear();
-                (0..records).take_while(|_| pattern.push(index, &vec![1; len])).count()
+                (0..records).take_while(|_| pattern.push(index, Field::new(b"n", &vec![1; len - HEAD_LEN - 1]))).count()
             };
-            assert_eq!([fits(33, 1, 62), fits(9, 64, 62), fits(9, 65, 62)], [MOST_FIELDS, 8, 7]);
-            assert_eq!([fits(1, 1, 254), fits(1, 1, 255)], [1, 0]);
+            assert_eq!([fits(33, 9, 62), fits(9, 64, 62), fits(9, 65, 62)], [MOST_FIELDS, 8, 7]);
+            assert_eq!([fits(1, 9, 254), fits(1, 9, 255)], [1, 0]);
             let mut fits = |literals: usize, name: usize, index: usize| {
                 pattern.clear();
                 let name = vec![b'n'; name];
@@ -541,8 +566,13 @@ mod tests {
             assert_eq!([fits(5, 1, 1), fits(3, 248, 1), fits(3, 249, 1)], [MOST_SEGMENTS, 2, 1]);
             assert_eq!([fits(1, 1, 254), fits(1, 1, 255), fits(1, 1, 0)], [1, 0, 0]);
             // Behind the last literal there is no run.
-            (pattern.clear(), assert!((0..4).all(|_| pattern.push(2, &[1]) && pattern.push_literal(1, 0, HEAD, b"n"))));
-            assert!(!pattern.push(2, &[1]));
+            (
+                pattern.clear(),
+                assert!(
+                    (0..4).all(|_| pattern.push(2, Field::new(b"n", b"")) && pattern.push_literal(1, 0, HEAD, b"n"))
+                ),
+            );
+            assert!(!pattern.push(2, Field::new(b"n", b"")));
             assert_eq!(
                 pattern.rest().map(|part| (part.octets, part.literal.len())).collect::<Vec<_>>(),
                 [(&[0x82][..], 9); 4]
@@ -556,7 +586,9 @@ mod tests {
     fn patterns_follow_the_table() {
         let mut memo = Memo::<()>::new();
         learn(&mut memo, &[2, 62, 126, 130]);
-        memo.learn(0, |pattern| pattern.push(61, &[1]) && pattern.push_literal(76, 0, HEAD, b"n"));
+        learn_with(&mut memo, |pattern| {
+            pattern.push(61, Field::new(b"n", b"")) && pattern.push_literal(76, 0, HEAD, b"n")
+        });
         assert!(memo.follow(0, 1, 200) && memo.follow(1, 1, 200) && memo.follow(1, 1, 0));
         assert_eq!(octets(&memo), [vec![0x82, 0xbf, 0xff, 0, 0xff, 4], vec![0xbd]]);
         let prefix = |memo: &Memo<()>, input: &[u8]| {
@@ -593,8 +625,8 @@ mod tests {
         let known = octets(&memo);
         learn(&mut memo, &[9]);
         assert_eq!(octets(&memo).iter().filter(|octets| octets[..] == [0x89]).count(), 1, "{known:x?}");
-        memo.learn(0, |_| false);
-        assert_eq!(misses(&mut memo), Some(1 + usize::from(LONG_PATIENCE)));
+        (0..9).for_each(|_| learn_with(&mut memo, |_| false));
+        assert_eq!(misses(&mut memo), Some(usize::from(LONG_PATIENCE) - 9), "each of the ten was waited for");
         // Blocks that change the table are not learnt, and make up for others.
         assert!(!memo.misses(true) && !memo.misses(false) && !memo.misses(false) && !memo.misses(false));
         assert!(memo.misses(false));

@@ -101,10 +101,10 @@ pub struct Connection<T> {
     pub(super) current_block: CurrentBlock,
     pub(super) known: Option<Box<Known>>,
     pub(super) next_known: u32,
-    /// The last request that was judged, if its pseudo-headers are as they usually are.
-    pub(super) usual_request: StreamId,
     /// Requests that were sound and said nothing of a length, whatever the values of their regular literals are.
     pub(super) sound_requests: [Shape; 4],
+    /// The last request that was judged, if its pseudo-headers are as they usually are.
+    pub(super) usual_request: StreamId,
     pub(super) slots: Slots<T>,
     pub(super) ids: IdMap,
     pub(super) closed: ClosedStreams,
@@ -168,8 +168,8 @@ impl<T: Default> Connection<T> {
             current_block: CurrentBlock::Decoded,
             known: None,
             next_known: 1,
-            usual_request: StreamId::ZERO,
             sound_requests: [Shape::default(); 4],
+            usual_request: StreamId::ZERO,
             slots: Slots::new(),
             ids: IdMap::new(config.seed),
             closed: ClosedStreams::new(),

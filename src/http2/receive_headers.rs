@@ -338,16 +338,17 @@ impl<T: Default> Connection<T> {
 
     /// A block with the fields of one that was sound, but for the values of regular ones, and with nothing but regular
     /// fields behind, is sound too.
+    #[inline]
     fn judge_request(&mut self) -> Result<Summary, Malformed> {
         let regular = |start: &&Start| {
             start.has_no_class() && start.rest(&self.fields).all(|field| field.class == class::REGULAR)
         };
         const { assert!(class::REGULAR == 0, "the class that is none") };
         let shape = self.decoder.start().filter(regular).map(|start| start.shape);
-        if shape.is_some_and(|shape| self.sound_requests.contains(&shape)) {
-            return Ok(Summary::default());
+        match shape.is_some_and(|shape| self.sound_requests.contains(&shape)) {
+            true => Ok(Summary::default()),
+            false => self.judge_any_request(shape),
         }
-        self.judge_any_request(shape)
     }
 
     /// A request of this shape, if that is to be remembered where it is sound.

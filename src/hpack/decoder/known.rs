@@ -222,41 +222,39 @@ impl Decoder {
     #[inline(never)]
     pub(super) fn learn(&mut self, mut input: &[u8]) {
         let Self { memo, table, classifier, .. } = self;
-        memo.learn(table.inserted(), |pattern| {
-            let mut record = FieldBlock::new();
-            while let Some(&first) = input.first() {
-                let fits = match first {
-                    // RFC 7541 §6.1.
-                    0x80.. => {
-                        let index = integer::decode(&mut input, 7).unwrap_or(0) as usize;
-                        record.clear();
-                        if let Some((field, class)) = entry(table, *classifier, index) {
-                            record.push(Field { class, ..field });
-                        }
-                        pattern.push(index, record.records())
+        let (at, mut pattern) = memo.begin(table.inserted());
+        while let Some(&first) = input.first() {
+            let fits = match first {
+                // RFC 7541 §6.1.
+                0x80.. => {
+                    let index = integer::decode(&mut input, 7).unwrap_or(0) as usize;
+                    match entry(table, *classifier, index) {
+                        Some((field, class)) => pattern.push(index, Field { class, ..field }),
+                        None => false,
                     }
-                    // RFC 7541 §6.2.2, §6.2.3.
-                    ..0x20 => {
-                        let mut string = |bits| integer::decode(&mut input, bits).unwrap_or(0) as usize;
-                        let (index, len) = (string(4), string(7));
-                        input = input.get(len..).unwrap_or_default();
-                        match entry(table, *classifier, index) {
-                            Some((Field { name, .. }, class)) => {
-                                let sensitive = first & 0x10 != 0;
-                                let head = Head { name_len: name.len(), value_len: 0, sensitive, class };
-                                pattern.push_literal(index, 0, head, name)
-                            }
-                            None => false,
-                        }
-                    }
-                    _ => false,
-                };
-                if !fits {
-                    break;
                 }
+                // RFC 7541 §6.2.2, §6.2.3.
+                ..0x20 => {
+                    let mut string = |bits| integer::decode(&mut input, bits).unwrap_or(0) as usize;
+                    let (index, len) = (string(4), string(7));
+                    input = input.get(len..).unwrap_or_default();
+                    match entry(table, *classifier, index) {
+                        Some((Field { name, .. }, class)) => {
+                            let sensitive = first & 0x10 != 0;
+                            let head = Head { name_len: name.len(), value_len: 0, sensitive, class };
+                            pattern.push_literal(index, 0, head, name)
+                        }
+                        None => false,
+                    }
+                }
+                _ => false,
+            };
+            if !fits {
+                break;
             }
-            pattern.rest().next().is_some_and(|part| !part.octets.is_empty())
-        });
+        }
+        let is_worth_it = pattern.has_run();
+        memo.end(at, pattern, is_worth_it);
     }
 }
 

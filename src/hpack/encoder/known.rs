@@ -476,47 +476,68 @@ impl Encoder {
     #[cold]
     #[inline(never)]
     pub(super) fn learn(&mut self, mut records: &[u8], mut octets: &[u8]) {
-        let Self { memo, names, table, .. } = self;
-        memo.learn(table.inserted(), |pattern| {
-            let mut used = core::mem::take(&mut pattern.extra);
-            used.fields.clear();
-            used.places = Places::NONE;
-            while let Some((field, rest)) = split_record(records)
-                && let Some(&first) = octets.first()
-                && let Some(place) = names.find(Recent::name(field.name))
-            {
-                let record = records.get(..records.len() - rest.len()).unwrap_or_default();
-                let fits = match first {
-                    // RFC 7541 §6.1.
-                    0x80.. => {
-                        let index = integer::decode(&mut octets, 7).unwrap_or(0) as usize;
-                        let entry = match index.checked_sub(static_table::LEN + 1) {
-                            None => Entry::fixed(index),
-                            Some(newer) => Entry::made(table.inserted() - newer as u64),
-                        };
-                        used.fields.push(Indexed { place, entry });
-                        used.places = used.places.with(place);
-                        pattern.push(index, record)
-                    }
-                    // RFC 7541 §6.2.2, §6.2.3.
-                    ..0x20 => {
-                        let index = integer::decode(&mut octets, 4).unwrap_or(0) as usize;
-                        let len = integer::decode(&mut octets, 7).unwrap_or(0) as usize;
-                        octets = octets.get(len..).unwrap_or_default();
-                        let head = Head { value_len: 0, ..Head::of(Field { class: 0, ..field }) };
-                        pattern.push_literal(index, place, head, field.name)
-                    }
-                    // What enters the table changes it.
-                    _ => false,
+        let (at, mut pattern) = self.begin_learning();
+        while let Some((field, rest)) = split_record(records)
+            && self.learn_field(&mut pattern, field, &mut octets)
+        {
+            records = rest;
+        }
+        let is_worth_it = pattern.has_run();
+        self.memo.end(at, pattern, is_worth_it);
+    }
+
+    /// Encodes a list whose fields come one by one, and learns its kind.
+    #[cold]
+    pub(super) fn encode_and_learn<'a>(&mut self, fields: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        self.begin_block(out);
+        let (inserted, (at, mut pattern)) = (self.table.inserted(), self.begin_learning());
+        let mut goes_on = true;
+        for field in fields {
+            let start = out.len();
+            self.encode_field(field, out);
+            let mut octets = out.get(start..).unwrap_or_default();
+            goes_on = goes_on && self.learn_field(&mut pattern, Field { class: 0, ..field }, &mut octets);
+        }
+        let is_worth_it = pattern.has_run() && self.table.inserted() == inserted;
+        self.memo.end(at, pattern, is_worth_it);
+    }
+
+    fn begin_learning(&mut self) -> (usize, Pattern<Used>) {
+        let (at, mut pattern) = self.memo.begin(self.table.inserted());
+        pattern.extra.fields.clear();
+        pattern.extra.places = Places::NONE;
+        (at, pattern)
+    }
+
+    /// Learns the next field of a list, the octets of which are taken off; returns whether it is a part of the pattern.
+    fn learn_field(&self, pattern: &mut Pattern<Used>, field: Field<'_>, octets: &mut &[u8]) -> bool {
+        let Self { names, table, .. } = self;
+        let (Some(&first), Some(place)) = (octets.first(), names.find(Recent::name(field.name))) else { return false };
+        match first {
+            // RFC 7541 §6.1.
+            0x80.. => {
+                let index = integer::decode(octets, 7).unwrap_or(0) as usize;
+                let entry = match index.checked_sub(static_table::LEN + 1) {
+                    None => Entry::fixed(index),
+                    Some(newer) => Entry::made(table.inserted() - newer as u64),
                 };
-                if !fits {
-                    break;
+                let fits = pattern.push(index, field);
+                if fits {
+                    pattern.extra.fields.push(Indexed { place, entry });
+                    pattern.extra.places = pattern.extra.places.with(place);
                 }
-                records = rest;
+                fits
             }
-            let is_worth_it = pattern.rest().next().is_some_and(|part| !part.octets.is_empty());
-            pattern.extra = used;
-            is_worth_it
-        });
+            // RFC 7541 §6.2.2, §6.2.3.
+            ..0x20 => {
+                let index = integer::decode(octets, 4).unwrap_or(0) as usize;
+                let len = integer::decode(octets, 7).unwrap_or(0) as usize;
+                *octets = octets.get(len..).unwrap_or_default();
+                let head = Head { value_len: 0, ..Head::of(Field { class: 0, ..field }) };
+                pattern.push_literal(index, place, head, field.name)
+            }
+            // What enters the table changes it.
+            _ => false,
+        }
     }
 }

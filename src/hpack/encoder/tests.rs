@@ -218,7 +218,7 @@ proptest! {
             prop_assert_eq!(&a, &d);
             let mut block = FieldBlock::new();
             prop_assert_eq!(decoder.decode(&a, &limits, &mut block), Ok(Decoded::Complete));
-            prop_assert!(block.fields().eq(fields.iter().map(|field| *field)));
+            prop_assert!(block.fields().eq(fields.iter().copied()));
         }
     }
 }
