@@ -22,6 +22,8 @@ impl Head {
     pub(crate) const NAME_SHIFT: u32 = 32;
     pub(crate) const NAME_MAX: usize = (1 << 23) - 1;
     const SENSITIVE: u64 = 1 << 55;
+    /// The same in the four octets behind the length of the value.
+    pub(crate) const SENSITIVE_IN_REST: u32 = (Self::SENSITIVE >> 32) as u32;
     const CLASS_SHIFT: u32 = 56;
 
     /// The word of this head; `None` for a name of more than 8,388,607 octets or a value of more than 4,294,967,295.

@@ -4,7 +4,7 @@ use super::inbox::Encoding;
 use super::loan::Sample;
 use super::manage::Management;
 use super::runs::Runs;
-use super::server::Reading;
+use super::server::KnownRequests;
 use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::pool::{Chunk, block_heap_size};
@@ -12,7 +12,7 @@ use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;
 use crate::grpc::timeout::{self, Precision, Timeout};
-use crate::hpack::{FieldBlock, Start};
+use crate::hpack::FieldBlock;
 use crate::http2::{self, Input, Part, Side, Step, StreamKey};
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -125,8 +125,7 @@ pub struct Engine {
     pub(super) usual_trailers: Option<NonZeroU32>,
     /// How requests start that are sent, on a client.
     pub(super) last_start: Option<Box<LastStart>>,
-    /// How the last request started that was read in full and went on with metadata, and what it said.
-    pub(super) last_request: Option<(Start, Reading)>,
+    pub(super) known_requests: KnownRequests,
     /// A refused request was answered with a body before (G-018: later bodies are short).
     pub(super) told_at_length: bool,
 }
@@ -167,7 +166,7 @@ impl Engine {
             usual_response: None,
             usual_trailers: None,
             last_start: None,
-            last_request: None,
+            known_requests: KnownRequests::default(),
             told_at_length: false,
         }
     }

@@ -4,16 +4,17 @@ use super::client::grpc_fields;
 use super::engine::{Engine, REJECTION_PATIENCE, held_size};
 use super::inbox::Encoding;
 use super::state::{CONTENT_TYPE, CallState, End, Events, Head, Sending, Stage, Stop, response_head};
-use crate::config::Settings;
+use crate::config::{Settings, TIMEOUT};
 use crate::error::Misuse;
 use crate::frame::ErrorCode;
 use crate::grpc::encoding::parse_list;
 use crate::grpc::reserved::{self, is_reserved};
+use crate::grpc::timeout;
 use crate::grpc::{
     CARDINALITY_VIOLATION, Code, Kind, Layer, Metadata, Rejection, RejectionReason, RequestParts, RequestRules, Side,
     Status, UsualRequest,
 };
-use crate::hpack::{FieldBlock, Start};
+use crate::hpack::{Field, FieldBlock, Shape, Start};
 use crate::http2::StreamKey;
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -26,7 +27,7 @@ const LONGEST_ECHO: usize = 64;
 const MAX_CODINGS: usize = 8;
 
 /// What a request says of its call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Reading {
     /// In nanoseconds; as many as can be counted where there is none.
     timeout: u64,
@@ -71,6 +72,91 @@ impl Reading {
 
 fn nanos(timeout: Option<Duration>) -> u64 {
     timeout.and_then(|timeout| u64::try_from(timeout.as_nanos()).ok()).unwrap_or(u64::MAX)
+}
+
+/// What a request said, for those with the same fields but for some values.
+#[derive(Clone, Copy, Debug)]
+struct KnownRequest {
+    shape: Shape,
+    reading: Reading,
+    /// Which of its literals is the timeout.
+    timeout: Option<u8>,
+}
+
+impl KnownRequest {
+    /// `None` where such a request may say something else.
+    fn new(reading: Reading, start: &Start, block: &FieldBlock) -> Option<Self> {
+        let mut read = start.literals(block).enumerate().filter(|(_, field)| !is_free(*field));
+        let timeout = match (read.next(), read.next()) {
+            (None, _) => None,
+            (Some((at, field)), None) if field.name == TIMEOUT => Some(at as u8),
+            _ => return None,
+        };
+        let known = Self { shape: start.shape, reading, timeout };
+        // It is the only timeout, or another one counts.
+        known.read(start, block).filter(|again| again.timeout == reading.timeout)?;
+        let timeouts = block.fields().filter(|field| field.name == TIMEOUT).count();
+        (timeouts < 2).then_some(known)
+    }
+
+    /// What a request of this shape says; `None` where that has to be looked at.
+    #[inline]
+    fn read(&self, start: &Start, block: &FieldBlock) -> Option<Reading> {
+        let Some(at) = self.timeout else { return Some(self.reading) };
+        let timeout = timeout::parse(start.literal(usize::from(at), block)?.value).ok();
+        let timeout = timeout.filter(|timeout| !timeout.is_zero());
+        timeout.map(|timeout| Reading { timeout: nanos(Some(timeout)), ..self.reading })
+    }
+}
+
+/// Requests that were read in full, and what they said, the last one first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownRequests([Option<KnownRequest>; 4]);
+
+impl KnownRequests {
+    /// Reads a request. One with the fields of an earlier one, but for the values of metadata and of the timeout, and with
+    /// nothing but metadata behind, says the same.
+    #[inline]
+    fn read(
+        &mut self,
+        settings: &Settings,
+        start: Option<&Start>,
+        block: &FieldBlock,
+        oversized: bool,
+        judged: impl FnOnce() -> bool,
+    ) -> Result<Reading, Rejection> {
+        let start = start.filter(|start| !oversized && start.rest(block).all(is_free));
+        let known = start.and_then(|start| {
+            let known = self.0.iter().flatten().find(|known| known.shape == start.shape)?;
+            known.read(start, block)
+        });
+        match known {
+            Some(reading) => Ok(reading),
+            None => self.read_in_full(settings, start, block, oversized, judged()),
+        }
+    }
+
+    #[inline(never)]
+    fn read_in_full(
+        &mut self,
+        settings: &Settings,
+        start: Option<&Start>,
+        block: &FieldBlock,
+        oversized: bool,
+        judged: bool,
+    ) -> Result<Reading, Rejection> {
+        let reading = Reading::new(settings, block, oversized, judged)?;
+        if let Some(known) = start.and_then(|start| KnownRequest::new(reading, start, block)) {
+            self.0.rotate_right(1);
+            self.0[0] = Some(known);
+        }
+        Ok(reading)
+    }
+}
+
+/// Whether a field of a request is nothing but metadata.
+fn is_free(field: Field<'_>) -> bool {
+    !is_reserved(field.name, reserved::Block::Request)
 }
 
 const TOO_MANY: &str = "the method takes one message, and the client sent more (G-080)";
@@ -145,21 +231,9 @@ impl Engine {
         }
     }
 
-    /// Reads a request. One that starts as the last one did, and goes on with nothing but metadata like that one, says
-    /// the same.
     fn read_request(&mut self, key: StreamKey, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
-        let metadata_follows =
-            |start: &Start| start.rest(block).all(|field| !is_reserved(field.name, reserved::Block::Request));
-        let start = self.http2.block_start().filter(|start| !oversized && metadata_follows(start));
-        match (self.last_request, start) {
-            (Some((known, reading)), Some(start)) if known == start => Ok(reading),
-            _ => {
-                let judged = self.http2.is_usual_request(key);
-                let reading = Reading::new(&self.settings, block, oversized, judged)?;
-                self.last_request = start.map(|start| (start, reading)).or(self.last_request);
-                Ok(reading)
-            }
-        }
+        let judged = || self.http2.is_usual_request(key);
+        self.known_requests.read(&self.settings, self.http2.block_start(), block, oversized, judged)
     }
 
     /// The request is refused, without the application.
@@ -426,10 +500,16 @@ fn is_plain(status: &Status, metadata: &Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::{KnownRequests, Reading};
     use crate::grpc::{Codings, Kind, Metadata, Method, Status};
+    use crate::hpack::{BlockLimits, Classifier, Decoder, Encoder, Field, FieldBlock};
     use crate::{Client, ClientConfig, Connection, Event, Instant, Item, OpenOptions, Server, ServerConfig, WriteBuf};
     use bytes::Buf;
     use core::time::Duration;
+    use proptest::prelude::*;
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
 
     /// What a request says is read from it, however often others said something else.
     #[test]
@@ -464,6 +544,54 @@ mod tests {
             let Some(Item::Head(request)) = call.read() else { panic!("a head") };
             assert_eq!((request.deadline(), request.encoding()), (Some(deadline), encoding), "{round}");
             call.finish(&Status::ok(), &Metadata::new());
+        }
+    }
+
+    /// A field that a request may have at a place, by number: of those that say something, and of those that do not.
+    fn some_field(number: usize, unique: u32) -> (&'static str, String) {
+        let (name, value) = [
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            ("content-type", "text/html"),
+            ("grpc-timeout", "0n"),
+            ("grpc-timeout", "soon"),
+            ("grpc-encoding", "gzip"),
+            ("grpc-accept-encoding", "gzip"),
+            ("user-agent", "x"),
+            ("content-length", "7"),
+        ][number.min(8)];
+        match number {
+            ..9 => (name, value.into()),
+            9..12 => ("grpc-timeout", format!("{}m", unique % 9_999)),
+            12 => ("grpc-accept-encoding", format!("x{unique}")),
+            _ => ("x-id", format!("{unique:x}")),
+        }
+    }
+
+    proptest! {
+        /// What is known of other requests says what the request says itself.
+        #[test]
+        fn what_is_known_of_requests_makes_no_difference(
+            kinds in prop::collection::vec(prop::collection::vec(0..16usize, 0..6), 1..4),
+            order in prop::collection::vec((0..4usize, prop::option::weighted(0.1, 0..16usize)), 0..200),
+        ) {
+            let gzip = Codings::new(["gzip"]).unwrap();
+            let config = ServerConfig::builder().codings(gzip).build().unwrap();
+            let limits = BlockLimits { max_list_size: 9_999, max_fields: 99, abuse_list_size: 9_999, abuse_fields: 99 };
+            let (mut encoder, mut decoder) = (Encoder::new(4096, 1), Decoder::new(4096, Classifier::NONE));
+            let (mut block, mut wire, mut known) = (FieldBlock::new(), Vec::new(), KnownRequests::default());
+            for (unique, (kind, extra)) in (0..).zip(order) {
+                let path = format!("/a.B/{}", kind % 2);
+                let start = [(":method", "POST"), (":scheme", "http"), (":path", path.as_str()), (":authority", "a")];
+                let others = kinds[kind % kinds.len()].iter().chain(&extra).map(|&number| some_field(number, unique));
+                let fields = start.map(|(name, value)| (name, value.into())).into_iter().chain(others);
+                let fields: Vec<(&str, String)> = fields.collect();
+                wire.clear();
+                encoder.encode(fields.iter().map(|(name, value)| Field::new(name.as_bytes(), value.as_bytes())), &mut wire);
+                decoder.decode_over(&wire, &limits, &mut block).unwrap();
+                let reading = known.read(&config.0, decoder.start(), &block, false);
+                prop_assert_eq!(reading, Reading::new(&config.0, &block, false));
+            }
         }
     }
 }

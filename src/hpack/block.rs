@@ -369,6 +369,12 @@ pub(super) struct Mark {
 impl Mark {
     /// Before all fields.
     pub(super) const START: Self = Self { bytes: 0, count: 0 };
+
+    /// The octets of the list before.
+    #[inline]
+    pub(super) fn byte_len(self) -> usize {
+        self.bytes
+    }
 }
 
 impl fmt::Debug for FieldBlock {

@@ -1,13 +1,16 @@
 //! Header blocks in (RFC 7541 §3, §6).
 
+mod known;
+
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, Fields, HEAD_LEN, Head, Mark};
+use super::block::{FieldBlock, HEAD_LEN, Head, Mark};
 use super::dynamic_table::DynamicTable;
 use super::error::DecodeError;
 use super::field::{Classifier, FIELD_OVERHEAD, Field};
 use super::memo::Memo;
 use super::{huffman, integer, static_table};
+pub(crate) use known::{Shape, Start};
 
 /// The table size that an encoder starts from where nothing else was agreed on (RFC 9113 §6.5.2).
 const INITIAL_TABLE_SIZE: u32 = 4096;
@@ -54,7 +57,7 @@ pub enum Decoded {
 /// The decoding context of one direction of a connection (RFC 7541 §2.2).
 ///
 /// Memory: the table takes at most twice its size limit, plus eight octets for each entry that it can hold (one in 32
-/// octets), and the start of the usual block 2 KiB; nothing before the first block.
+/// octets), and the usual kinds of blocks 3.5 KiB; nothing before the first block.
 ///
 /// ```
 /// use grpc_sansio::hpack::{BlockLimits, Classifier, Decoded, Decoder, DecodeError, Field, FieldBlock};
@@ -76,27 +79,9 @@ pub struct Decoder {
     /// The size that the next block must come down to at its start, if it must (P-015).
     owed: Option<u32>,
     classifier: Classifier,
-    memo: Memo,
-    /// Whether the last block began with the run in `memo`.
-    has_known_start: bool,
-}
-
-/// The start of a block that was recalled as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Start {
-    /// The same number stands for the same fields.
-    number: u32,
-    count: usize,
-    len: usize,
-}
-
-impl Start {
-    /// The fields of a list that come behind this start of it.
-    pub(crate) fn rest(self, block: &FieldBlock) -> Fields<'_> {
-        let mut fields = block.fields();
-        fields.skip_records(self.count, self.len);
-        fields
-    }
+    memo: Memo<()>,
+    /// What was known of the last block.
+    start: Start,
 }
 
 impl Decoder {
@@ -107,7 +92,7 @@ impl Decoder {
     /// Below 4,096 the peer is taken to know and to start from there; above, to start from 4,096.
     pub fn new(max_table_size: u32, classifier: Classifier) -> Self {
         let table = DynamicTable::new(max_table_size.min(INITIAL_TABLE_SIZE) as usize);
-        Self { table, limit: max_table_size, owed: None, classifier, memo: Memo::new(), has_known_start: false }
+        Self { table, limit: max_table_size, owed: None, classifier, memo: Memo::new(), start: Start::NONE }
     }
 
     /// Puts a new limit in force, in octets. Call it when the peer acknowledged a new SETTINGS_HEADER_TABLE_SIZE of
@@ -163,37 +148,30 @@ impl Decoder {
         limits: &BlockLimits,
         block: &mut FieldBlock,
     ) -> Result<Decoded, DecodeError> {
-        self.has_known_start = false;
+        self.start.shape = Shape::NONE;
+        let inserted = self.table.inserted();
+        let mut known = Known { start, rest: input, size: 0, count: 0 };
+        // Neither begins with a size update.
         if self.owed.is_none()
-            && !matches!(input.first(), Some(0x20..0x40))
-            && let Some(rest) = self.memo.recall(input, self.table.inserted())
+            && matches!(input.first(), Some(..0x20 | 0x40..))
+            && self.decode_best(&mut known, limits, block)
         {
-            let (count, records) = self.memo.run();
-            let size = list_size(records.len(), count);
-            if limits.are_easy(count as u64, size) {
-                self.has_known_start = true;
-                if rest.is_empty() {
-                    block.rewind(start);
-                    block.push_records(records, count);
-                    return Ok(Decoded::Complete);
-                }
-                let run = Known { start, rest, size, count: count as u64 };
-                return match self.known_tail(limits, block, &run) {
-                    Some(known) if known.rest.is_empty() => Ok(Decoded::Complete),
-                    Some(known) => self.decode_list(known, limits, block),
-                    None => self.decode_behind_run(run, limits, block),
-                };
-            }
+            return Ok(Decoded::Complete);
         }
-        block.rewind(start);
-        self.decode_list(Known { start, rest: input, size: 0, count: 0 }, limits, block)
+        if known.count == 0 {
+            block.rewind(start);
+        }
+        let decoded = self.decode_list(known, limits, block)?;
+        if self.memo.misses(self.table.inserted() != inserted) {
+            self.learn(input);
+        }
+        Ok(decoded)
     }
 
-    /// How the last block started, if it did as usual: what was found of the same start before holds again.
-    pub(crate) fn start(&self) -> Option<Start> {
-        let number = self.memo.number().filter(|_| self.has_known_start)?;
-        let (count, records) = self.memo.run();
-        Some(Start { number, count, len: records.len() })
+    /// What was known of the last block, if anything was: what was found of another of its kind holds again.
+    #[inline]
+    pub(crate) fn start(&self) -> Option<&Start> {
+        Some(&self.start).filter(|start| start.shape != Shape::NONE)
     }
 
     /// A number that changes with the table: while it stands still, and is not `None`, the same block gives the same
@@ -210,56 +188,13 @@ impl Decoder {
     /// Gives the memory back that only spares work. The table stays.
     pub(crate) fn trim(&mut self) {
         self.memo.trim();
-        self.has_known_start = false;
+        self.start.shape = Shape::NONE;
     }
 
     /// Octets of memory allocated for the table.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub fn heap_size(&self) -> usize {
-        self.table.heap_size() + self.memo.heap_size()
-    }
-
-    /// Takes the run that the block starts with, and the tail with a short value behind it; `None` with any doubt, and
-    /// something added to `block`.
-    #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "a few octets in memory")]
-    fn known_tail<'i>(&mut self, limits: &BlockLimits, block: &mut FieldBlock, run: &Known<'i>) -> Option<Known<'i>> {
-        let (Head { name_len, sensitive, class, .. }, value) = self.memo.tail(run.rest)?;
-        let (&first, value) = value.split_first()?;
-        // RFC 7541 §5.2, with a length of one octet.
-        let (string, rest) = value.split_at_checked(usize::from(first & 0x7f)).filter(|_| first & 0x7f < 0x7f)?;
-        let (count, records) = self.memo.run();
-        let made = self.memo.run_and_tail();
-        let mark = match run.start {
-            Mark::START => block.restart_in_field(self.memo.version(), made, count, records.len()),
-            _ => block.push_start(made, count, records.len()),
-        };
-        match first & 0x80 {
-            0 => block.buffer().extend_from_slice(string),
-            _ => huffman::decode(string, block.buffer()).ok()?,
-        }
-        let (name, value) = block.unfinished(mark).split_at_checked(name_len)?;
-        let class = (self.classifier.classify_again)(class, name, value);
-        let record = block.finish_record(mark, Head { name_len, value_len: value.len(), sensitive, class })?;
-        let (count, size) = (run.count + 1, run.size + list_size(record.len(), 1));
-        limits.are_easy(count, size).then_some(Known { start: run.start, rest, size, count })
-    }
-
-    /// Takes the run alone, in place of what may have been added, and decodes the rest.
-    #[inline(never)]
-    fn decode_behind_run(
-        &mut self,
-        run: Known<'_>,
-        limits: &BlockLimits,
-        block: &mut FieldBlock,
-    ) -> Result<Decoded, DecodeError> {
-        block.rewind(run.start);
-        let (count, records) = self.memo.run();
-        block.push_records(records, count);
-        if self.memo.misses_tail(run.rest) {
-            self.learn_tail(run.rest);
-        }
-        self.decode_list(run, limits, block)
+        self.table.heap_size() + self.memo.heap_size(|()| 0)
     }
 
     /// Decodes a block, or what is behind its known start.
@@ -280,14 +215,10 @@ impl Decoder {
 
     #[inline(always)]
     fn decode_fields(&mut self, mut input: &[u8], list: &mut List<'_>) -> Result<(), DecodeError> {
-        if self.owed.is_some() || !self.has_known_start && matches!(input.first(), Some(0x20..0x40)) {
+        if self.owed.is_some() || list.count == 0 && matches!(input.first(), Some(0x20..0x40)) {
             self.size_updates(&mut input)?;
         }
         while let Some(&first) = input.first() {
-            if self.memo.is_learning() {
-                input = self.learn(input, list)?;
-                continue;
-            }
             match first {
                 // §6.1: 1xxxxxxx.
                 0x80.. => input = self.all_indexed(input, list)?,
@@ -300,39 +231,6 @@ impl Decoder {
             }
         }
         Ok(())
-    }
-
-    /// Decodes an indexed field and notes it; anything else ends the run that is being learnt, and is left.
-    #[cold]
-    #[expect(clippy::arithmetic_side_effects, reason = "`rest` is the end of `input`")]
-    fn learn<'i>(&mut self, input: &'i [u8], list: &mut List<'_>) -> Result<&'i [u8], DecodeError> {
-        if input.first().is_none_or(|first| *first < 0x80) {
-            self.memo.end();
-            return Ok(input);
-        }
-        let before = list.block.byte_len();
-        let rest = self.indexed(input, list)?;
-        let octets = input.get(..input.len() - rest.len());
-        // Nothing is there where the list is over its limits.
-        let record = list.block.records().get(before..).filter(|record| !record.is_empty());
-        let learnt = octets.zip(record).is_some_and(|(octets, record)| self.memo.learn(&[octets], record));
-        if !learnt {
-            self.memo.end();
-        }
-        Ok(rest)
-    }
-
-    /// Notes the name of the literal that follows the run, if it has that of an entry and stays out of the table.
-    #[cold]
-    #[expect(clippy::arithmetic_side_effects, reason = "`rest` is the end of `input`")]
-    fn learn_tail(&mut self, input: &[u8]) {
-        let mut rest = input;
-        let Some(first @ ..0x20) = input.first() else { return };
-        let Ok(index @ 1..) = integer::decode(&mut rest, 4) else { return };
-        let Some((Field { name, .. }, class)) = entry(&self.table, self.classifier, index as usize) else { return };
-        let octets = input.get(..input.len() - rest.len()).unwrap_or_default();
-        let head = Head { name_len: name.len(), value_len: 0, sensitive: first & 0x10 != 0, class };
-        self.memo.learn_tail(octets, head, name);
     }
 
     /// RFC 7541 §4.2, §6.3: the size updates at the start of a block.

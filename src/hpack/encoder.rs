@@ -8,20 +8,22 @@
 
 mod hash;
 mod index;
+mod known;
 mod names;
 mod recent;
 mod string;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, Head, is_record_of, same, strip_name, strip_record};
+use super::block::{FieldBlock, is_record_of, same, strip_name};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
 use super::{integer, static_table};
 use hash::Hasher;
 use index::Index;
-use names::{Name, Names, Places};
+use known::{Listed, Records, Source, Taken, Used};
+use names::{Name, Names};
 use recent::Recent;
 use string::{Prefix, string};
 
@@ -35,7 +37,7 @@ const LONG_AGO: u64 = 1 << 30;
 /// The encoding context of one direction of a connection (RFC 7541 §2.2).
 ///
 /// Memory: the table takes at most twice its size limit, finding its entries about half a KiB for each KiB of it, and
-/// the memory of recent values 512 octets, that of names 1.5 KiB, the start of the usual block 2 KiB; nothing before
+/// the memory of recent values 512 octets, that of names 1.5 KiB, the usual kinds of blocks 4.5 KiB; nothing before
 /// the first block. The seed protects the hash table against aimed collisions and never changes the output.
 ///
 /// ```
@@ -65,19 +67,11 @@ pub struct Encoder {
     /// more than a guess: who is there is looked at.
     expected: [u8; 2],
     first: [u8; 2],
-    memo: Memo,
-    /// The fields of the run in `memo`, and the places of their names.
-    run: Vec<Indexed>,
-    run_places: Places,
+    memo: Memo<Used>,
+    /// The number of the last pattern whose use of names was noted.
+    noted: u32,
     own_limit: u32,
     resize: Option<Resize>,
-}
-
-/// A field that goes out as an index: the place of its name, and the entry.
-#[derive(Clone, Copy, Debug)]
-struct Indexed {
-    place: u8,
-    entry: Entry,
 }
 
 /// No place of a name.
@@ -127,8 +121,7 @@ impl Encoder {
             expected: [0, 1],
             first: [0, 1],
             memo: Memo::new(),
-            run: Vec::new(),
-            run_places: Places::NONE,
+            noted: 0,
             own_limit: max_table_size,
             resize: None,
         };
@@ -197,30 +190,41 @@ impl Encoder {
 
     /// Writes one whole header block.
     pub fn encode<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        if self.memo.is_due() {
+            return self.encode_collected(fields.into_iter(), out);
+        }
         self.begin_block(out);
-        let mut fields = fields.into_iter();
-        let (mut usual, mut count) = (self.memo.usual(self.table.inserted()), 0);
-        let next = loop {
-            let Some(Field { name, value, sensitive, .. }) = fields.next() else { break None };
-            match strip_record(usual, &Field::new(name, value)) {
-                Some(rest) if !sensitive => (usual, count) = (rest, count + 1),
-                // The class means nothing here, and is not copied for that.
-                _ => break Some(Field { name, value, sensitive, class: 0 }),
-            }
+        let guess = self.memo.guess();
+        self.memo.follow(guess, self.table.inserted(), self.table.len());
+        let (list, run) = Listed::new(fields.into_iter()).strip(guess, self.memo.first_run(guess));
+        let done = match list.is_empty() {
+            true => self.encode_run(run, out),
+            false => run.is_all() && self.encode_usual(guess, &list, out),
         };
-        self.encode_compared(count, out);
-        if let Some(next) = next {
-            self.encode_rest(next, fields, out);
+        if !done {
+            self.encode_listed(list, run, out);
         }
     }
 
-    /// Encodes what follows the start of a block.
+    /// Encodes what follows the fields that were taken of a run.
+    #[inline(never)]
+    fn encode_listed<'a>(&mut self, list: Listed<'a, impl Iterator<Item = Field<'a>>>, run: Taken, out: &mut Vec<u8>) {
+        let inserted = self.table.inserted();
+        let (mut list, found) = list.find(&mut self.memo, &self.table, run);
+        let whole = found.and_then(|found| self.encode_known(found, &mut list, out));
+        if whole != Some(true) {
+            found.into_iter().for_each(|found| self.memo.was_partial(found.at));
+            if let Some((first, rest)) = list.split() {
+                self.encode_rest(first, rest, out);
+            }
+            self.memo.misses(self.table.inserted() != inserted);
+        }
+    }
+
+    /// Encodes what follows the part of a list whose kind is known.
     #[inline(never)]
     fn encode_rest<'a>(&mut self, first: Field<'a>, mut rest: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
-        if self.memo.is_learning() {
-            let fields = [first].into_iter().chain(rest);
-            return self.learn_run(fields.map(|field| Field { class: 0, ..field }), out);
-        }
+        self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
         let mut next = Some(first);
         while let Some(field) = next {
             self.encode_next(field, out);
@@ -228,83 +232,37 @@ impl Encoder {
         }
     }
 
+    /// As [`encode`](Self::encode), where the list is wanted in one piece, to learn of it.
+    #[cold]
+    fn encode_collected<'a>(&mut self, fields: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        if self.encode_whole(&fields.map(|field| Field { class: 0, ..field }).collect(), out) {
+            self.memo.waits();
+        }
+    }
+
     /// As [`encode`](Self::encode), the same octets, for a block in one piece; cheaper where blocks mostly start alike.
     pub fn encode_block(&mut self, block: &FieldBlock, out: &mut Vec<u8>) {
-        self.begin_block(out);
-        let mut fields = block.fields();
-        if let Some(rest) = self.memo.recall(block.records(), self.table.inserted()) {
-            let (count, _) = self.memo.run();
-            fields.skip_records(count, block.byte_len() - rest.len());
-            self.encode_run(count, out);
-        }
-        if self.memo.is_learning() {
-            return self.learn_run(fields, out);
-        }
-        for field in fields {
-            self.encode_next(field, out);
-        }
+        self.encode_whole(block, out);
     }
 
-    /// As [`encode_run`](Self::encode_run), after the fields were compared one by one.
-    #[inline(never)]
-    fn encode_compared(&mut self, count: usize, out: &mut Vec<u8>) {
-        self.encode_run(count, out);
-        self.memo.compared(count, self.table.inserted());
-    }
-
-    /// Encodes the first `count` fields of the run, with which the block starts.
+    /// Encodes a block in one piece; returns whether its kind was known.
     #[inline(always)]
-    fn encode_run(&mut self, count: usize, out: &mut Vec<u8>) {
-        if let Some(last) = self.run.get(count.wrapping_sub(1)) {
-            self.at = last.place;
-            self.note_run(count);
-            self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
+    fn encode_whole(&mut self, block: &FieldBlock, out: &mut Vec<u8>) -> bool {
+        self.begin_block(out);
+        let (inserted, start) = (self.table.inserted(), out.len());
+        let mut fields = Records(block.records());
+        if self.encode_best(&mut fields, out) {
+            return true;
         }
-        match self.memo.made(count) {
-            // Trailers; and no call of a copy for them.
-            [octet] => out.push(*octet),
-            octets => out.extend_from_slice(octets),
+        let mut rest = block.fields();
+        rest.skip_records(0, block.byte_len() - fields.0.len());
+        if let Some(first) = rest.next() {
+            self.encode_rest(first, rest, out);
         }
-    }
-
-    /// Notes that names had the entries of the run again.
-    #[inline]
-    fn note_run(&mut self, count: usize) {
-        // To say twice that a name has an entry changes nothing.
-        if self.names.changed.meets(self.run_places) {
-            for Indexed { place, entry, .. } in self.run.iter().take(count) {
-                if let Some(name) = self.names.get_mut(*place) {
-                    name.hit(*entry);
-                }
-            }
-            if count == self.run.len() {
-                self.names.changed = self.names.changed.without(self.run_places);
-            }
+        if self.memo.misses(self.table.inserted() != inserted) {
+            self.learn(block.records(), out.get(start..).unwrap_or_default());
         }
-    }
-
-    /// Encodes a block, and learns the run of indexed fields that it starts with.
-    #[cold]
-    fn learn_run<'a>(&mut self, fields: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
-        self.run.clear();
-        (self.run_places, self.names.changed) = (Places::NONE, Places::ALL);
-        for field in fields {
-            let start = out.len();
-            self.encode_field(field, out);
-            // RFC 7541 §6.1: an index, of what the name has last now.
-            if let Some(&[octet]) = out.get(start..)
-                && octet >= 0x80
-                && let Some(name) = self.names.get(self.at)
-                && let Some(head) = Head::of(field).pack()
-                && self.memo.is_learning()
-                && self.memo.learn(&[&head.to_le_bytes(), field.name, field.value], &[octet])
-            {
-                self.run.push(Indexed { place: self.at, entry: name.last[0] });
-                self.run_places = self.run_places.with(self.at);
-            } else {
-                self.memo.end();
-            }
-        }
+        false
     }
 
     /// The size of the table's entries, in octets as RFC 7541 §4.1 counts them.
@@ -315,15 +273,13 @@ impl Encoder {
     /// Octets of memory allocated.
     pub fn heap_size(&self) -> usize {
         let names = self.names.heap_size();
-        let run = self.run.capacity() * size_of::<Indexed>();
-        let memo = self.memo.heap_size() + run;
+        let memo = self.memo.heap_size(Used::heap_size);
         self.table.heap_size() + self.index.heap_size() + self.recent.heap_size() + names + memo
     }
 
     /// Gives the memory back that only spares work, and changes nothing of what is sent. The table stays.
     pub(crate) fn trim(&mut self) {
         self.memo.trim();
-        self.run = Vec::new();
     }
 
     /// The number of entries ever inserted.
@@ -486,6 +442,7 @@ impl Encoder {
             name.insert(Entry::made(inserted));
             if inserted.is_multiple_of(LONG_AGO) {
                 self.names = Names::new();
+                self.memo.forget();
             }
         }
     }

@@ -1,245 +1,508 @@
-//! The start of the usual block, and what became of it.
+//! Blocks that came before, and come again but for a few values.
 //!
-//! Blocks of one connection mostly start alike: the same method, path and constants, then what differs. As long as the
-//! table stands still, a run of indexed fields always has the same records on the one side and the same octets on the
-//! other, so the run that starts the usual block is kept, and a block that starts with it is spared the look at each of
-//! its fields. A block that starts in another way costs one comparison.
+//! Most blocks of a connection are of a few kinds: the same fields in the same order, each of which goes by an index, but
+//! for some values that never come again. Such a kind is kept as a [`Pattern`], in both forms: as records and as octets of
+//! the wire. A block of it is recognised by one comparison for all fields between two such values, and made into the other
+//! form by one copy. A block of no known kind costs a look at the start of each.
 //!
-//! What follows the run is often a literal that has the same name in each block, and a value of its own: its tail, of
-//! which all but the value is kept too.
+//! An insertion gives all older entries the next index (RFC 7541 §2.3.3), so patterns are moved along with the table.
 
 use alloc::vec::Vec;
 
-use super::block::{HEAD_LEN, Head, same};
+use super::block::{HEAD_LEN, Head};
+use super::{integer, static_table};
 
-/// Octets of the beginning of a literal that has the name of an entry: a pattern and an index, of five bits more at most.
-const TAIL_LEN: usize = 3;
+/// Patterns that are kept.
+const MOST_PATTERNS: usize = 4;
 
-/// Octets of either form that are kept.
+/// Literals of a pattern.
+const MOST_SEGMENTS: usize = 4;
+
+/// Octets of a pattern's records.
 const MAX_LEN: usize = 512;
 
-/// Blocks in a row that have to start in another way before the run is learnt anew.
+/// Indexed fields of a pattern.
+const MOST_FIELDS: usize = 32;
+
+/// Blocks of no known kind after which one is learnt: as long as there is room, and where another has to go for it or the
+/// last one was not worth it.
 const PATIENCE: u8 = 8;
+const LONG_PATIENCE: u8 = 64;
 
-/// A run of indexed fields in both forms: as a block gives it, and as it is made into.
+/// Blocks of no known kind that one which changes the table makes up for.
+const CHANGE: u8 = 4;
+
+/// The last index that takes two octets as a field (RFC 7541 §6.1). No larger one is kept.
+const LAST_INDEX: usize = 127 + 127;
+
+/// More insertions than any table has.
+const NEVER: u64 = u64::MAX;
+
+/// A part of a pattern: a run of indexed fields, which may be empty, and a literal with the name of an entry, which stays
+/// out of the table.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Segment {
+    /// The fields of the run, and their octets on the wire.
+    pub(super) count: u8,
+    octets: u8,
+    /// The index of the literal's name; 0 where the block ends with the run, or goes on in a way that is not known.
+    pub(super) name: u8,
+    /// The literal's octets before its string, as a little-endian word, and how many these are.
+    pub(super) prefix: u16,
+    pub(super) prefix_len: u8,
+    /// What a side keeps beside the literal.
+    pub(super) place: u8,
+    /// Octets of the run's records.
+    run: u16,
+    /// Octets of the literal's record before its value.
+    literal: u16,
+}
+
+/// A kind of block. `E` is what a side keeps beside it.
 #[derive(Clone, Debug)]
-pub(super) struct Memo {
-    given: Vec<u8>,
-    /// Behind what the run is made into, the tail's beginning.
-    made: Vec<u8>,
-    /// Octets of `made` that are the run's.
-    run_made: u16,
-    count: u16,
-    /// The table's count of insertions at which all of this holds.
-    generation: u64,
+pub(super) struct Pattern<E> {
+    /// Stands for what it is: no other of the connection has it.
+    pub(super) number: u32,
+    segments: [Segment; MOST_SEGMENTS],
+    len: u8,
+    /// The pattern of the block that came after one of this kind.
+    after: u8,
+    /// Whether a block was of this kind since a place was looked for last.
+    used: bool,
+    /// The table's count of insertions for which the indices hold; [`NEVER`] where there are none.
+    inserted: u64,
+    /// The records of each run and behind it the literal's up to its value, whose length is 0 there.
+    records: Vec<u8>,
+    /// The indices of all runs, and the octets of these.
+    indices: Vec<u8>,
+    octets: Vec<u8>,
+    pub(super) extra: E,
+}
+
+/// What is left of a pattern.
+#[derive(Clone, Copy)]
+pub(super) struct Rest<'p> {
+    segments: &'p [Segment],
+    records: &'p [u8],
+    octets: &'p [u8],
+}
+
+/// A segment, read.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'p> {
+    pub(super) segment: Segment,
+    /// The run in both forms.
+    pub(super) octets: &'p [u8],
+    pub(super) records: &'p [u8],
+    /// The run's records and what is known of the literal's.
+    pub(super) both: &'p [u8],
+    /// The literal's record before its value.
+    pub(super) literal: &'p [u8],
+}
+
+impl Segment {
+    /// Gives the literal's name an index (RFC 7541 §6.2.2, §6.2.3). One that takes three octets has no prefix here.
+    fn set_name(&mut self, index: u8, sensitive: bool) {
+        let pattern = if sensitive { 0x10 } else { 0 };
+        (self.name, (self.prefix, self.prefix_len)) = match index {
+            ..0x0f => (index, (u16::from(pattern | index), 1)),
+            0x0f..0x8f => (index, (u16::from_le_bytes([pattern | 0x0f, index.wrapping_sub(0x0f)]), 2)),
+            _ => (index, (u16::MAX, 2)),
+        };
+    }
+
+    /// What follows the beginning of the literal, of which there is one, if a block goes on with it.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "up to two octets")]
+    pub(super) fn strip_prefix<'i>(&self, input: &'i [u8]) -> Option<&'i [u8]> {
+        let word = u16::from_le_bytes(*input.first_chunk()?);
+        let unlike = (word ^ self.prefix) << (16 - 8 * u32::from(self.prefix_len));
+        if unlike == 0 { input.get(usize::from(self.prefix_len)..) } else { None }
+    }
+}
+
+impl Part<'_> {
+    /// The head of the literal, whose value has no octets.
+    #[inline(always)]
+    pub(super) fn head(&self) -> Option<Head> {
+        Some(Head::unpack(u64::from_le_bytes(*self.literal.first_chunk()?)))
+    }
+}
+
+impl Rest<'_> {
+    /// Whether no segment is left.
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+}
+
+impl<'p> Iterator for Rest<'p> {
+    type Item = Part<'p>;
+
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "two lengths of 16 bits")]
+    fn next(&mut self) -> Option<Part<'p>> {
+        let (&segment, segments) = self.segments.split_first()?;
+        let run = usize::from(segment.run);
+        let (both, records) = self.records.split_at_checked(run + usize::from(segment.literal))?;
+        let (run, literal) = both.split_at_checked(run)?;
+        let (octets, others) = self.octets.split_at_checked(usize::from(segment.octets))?;
+        *self = Self { segments, records, octets: others };
+        Some(Part { segment, octets, records: run, both, literal })
+    }
+}
+
+impl<E> Pattern<E> {
+    /// All of it.
+    #[inline(always)]
+    pub(super) fn rest(&self) -> Rest<'_> {
+        let segments = self.segments.get(..usize::from(self.len)).unwrap_or_default();
+        Rest { segments, records: &self.records, octets: &self.octets }
+    }
+
+    /// Another index stands for the name of a segment's literal.
+    pub(super) fn rename(&mut self, segment: usize, index: u8) {
+        if let Some(segment) = self.segments.get_mut(segment) {
+            segment.set_name(index, segment.prefix & 0x10 != 0);
+        }
+    }
+
+    /// The segment that goes on, or a new one behind a literal.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most `MOST_SEGMENTS`")]
+    fn open(&mut self) -> Option<&mut Segment> {
+        if self.rest().segments.last().is_none_or(|last| last.name != 0) && usize::from(self.len) < MOST_SEGMENTS {
+            self.len += 1;
+        }
+        self.segments.get_mut(..usize::from(self.len))?.last_mut().filter(|last| last.name == 0)
+    }
+
+    /// Adds an indexed field, unless the pattern would be too long or the index is too large; returns whether it did.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
+    pub(super) fn push(&mut self, index: usize, record: &[u8]) -> bool {
+        let fits = self.records.len() + record.len() <= MAX_LEN && self.indices.len() < MOST_FIELDS;
+        let Some(segment) = self.open().filter(|_| fits && index <= LAST_INDEX) else { return false };
+        segment.count += 1;
+        segment.octets += if index < 127 { 1 } else { 2 };
+        segment.run += record.len() as u16;
+        self.indices.push(index as u8);
+        self.records.extend_from_slice(record);
+        integer::encode(index, 7, 0x80, &mut self.octets);
+        true
+    }
+
+    /// Adds a literal likewise, whose head has a value of no octets.
+    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
+    pub(super) fn push_literal(&mut self, index: usize, place: u8, head: Head, name: &[u8]) -> bool {
+        let len = HEAD_LEN + name.len();
+        let fits = self.records.len() + len <= MAX_LEN && (1..=LAST_INDEX).contains(&index);
+        let Some(word) = head.pack().filter(|_| fits) else { return false };
+        let Some(segment) = self.open() else { return false };
+        (segment.literal, segment.place) = (len as u16, place);
+        segment.set_name(index as u8, head.sensitive);
+        self.records.extend_from_slice(&word.to_le_bytes());
+        self.records.extend_from_slice(name);
+        true
+    }
+
+    /// Follows a table; a pattern of which something is gone is dropped.
+    #[cold]
+    #[inline(never)]
+    fn follow(&mut self, inserted: u64, len: usize) -> bool {
+        let by = usize::try_from(inserted.wrapping_sub(self.inserted)).unwrap_or(usize::MAX);
+        self.inserted = inserted;
+        let is_there = self.age(by, len);
+        if !is_there {
+            self.clear();
+        }
+        is_there
+    }
+
+    /// Follows a table that took in so many entries and has `len` now; returns whether all that is named is still there.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most two octets for each of `MOST_FIELDS`")]
+    fn age(&mut self, by: usize, len: usize) -> bool {
+        let last = static_table::LEN.saturating_add(len).min(LAST_INDEX);
+        let mut is_there = true;
+        let mut age = |index: &mut u8| {
+            if usize::from(*index) > static_table::LEN {
+                let older = by.saturating_add(usize::from(*index));
+                is_there &= older <= last;
+                *index = older as u8;
+            }
+        };
+        let Self { segments, indices, octets, .. } = self;
+        for segment in segments.iter_mut().filter(|segment| segment.name != 0) {
+            age(&mut segment.name);
+            segment.set_name(segment.name, segment.prefix & 0x10 != 0);
+        }
+        indices.iter_mut().for_each(&mut age);
+        octets.clear();
+        let mut indices = indices.iter();
+        for segment in segments {
+            let before = octets.len();
+            let run = indices.by_ref().take(usize::from(segment.count));
+            run.for_each(|index| integer::encode(usize::from(*index), 7, 0x80, octets));
+            segment.octets = (octets.len() - before) as u8;
+        }
+        is_there
+    }
+
+    /// Whether it is the same as another.
+    fn is(&self, other: &Self) -> bool {
+        let (a, b) = (self.rest(), other.rest());
+        a.records == b.records
+            && self.indices == other.indices
+            && a.segments.iter().map(|a| a.run).eq(b.segments.iter().map(|b| b.run))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn clear(&mut self) {
+        self.inserted = NEVER;
+        (self.len, self.segments) = (0, [Segment::default(); MOST_SEGMENTS]);
+        self.records.clear();
+        self.indices.clear();
+        self.octets.clear();
+    }
+}
+
+/// How well a block fits a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It starts in another way.
+    None,
+    /// It starts with the first run, and goes on in another way.
+    Run,
+    /// It starts with the first segment.
+    Segment,
+}
+
+/// The patterns of one direction.
+#[derive(Clone, Debug)]
+pub(super) struct Memo<E> {
+    patterns: Vec<Pattern<E>>,
+    /// Patterns ever learnt. A connection has not blocks enough for a number to come again.
+    learnt: u32,
+    /// Blocks of no known kind, and how many there may be before one is learnt.
     misses: u8,
-    learning: bool,
-    /// Which run this is.
-    number: u32,
-    /// With the length of `made` it stands for what that is, to which octets may be added under one version. A connection has
-    /// not blocks enough for a version to come again.
-    version: u32,
-    /// What a block gives of the tail before its value, and how many octets that are; none where none is known.
-    tail: u32,
-    tail_len: u8,
-    /// Blocks in a row that went on behind the run in another way.
-    tail_misses: u8,
+    patience: u8,
+    /// The pattern of the last block that had one.
+    last: u8,
+    /// That of the one before, and what comes after the last one.
+    before: u8,
+    guess: u8,
+    /// The pattern that is the next to be given up, if it was not used.
+    hand: u8,
 }
 
-/// The octets of a little-endian word that a tail of this length has.
-#[inline(always)]
-#[expect(clippy::arithmetic_side_effects, reason = "up to `TAIL_LEN` octets")]
-const fn tail_mask(len: u8) -> u32 {
-    (1 << (8 * len as u32)) - 1
-}
-
-impl Memo {
+impl<E: Default> Memo<E> {
     /// Knows nothing and allocates nothing; learns from the first block.
     pub(super) const fn new() -> Self {
         Self {
-            given: Vec::new(),
-            made: Vec::new(),
-            count: 0,
-            generation: 0,
+            patterns: Vec::new(),
+            learnt: 0,
             misses: PATIENCE,
-            learning: false,
-            number: 0,
-            version: 0,
-            run_made: 0,
-            tail: 0,
-            tail_len: 0,
-            tail_misses: PATIENCE,
+            patience: PATIENCE,
+            last: 0,
+            before: 0,
+            guess: 0,
+            hand: 0,
         }
     }
 
-    /// Asked at the start of each block: what it has behind the run, if it starts with that.
     #[inline(always)]
-    pub(super) fn recall<'b>(&mut self, block: &'b [u8], generation: u64) -> Option<&'b [u8]> {
-        if self.count > 0
-            && self.generation == generation
-            && let Some((start, rest)) = block.split_at_checked(self.given.len())
-            && same(&self.given, start)
-        {
-            (self.misses, self.learning) = (0, false);
-            return Some(rest);
-        }
-        self.miss(generation);
-        None
+    pub(super) fn get(&self, at: usize) -> Option<&Pattern<E>> {
+        self.patterns.get(at)
     }
 
-    /// The count of the run's fields, and what they are made into.
+    pub(super) fn get_mut(&mut self, at: usize) -> Option<&mut Pattern<E>> {
+        self.patterns.get_mut(at)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.patterns.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.patterns.iter().all(Pattern::is_empty)
+    }
+
+    /// The records of the first run of a pattern.
     #[inline(always)]
-    pub(super) fn run(&self) -> (usize, &[u8]) {
-        (usize::from(self.count), self.made.get(..usize::from(self.run_made)).unwrap_or_default())
+    pub(super) fn first_run(&self, at: usize) -> &[u8] {
+        self.get(at).and_then(|pattern| pattern.rest().next()).map_or(&[], |part| part.records)
     }
 
-    /// The head of the tail as it was learnt, and the block from its value on, if that is what comes behind the run.
+    /// Has a pattern follow a table that has had so many insertions, and has `len` entries; returns whether all that it
+    /// names is still there.
     #[inline(always)]
-    pub(super) fn tail<'b>(&mut self, rest: &'b [u8]) -> Option<(Head, &'b [u8])> {
-        let word = self.made.get(usize::from(self.run_made)..)?.first_chunk()?;
-        if u32::from_le_bytes(*rest.first_chunk()?) & tail_mask(self.tail_len) != self.tail {
-            return None;
+    pub(super) fn follow(&mut self, at: usize, inserted: u64, len: usize) -> bool {
+        match self.patterns.get_mut(at) {
+            Some(pattern) => pattern.inserted == inserted || pattern.inserted != NEVER && pattern.follow(inserted, len),
+            None => false,
         }
-        self.tail_misses = 0;
-        Some((Head::unpack(u64::from_le_bytes(*word)), rest.get(usize::from(self.tail_len)..)?))
     }
 
-    /// What the run is made into, and behind it the beginning of the tail's record.
+    /// The pattern that the next block mostly has, by what came after the last one.
     #[inline(always)]
-    pub(super) fn run_and_tail(&self) -> &[u8] {
-        &self.made
+    pub(super) fn guess(&self) -> usize {
+        usize::from(self.guess)
     }
 
-    /// Notes that the block that was recalled goes on in another way, if it does; returns whether
-    /// [`learn_tail`](Self::learn_tail) wants to know of it.
-    #[expect(clippy::arithmetic_side_effects, reason = "one more than `PATIENCE` at most")]
-    pub(super) fn misses_tail(&mut self, rest: &[u8]) -> bool {
-        if self.tail(rest).is_some() {
-            return false;
+    /// A block was found to be of the pattern that was guessed.
+    #[inline(always)]
+    pub(super) fn was_right(&mut self, guess: usize) {
+        if let Some(pattern) = self.patterns.get_mut(guess) {
+            pattern.used = true;
+            self.guess = pattern.after;
         }
-        self.tail_misses += 1;
-        let wants = self.tail_misses > PATIENCE;
-        if wants {
-            self.tail_misses = 0;
-        }
-        wants
+        (self.before, self.last) = (self.last, guess as u8);
     }
 
-    /// Takes the beginning of a field behind the run, its name included, in place of the one that was known.
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(super) fn learn_tail(&mut self, given: &[u8], head: Head, name: &[u8]) {
-        self.version = self.version.wrapping_add(1);
-        self.made.truncate(usize::from(self.run_made));
-        let made_len = self.made.len() + HEAD_LEN + name.len();
-        if let Some(word) = head.pack().filter(|_| given.len() <= TAIL_LEN && made_len <= MAX_LEN) {
-            self.tail = given.iter().rev().fold(0, |tail, octet| tail << 8 | u32::from(*octet));
-            self.tail_len = given.len() as u8;
-            self.made.extend_from_slice(&word.to_le_bytes());
-            self.made.extend_from_slice(name);
-        }
-    }
-
-    /// Stands for [`run_and_tail`](Self::run_and_tail).
-    pub(super) fn version(&self) -> u32 {
-        self.version
-    }
-
-    /// Which run this is; `None` where none is known.
-    pub(super) fn number(&self) -> Option<u32> {
-        (self.count > 0).then_some(self.number)
-    }
-
-    /// The records that a block usually starts with, for whoever compares them one by one; none where nothing is known.
-    /// What came of it goes to [`compared`](Self::compared).
-    #[inline]
-    pub(super) fn usual(&self, generation: u64) -> &[u8] {
-        if self.generation == generation { &self.given } else { &[] }
-    }
-
-    /// Notes that a block started with so many of the fields of [`usual`](Self::usual), and no more.
-    #[inline]
-    pub(super) fn compared(&mut self, count: usize, generation: u64) {
-        if count > 0 && count == usize::from(self.count) {
-            (self.misses, self.learning) = (0, false);
-        } else if count > 0 && self.misses == PATIENCE {
-            // Too late to learn this block from its start: the next one.
-            self.forget();
-        } else {
-            self.miss(generation);
-        }
-    }
-
-    /// A block started in another way.
-    #[expect(clippy::arithmetic_side_effects, reason = "one more than `PATIENCE` at most")]
+    /// The block that was said to be of a pattern goes on in another way: next time one of those is tried that start alike.
     #[inline(never)]
-    fn miss(&mut self, generation: u64) {
-        self.learning = false;
-        if self.generation != generation {
-            // What was known never comes true again; and the table has to stand still before there is more to know.
-            self.forget();
-            (self.misses, self.generation) = (0, generation);
-            return;
+    pub(super) fn was_partial(&mut self, at: usize) {
+        let start = |at: usize| self.patterns.get(at).and_then(|pattern| pattern.rest().next()).map(|part| part.both);
+        let (others, before) = (at.saturating_add(1)..self.patterns.len(), usize::from(self.before));
+        let Some(other) = others.chain(0..at).find(|other| start(*other) == start(at)) else { return };
+        if let Some(before) = self.patterns.get_mut(before) {
+            before.after = other as u8;
         }
-        self.misses += 1;
-        if self.misses > PATIENCE {
-            self.forget();
-            (self.misses, self.learning) = (0, true);
-            self.number = self.number.wrapping_add(1);
+        self.was_right(other);
+        self.before = before as u8;
+    }
+
+    /// A block was found to be of another pattern.
+    pub(super) fn was_wrong(&mut self, at: usize) {
+        if let Some(last) = self.patterns.get_mut(usize::from(self.last)) {
+            last.after = at as u8;
+        }
+        self.was_right(at);
+    }
+
+    /// The pattern, in a table that has had so many insertions, that fits best, where the guess was wrong.
+    #[inline(never)]
+    pub(super) fn find(&mut self, inserted: u64, len: usize, fit: impl Fn(&Pattern<E>) -> Fit) -> Option<usize> {
+        let mut found = None;
+        for at in 0..self.patterns.len() {
+            if !self.follow(at, inserted, len) {
+                continue;
+            }
+            match self.patterns.get(at).map_or(Fit::None, &fit) {
+                Fit::Segment => {
+                    found = Some(at);
+                    break;
+                }
+                Fit::Run => found = Some(at),
+                Fit::None => {}
+            }
+        }
+        self.was_wrong(found?);
+        found
+    }
+
+    /// A block had no pattern, or went on in another way than its pattern, and it changed the table or did not; returns
+    /// whether it should be learnt.
+    #[inline(never)]
+    pub(super) fn misses(&mut self, changed: bool) -> bool {
+        // There is less to gain from a table that changes a lot.
+        self.misses = if changed { self.misses.saturating_sub(CHANGE) } else { self.misses.saturating_add(1) };
+        self.is_due() && !changed
+    }
+
+    /// Whether the next block of no known kind should be learnt.
+    #[inline(always)]
+    pub(super) fn is_due(&self) -> bool {
+        self.misses > self.patience
+    }
+
+    /// A block that would have been learnt was of a known kind. It is not waited for any longer in the end.
+    pub(super) fn waits(&mut self) {
+        self.misses = self.misses.saturating_add(1);
+        if self.misses > self.patience.saturating_add(PATIENCE) {
+            self.misses = 0;
         }
     }
 
-    /// What the first `count` fields were made into, where each took one octet.
-    #[inline]
-    pub(super) fn made(&self, count: usize) -> &[u8] {
-        self.made.get(..count).unwrap_or_default()
-    }
-
-    /// Whether [`learn`](Self::learn) wants to know of the next field of the block.
-    pub(super) fn is_learning(&self) -> bool {
-        self.learning
-    }
-
-    /// Notes the next field of the block, the given form in parts, unless the run would be too long; returns whether it
-    /// did.
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(super) fn learn(&mut self, given: &[&[u8]], made: &[u8]) -> bool {
-        let given_len: usize = given.iter().map(|part| part.len()).sum();
-        let fits = (self.given.len() + given_len).max(self.made.len() + made.len()) <= MAX_LEN;
-        if fits {
-            given.iter().for_each(|part| self.given.extend_from_slice(part));
-            self.made.extend_from_slice(made);
-            self.run_made = self.made.len() as u16;
-            self.count += 1;
+    /// Has a pattern learnt by `learn`, which begins with an empty one and says whether it is worth keeping.
+    #[cold]
+    pub(super) fn learn(&mut self, inserted: u64, learn: impl FnOnce(&mut Pattern<E>) -> bool) {
+        self.misses = 0;
+        let at = self.free_place();
+        self.learnt = self.learnt.wrapping_add(1);
+        let number = self.learnt;
+        let Some(pattern) = self.patterns.get_mut(at) else { return };
+        pattern.clear();
+        (pattern.number, pattern.inserted, pattern.used) = (number, inserted, true);
+        let is_worth_it = learn(pattern) && {
+            let is_new = |(other, pattern): (usize, &Pattern<E>)| {
+                other == at || !self.patterns.get(at).is_some_and(|new| new.is(pattern))
+            };
+            self.patterns.iter().enumerate().all(is_new)
+        };
+        if !is_worth_it {
+            self.patterns.get_mut(at).into_iter().for_each(Pattern::clear);
         }
-        fits
+        let has_room = self.patterns.len() < MOST_PATTERNS || self.patterns.iter().any(Pattern::is_empty);
+        self.patience = if is_worth_it && has_room { PATIENCE } else { LONG_PATIENCE };
     }
 
-    /// The run ends.
-    pub(super) fn end(&mut self) {
-        self.learning = false;
+    /// A place without a pattern, or with one that was not used lately.
+    #[expect(clippy::arithmetic_side_effects, reason = "places of a few patterns")]
+    fn free_place(&mut self) -> usize {
+        if let Some(at) = self.patterns.iter().position(Pattern::is_empty) {
+            return at;
+        }
+        if self.patterns.len() < MOST_PATTERNS {
+            let records = Vec::with_capacity(MAX_LEN);
+            let (indices, octets) = (Vec::with_capacity(MOST_FIELDS), Vec::with_capacity(2 * MOST_FIELDS));
+            let segments = [Segment::default(); MOST_SEGMENTS];
+            let (number, len, after, used, inserted, extra) = (0, 0, 0, false, 0, E::default());
+            self.patterns.push(Pattern {
+                number,
+                segments,
+                len,
+                after,
+                used,
+                inserted,
+                records,
+                indices,
+                octets,
+                extra,
+            });
+            return self.patterns.len() - 1;
+        }
+        loop {
+            self.hand = (self.hand + 1) % MOST_PATTERNS as u8;
+            let at = usize::from(self.hand);
+            match self.patterns.get_mut(at) {
+                Some(pattern) if pattern.used => pattern.used = false,
+                _ => return at,
+            }
+        }
     }
 
     /// The table changed otherwise than by an insertion.
     pub(super) fn forget(&mut self) {
-        self.version = self.version.wrapping_add(1);
-        self.given.clear();
-        self.made.clear();
-        (self.count, self.learning) = (0, false);
-        self.run_made = 0;
-        self.tail_misses = PATIENCE;
+        self.patterns.iter_mut().for_each(Pattern::clear);
     }
 
     /// As [`forget`](Self::forget), with the memory given back.
     pub(super) fn trim(&mut self) {
-        self.forget();
-        (self.given, self.made) = (Vec::new(), Vec::new());
-        self.misses = PATIENCE;
+        self.patterns = Vec::new();
+        (self.misses, self.patience) = (PATIENCE, PATIENCE);
     }
 
-    /// Octets allocated.
+    /// Octets allocated, where `extra` has so many.
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(super) fn heap_size(&self) -> usize {
-        self.given.capacity() + self.made.capacity()
+    pub(super) fn heap_size(&self, extra: impl Fn(&E) -> usize) -> usize {
+        let of = |pattern: &Pattern<E>| {
+            let octets = pattern.records.capacity() + pattern.indices.capacity() + pattern.octets.capacity();
+            octets + extra(&pattern.extra)
+        };
+        self.patterns.capacity() * size_of::<Pattern<E>>() + self.patterns.iter().map(of).sum::<usize>()
     }
 }
 
@@ -248,72 +511,115 @@ mod tests {
     use super::*;
     use std::vec;
 
-    /// Either form is kept up to the same length, to the octet.
-    #[test]
-    fn a_run_ends_where_it_would_be_too_long() {
-        for (given, made) in [(100, 1), (1, 100), (128, 128), (129, 1), (1, 129)] {
-            let (given, made) = (vec![1; given], vec![2; made]);
-            let mut memo = Memo::new();
-            assert_eq!(memo.recall(&given, 0), None);
-            let mut learnt = 0;
-            while memo.is_learning() {
-                match memo.learn(&[&given], &made) {
-                    true => learnt += 1,
-                    false => memo.end(),
-                }
-            }
-            assert_eq!(learnt, MAX_LEN / given.len().max(made.len()));
-            let block = given.repeat(9);
-            assert_eq!(memo.recall(&block, 0), Some(&block[learnt * given.len()..]));
-            assert_eq!((memo.run(), memo.number()), ((learnt, &made.repeat(learnt)[..]), Some(1)));
-        }
+    const HEAD: Head = Head { name_len: 1, value_len: 0, sensitive: false, class: 0 };
+
+    /// A pattern of fields with these indices, whose records are these numbers.
+    fn learn(memo: &mut Memo<()>, indices: &[usize]) {
+        memo.learn(0, |pattern| indices.iter().all(|index| pattern.push(*index, &[*index as u8])));
     }
 
-    /// A usual start stays known through a few blocks that start in another way, and not through more.
+    fn octets(memo: &Memo<()>) -> Vec<Vec<u8>> {
+        memo.patterns.iter().map(|pattern| pattern.octets.clone()).collect()
+    }
+
+    /// Each limit on both sides.
+    #[test]
+    fn a_pattern_ends_where_it_would_be_too_long() {
+        let mut memo = Memo::<()>::new();
+        memo.learn(0, |pattern| {
+            let mut fits = |records: usize, len: usize, index: usize| {
+                pattern.clear();
+                (0..records).take_while(|_| pattern.push(index, &vec![1; len])).count()
+            };
+            assert_eq!([fits(33, 1, 62), fits(9, 64, 62), fits(9, 65, 62)], [MOST_FIELDS, 8, 7]);
+            assert_eq!([fits(1, 1, 254), fits(1, 1, 255)], [1, 0]);
+            let mut fits = |literals: usize, name: usize, index: usize| {
+                pattern.clear();
+                let name = vec![b'n'; name];
+                (0..literals).take_while(|_| pattern.push_literal(index, 0, HEAD, &name)).count()
+            };
+            assert_eq!([fits(5, 1, 1), fits(3, 248, 1), fits(3, 249, 1)], [MOST_SEGMENTS, 2, 1]);
+            assert_eq!([fits(1, 1, 254), fits(1, 1, 255), fits(1, 1, 0)], [1, 0, 0]);
+            // Behind the last literal there is no run.
+            (pattern.clear(), assert!((0..4).all(|_| pattern.push(2, &[1]) && pattern.push_literal(1, 0, HEAD, b"n"))));
+            assert!(!pattern.push(2, &[1]));
+            assert_eq!(
+                pattern.rest().map(|part| (part.octets, part.literal.len())).collect::<Vec<_>>(),
+                [(&[0x82][..], 9); 4]
+            );
+            true
+        });
+    }
+
+    /// RFC 7541 §2.3.3: an insertion gives older entries the next index, until they are gone.
+    #[test]
+    fn patterns_follow_the_table() {
+        let mut memo = Memo::<()>::new();
+        learn(&mut memo, &[2, 62, 126, 130]);
+        memo.learn(0, |pattern| pattern.push(61, &[1]) && pattern.push_literal(76, 0, HEAD, b"n"));
+        assert!(memo.follow(0, 1, 200) && memo.follow(1, 1, 200) && memo.follow(1, 1, 0));
+        assert_eq!(octets(&memo), [vec![0x82, 0xbf, 0xff, 0, 0xff, 4], vec![0xbd]]);
+        let prefix = |memo: &Memo<()>, input: &[u8]| {
+            let segment = memo.get(1).unwrap().rest().next().unwrap().segment;
+            segment.strip_prefix(input).map(<[u8]>::to_vec)
+        };
+        assert_eq!(prefix(&memo, &[0x0f, 62, 7, 7]), Some(vec![7, 7]));
+        assert_eq!([prefix(&memo, &[0x1f, 62, 7]), prefix(&memo, &[0x0f, 61, 7])], [None, None]);
+        // Index 131 is the oldest of 70, and goes with the next one.
+        assert!(memo.follow(0, 1, 70) && !memo.follow(0, 2, 70));
+        assert!(memo.get(0).unwrap().rest().next().is_none());
+        // A name of which the index takes a third octet.
+        assert!(memo.follow(1, 67, 150));
+        assert_eq!(prefix(&memo, &[0x0f, 0x80, 1]), None);
+        assert!(memo.follow(1, 178, 300) && !memo.follow(1, 179, 300), "254 and 255");
+    }
+
+    /// A kind is learnt after nine blocks of no known kind, and in place of another after many more, but for one that was used.
     #[test]
     fn patience_is_counted() {
-        let (usual, other) = ([1, 2], [3]);
-        for (others, known) in [(PATIENCE, true), (PATIENCE + 1, false)] {
-            let mut memo = Memo::new();
-            memo.recall(&usual, 0);
-            assert!(memo.learn(&[&usual], &[9]));
-            memo.end();
-            assert!(memo.recall(&usual, 0).is_some());
-            let number = memo.number();
-            (0..others).for_each(|_| assert_eq!(memo.recall(&other, 0), None));
-            assert_eq!(memo.recall(&usual, 0).is_some() && memo.number() == number, known);
-            // Nor through a change of the table.
-            assert_eq!(memo.recall(&usual, 6), None);
+        let mut memo = Memo::<()>::new();
+        let misses = |memo: &mut Memo<()>| (1..1_000).find(|_| memo.misses(false));
+        assert_eq!(misses(&mut memo), Some(1), "the first block");
+        for index in 2..6 {
+            learn(&mut memo, &[index]);
+            assert_eq!(misses(&mut memo), Some(1 + usize::from(if index < 5 { PATIENCE } else { LONG_PATIENCE })));
         }
+        for used in 0..4 {
+            memo.was_right(used % 3);
+            learn(&mut memo, &[6 + used]);
+        }
+        assert_eq!(memo.patterns.len(), MOST_PATTERNS);
+        // What is known already, or nothing, is not worth a place.
+        let known = octets(&memo);
+        learn(&mut memo, &[9]);
+        assert_eq!(octets(&memo).iter().filter(|octets| octets[..] == [0x89]).count(), 1, "{known:x?}");
+        memo.learn(0, |_| false);
+        assert_eq!(misses(&mut memo), Some(1 + usize::from(LONG_PATIENCE)));
+        // Blocks that change the table are not learnt, and make up for others.
+        assert!(!memo.misses(true) && !memo.misses(false) && !memo.misses(false) && !memo.misses(false));
+        assert!(memo.misses(false));
     }
 
-    /// There is nothing to learn of a table that goes on changing.
+    /// What came after a pattern is guessed to come again.
     #[test]
-    fn a_run_is_learnt_once_the_table_stands_still() {
-        let mut memo = Memo::new();
-        for generation in 1..50 {
-            assert_eq!((memo.recall(&[1], generation), memo.is_learning()), (None, false));
+    fn the_next_pattern_is_guessed() {
+        let mut memo = Memo::<()>::new();
+        (2..5).for_each(|index| learn(&mut memo, &[index]));
+        let mut wrong = 0;
+        for at in [0usize, 1, 2, 1].into_iter().cycle().take(40) {
+            match memo.guess() == at {
+                true => memo.was_right(at),
+                false => {
+                    wrong += 1;
+                    let fit = |pattern: &Pattern<()>| {
+                        if pattern.octets[0] == 0x82 + at as u8 { Fit::Segment } else { Fit::Run }
+                    };
+                    assert_eq!(memo.find(0, 0, fit), Some(at));
+                }
+            }
         }
-        for block in 1..=PATIENCE + 1 {
-            assert_eq!((memo.recall(&[1], 49), memo.is_learning()), (None, block == PATIENCE + 1));
-        }
-    }
-
-    /// The beginning of a tail is kept up to its lengths, to the octet.
-    #[test]
-    fn a_tail_that_is_too_long_is_not_kept() {
-        for (given, name, fits) in [(3, 100, true), (4, 100, false), (3, 101, false)] {
-            let mut memo = Memo::new();
-            memo.recall(&[], 0);
-            assert!(memo.learn(&[&[1]], &[2; MAX_LEN - HEAD_LEN - 100]));
-            let (given, name) = (vec![3; given], vec![4; name]);
-            let head = Head { name_len: name.len(), value_len: 0, sensitive: true, class: 5 };
-            memo.learn_tail(&given, head, &name);
-            let block = [&[1][..], &given, &[0, 6]].concat();
-            let rest = memo.recall(&block, 0).unwrap();
-            assert_eq!(memo.tail(rest), fits.then_some((head, &[0, 6][..])));
-            assert_eq!(memo.run_and_tail().ends_with(&name), fits);
-            assert_eq!(memo.run_and_tail().len(), if fits { MAX_LEN } else { MAX_LEN - HEAD_LEN - 100 });
-        }
+        assert_eq!(wrong, 21, "all that follow the one in between, and the first one");
+        assert_eq!(memo.find(0, 0, |_| Fit::Run), Some(2));
+        assert_eq!(memo.find(0, 0, |_| Fit::None), None);
     }
 }

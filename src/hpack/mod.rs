@@ -44,8 +44,8 @@ mod static_table;
 
 pub(crate) use block::StartKind;
 pub use block::{FieldBlock, Fields};
-pub(crate) use decoder::Start;
 pub use decoder::{BlockLimits, Decoded, Decoder};
+pub(crate) use decoder::{Shape, Start};
 pub use encoder::Encoder;
 pub use error::DecodeError;
 pub use field::{Classifier, Field};

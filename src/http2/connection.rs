@@ -5,7 +5,7 @@ use super::common::Common;
 use super::config::{Config, Side};
 use super::counters::Counters;
 use super::error::{ConnectionError, OpenError};
-use super::fields::{CLASSIFIER, Summary};
+use super::fields::CLASSIFIER;
 use super::flow::SendWindow;
 use super::guard::Bucket;
 use super::id_map::IdMap;
@@ -19,7 +19,7 @@ use super::stall::Stalls;
 use super::stream::{Receive, Send, Stream};
 use crate::buffer::pool::Pool;
 use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, StreamId};
-use crate::hpack::{Decoder, Encoder, FieldBlock, Start};
+use crate::hpack::{Decoder, Encoder, FieldBlock, Shape, Start};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::num::NonZeroU32;
@@ -101,10 +101,10 @@ pub struct Connection<T> {
     pub(super) current_block: CurrentBlock,
     pub(super) known: Option<Box<Known>>,
     pub(super) next_known: u32,
-    /// How a request started that was sound and went on with regular fields, and what it said.
-    pub(super) sound_request: Option<(Start, Summary)>,
     /// The last request that was judged, if its pseudo-headers are as they usually are.
     pub(super) usual_request: StreamId,
+    /// Requests that were sound and said nothing of a length, whatever the values of their regular literals are.
+    pub(super) sound_requests: [Shape; 4],
     pub(super) slots: Slots<T>,
     pub(super) ids: IdMap,
     pub(super) closed: ClosedStreams,
@@ -168,8 +168,8 @@ impl<T: Default> Connection<T> {
             current_block: CurrentBlock::Decoded,
             known: None,
             next_known: 1,
-            sound_request: None,
             usual_request: StreamId::ZERO,
+            sound_requests: [Shape::default(); 4],
             slots: Slots::new(),
             ids: IdMap::new(config.seed),
             closed: ClosedStreams::new(),
@@ -454,7 +454,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// How that block started, if it did as usual.
-    pub(crate) fn block_start(&self) -> Option<Start> {
+    pub(crate) fn block_start(&self) -> Option<&Start> {
         self.decoder.start()
     }
 

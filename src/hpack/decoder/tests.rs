@@ -1,5 +1,4 @@
-use super::{BlockLimits, Classifier, DecodeError, Decoded, Decoder, FieldBlock, Memo, static_table};
-use crate::hpack::Field;
+use super::{BlockLimits, Classifier, DecodeError, Decoded, Decoder, FieldBlock, Shape, static_table};
 use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -81,8 +80,7 @@ proptest! {
             };
             let limits = BlockLimits { max_list_size, max_fields: 5, abuse_list_size: 500, abuse_fields: 8 };
             let (mut a, mut b) = (FieldBlock::new(), FieldBlock::new());
-            without.memo = Memo::new();
-            without.memo.recall(&[], 0);
+            without.trim();
             let result = with.decode(octets, &limits, &mut a);
             prop_assert_eq!(result, without.decode(octets, &limits, &mut b));
             prop_assert_eq!(&a, &b);
@@ -97,57 +95,70 @@ proptest! {
     }
 }
 
+/// What is known of a block that comes again, and how many fields that is.
 #[test]
-fn a_run_is_learnt_and_used() {
-    let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
-    let mut decoder = Decoder::new(4096, Classifier::NONE);
-    let octets = [0x82, 0x86, 0x00, 1, b'n', 1, b'v'];
-    for _ in 0..3 {
-        let mut block = FieldBlock::new();
-        assert_eq!(decoder.decode(&octets, &limits, &mut block), Ok(Decoded::Complete));
-        assert_eq!(block.fields().last(), Some(Field::new(b"n", b"v")));
-    }
-    assert_eq!((decoder.memo.recall(&octets, 0), decoder.memo.run().0), (Some(&octets[2..]), 2));
-    assert_eq!(decoder.memo.tail(&octets[2..]), None);
-    let records: FieldBlock = [Field::new(b":method", b"GET"), Field::new(b":scheme", b"http")].into_iter().collect();
-    let start = decoder.start().map(|start| (start.count, start.len));
-    assert_eq!(start, Some((2, records.byte_len())));
-    // What has another start has none that is known.
-    decoder.decode(&[0x87], &limits, &mut FieldBlock::new()).unwrap();
-    assert!(decoder.start().is_none());
-}
-
-/// The name behind the run is learnt once it comes, and anew once others have come long enough.
-#[test]
-fn a_tail_is_learnt_and_used() {
+fn a_block_is_learnt_and_used() {
     let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
     let mut decoder = Decoder::new(4096, classifier());
-    let (mut over, mut used) = (decoder.clone(), [FieldBlock::new(), FieldBlock::new()]);
-    let mut decode = |name: u8, value: u8| {
-        let (octets, mut block) = ([0x82, 0x86, name, 2, b'-', value], FieldBlock::new());
-        assert_eq!(decoder.decode(&octets, &limits, &mut block), Ok(Decoded::Complete));
-        let used = &mut used[usize::from(value == b'l')];
-        assert_eq!(over.decode_over(&octets, &limits, used), Ok(Decoded::Complete));
-        assert_eq!(*used, block);
-        let entry = static_table::get(usize::from(name & 15)).unwrap();
-        let expected =
-            Field { value: &[b'-', value], sensitive: name & 16 != 0, class: class(entry.name, b"--"), ..entry };
-        assert_eq!((block.len(), block.fields().last()), (3, Some(expected)));
-        assert_eq!(decoder.start().map(|start| start.count), decoder.has_known_start.then_some(2));
-        decoder.memo.tail(&octets[2..]).map(|(head, rest)| (rest.len(), head.sensitive))
+    let mut decode = |octets: &[u8]| {
+        let (mut block, mut alone) = (FieldBlock::new(), FieldBlock::new());
+        let mut other = decoder.clone();
+        other.trim();
+        assert_eq!(decoder.decode_over(octets, &limits, &mut block), Ok(Decoded::Complete));
+        assert_eq!(other.decode(octets, &limits, &mut alone), Ok(Decoded::Complete));
+        assert_eq!(block, alone);
+        decoder.start().map(|start| {
+            let values: Vec<_> = start.literals(&block).map(|field| field.value.to_vec()).collect();
+            (start.shape, values, start.rest(&block).count())
+        })
     };
-    // Authority, path, and the path that is never to be indexed. The first block has the run learnt.
-    assert_eq!([decode(1, b'a'), decode(1, b'b')], [None, Some((3, false))]);
-    assert_eq!([decode(4, b'c'), decode(20, b'd'), decode(1, b'e')], [None, None, Some((3, false))]);
-    for _ in 0..8 {
-        assert_eq!(decode(20, b'f'), None);
+    // A run, the path, a run, the authority that is never to be indexed.
+    let block = |a: u8, b: u8| [0x82, 0x86, 4, 1, a, 0x88, 0x11, 2, b'-', b];
+    assert_eq!(decode(&block(b'a', b'b')), None);
+    let (shape, values, rest) = decode(&block(b'c', b'd')).unwrap();
+    assert_eq!((&values[..], rest), (&[b"c".to_vec(), b"-d".to_vec()][..], 0));
+    assert_eq!(decode(&block(b'e', b'f')).unwrap().0, shape);
+    // The same up to a place, and with more behind.
+    let (longer, values, rest) = decode(&[&block(b'g', b'h')[..], &[0x87]].concat()).unwrap();
+    assert_eq!((longer, values.len(), rest), (shape, 2, 1));
+    let mut shapes = vec![shape, Shape::NONE];
+    for (octets, literals, rest) in [
+        (&[0x82, 0x86, 4, 1, b'a', 0x88, 0x01, 1, b'-'][..], 1, 1),
+        (&[0x82, 0x86, 4, 1, b'a', 0x89, 0x11, 1, b'-'], 1, 2),
+        (&[0x82, 0x86, 6, 1, b'a'], 0, 1),
+    ] {
+        let (other, values, behind) = decode(octets).unwrap();
+        assert_eq!((values.len(), behind), (literals, rest), "{octets:x?}");
+        assert!(!shapes.contains(&other), "{octets:x?}");
+        shapes.push(other);
     }
-    assert_eq!([decode(20, b'g'), decode(20, b'h')], [Some((3, true)); 2]);
-    assert_eq!([decode(4, b'i'), decode(1, b'j')], [None; 2]);
-    // Names of one length, the method and the scheme, do not pass for each other in memory that had the other.
-    for name in [2, 6, 2] {
-        (0..11).for_each(|_| _ = decode(name, b'k'));
-        decode(name, b'l');
+    assert_eq!(decode(&[0x86, 0x82]), None);
+}
+
+/// The path and the scheme by indices that an insertion moved, and by newer ones.
+#[test]
+fn a_pattern_follows_the_peers_table() {
+    let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+    let mut decoder = Decoder::new(4096, classifier());
+    let mut decode = |octets: &[u8]| {
+        let mut block = FieldBlock::new();
+        assert_eq!(decoder.decode_over(octets, &limits, &mut block), Ok(Decoded::Complete));
+        let names: Vec<u8> = block.fields().map(|field| field.name[0]).collect();
+        (names, decoder.start().map(|start| start.shape))
+    };
+    for name in [b'a', b'b'] {
+        decode(&[0x40, 1, name, 1, b'v']);
+    }
+    let usual = |insertions: u8| [0x82, 0xbf + insertions, 0x0f, 47 + insertions, 1, b'w'];
+    let (names, shape) = (0..30).map(|_| decode(&usual(0))).last().unwrap();
+    assert_eq!((&names[..], shape.is_some()), (&[b':', b'a', b'b'][..], true));
+    for insertions in 1..4 {
+        assert_eq!(decode(&[0x40, 1, b'b', 1, b'x']).1, None);
+        assert_eq!(decode(&usual(insertions)), (names.clone(), shape));
+        // By the name's newest entry.
+        for _ in 0..2 {
+            assert_eq!(decode(&[0x82, 0xbf + insertions, 0x0f, 47, 1, b'w']), (names.clone(), shape));
+        }
     }
 }
 
@@ -198,11 +209,12 @@ fn a_known_start_keeps_to_the_limits() {
 fn trimming_gives_back_what_only_spares_work() {
     let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
     let mut decoder = Decoder::new(4096, Classifier::NONE);
-    for _ in 0..3 {
-        decoder.decode(&[0x82, 0x40, 1, b'n', 1, b'v'], &limits, &mut FieldBlock::new()).unwrap();
+    decoder.decode(&[0x82, 0x40, 1, b'n', 1, b'v'], &limits, &mut FieldBlock::new()).unwrap();
+    for _ in 0..9 {
+        decoder.decode(&[0x82], &limits, &mut FieldBlock::new()).unwrap();
     }
     let (table, all) = (decoder.table.heap_size(), decoder.heap_size());
-    assert_eq!(all, table + decoder.memo.heap_size());
+    assert_eq!(all, table + decoder.memo.heap_size(|()| 0));
     assert!(all > table);
     decoder.trim();
     assert_eq!((decoder.heap_size(), decoder.start().is_none()), (table, true));

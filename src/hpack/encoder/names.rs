@@ -127,6 +127,12 @@ impl Places {
         self.0 & other.0 != 0
     }
 
+    #[inline]
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[inline]
     pub(super) const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
@@ -161,6 +167,14 @@ impl Names {
     pub(super) fn change(&mut self, place: u8) -> Option<&mut Name> {
         self.changed = self.changed.with(place);
         self.get_mut(place)
+    }
+
+    /// The place of the name with `hash`, which has no seed, if it has one.
+    pub(super) fn find(&self, hash: u64) -> Option<u8> {
+        let tag = (hash >> 32) as u32 | 1;
+        let places = (0..REACH).map(|step| self.place_at(tag, step));
+        let place = places.into_iter().find(|place| self.places.get(*place).is_some_and(|name| name.tag == tag))?;
+        Some(place as u8)
     }
 
     /// The place of the name with `hash`, which has no seed. Where there is none it is made, and another name may have

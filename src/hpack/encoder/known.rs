@@ -1,0 +1,522 @@
+//! Blocks of a kind that is known.
+//!
+//! What goes out, and what is noted of names, is what it would be field by field.
+
+use alloc::vec::Vec;
+
+use super::names::{Names, Places};
+use super::recent::Recent;
+use super::{Encoder, Entry, index_of, literal, look_up};
+use crate::hpack::block::{HEAD_LEN, Head, is_record_of, same, split_record, strip_record};
+use crate::hpack::dynamic_table::DynamicTable;
+use crate::hpack::field::Field;
+use crate::hpack::memo::{Fit, Memo, Part, Pattern, Segment};
+use crate::hpack::{integer, static_table};
+
+/// What the encoder keeps beside a pattern.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Used {
+    /// The fields of all runs.
+    fields: Vec<Indexed>,
+    /// The places of the names of fields.
+    places: Places,
+}
+
+/// A field that goes out as an index: the place of its name, and the entry.
+#[derive(Clone, Copy, Debug)]
+struct Indexed {
+    place: u8,
+    entry: Entry,
+}
+
+impl Used {
+    /// Octets allocated.
+    pub(super) fn heap_size(&self) -> usize {
+        self.fields.capacity() * size_of::<Indexed>()
+    }
+}
+
+/// A list as patterns are compared with it.
+pub(super) trait Source<'a> {
+    /// Takes the fields of a run off, or as many of the first as are there.
+    fn run(&mut self, part: &Part<'_>) -> usize;
+    /// Takes the first field off, if it has the name of the literal.
+    fn literal(&mut self, part: &Part<'_>) -> Option<Field<'a>>;
+    /// The literal, if that and the run before it, unless this was taken off, are all of the list. Where there is doubt,
+    /// none is given.
+    fn only(&self, part: &Part<'_>) -> Option<Field<'a>>;
+    fn is_empty(&self) -> bool;
+}
+
+/// The records of a list that lies in one piece. A run is there as a whole or not at all.
+pub(super) struct Records<'a>(pub(super) &'a [u8]);
+
+impl Records<'_> {
+    /// How a list starts.
+    fn fit(&self, pattern: &Pattern<Used>) -> Fit {
+        let Some(part) = pattern.rest().next() else { return Fit::None };
+        match self.0.split_at_checked(part.records.len()) {
+            Some((run, rest)) if same(part.records, run) => match part.segment.name {
+                0 => Fit::Segment,
+                _ if split_literal(part.literal, rest).is_some() => Fit::Segment,
+                _ => Fit::Run,
+            },
+            _ => Fit::None,
+        }
+    }
+}
+
+impl<'a> Source<'a> for Records<'a> {
+    #[inline(always)]
+    fn run(&mut self, part: &Part<'_>) -> usize {
+        match self.0.split_at_checked(part.records.len()) {
+            Some((run, rest)) if same(part.records, run) => {
+                self.0 = rest;
+                usize::from(part.segment.count)
+            }
+            _ => 0,
+        }
+    }
+
+    #[inline(always)]
+    fn literal(&mut self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (field, rest) = split_literal(part.literal, self.0)?;
+        self.0 = rest;
+        Some(field)
+    }
+
+    #[inline(always)]
+    fn only(&self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (run, rest) = self.0.split_at_checked(part.records.len())?;
+        if !same(part.records, run) {
+            return None;
+        }
+        let (field, rest) = split_literal(part.literal, rest)?;
+        if rest.is_empty() { Some(field) } else { None }
+    }
+
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The first of these records, if it is `known` up to its value, and what follows it.
+#[inline(always)]
+fn split_literal<'a>(known: &[u8], records: &'a [u8]) -> Option<(Field<'a>, &'a [u8])> {
+    // All but the length of the value, which comes first.
+    let (_, known_rest) = known.split_first_chunk::<VALUE_LEN>()?;
+    let (start, rest) = records.split_at_checked(known.len())?;
+    let (value_len, start) = start.split_first_chunk::<VALUE_LEN>()?;
+    let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*value_len) as usize)?;
+    let (head, name) = start.split_first_chunk::<{ HEAD_LEN - VALUE_LEN }>()?;
+    let sensitive = u32::from_le_bytes(*head) & Head::SENSITIVE_IN_REST != 0;
+    same(known_rest, start).then_some((Field { name, value, sensitive, class: 0 }, rest))
+}
+
+/// Octets of a head that are the length of the value.
+const VALUE_LEN: usize = 4;
+
+/// A list whose fields come one by one.
+pub(super) struct Listed<'a, I> {
+    fields: I,
+    next: Option<Field<'a>>,
+}
+
+impl<'a, I: Iterator<Item = Field<'a>>> Listed<'a, I> {
+    #[inline(always)]
+    pub(super) fn new(fields: I) -> Self {
+        let mut list = Self { fields, next: None };
+        list.step();
+        list
+    }
+
+    /// Goes past the first field. A class means nothing here, and is not copied for that.
+    #[inline(always)]
+    fn step(&mut self) {
+        self.next =
+            self.fields.next().map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
+    }
+
+    /// The first field that is left, and the others.
+    pub(super) fn split(self) -> Option<(Field<'a>, I)> {
+        self.next.map(|first| (first, self.fields))
+    }
+
+    /// Takes fields off that have these records, of the run of a pattern.
+    #[inline(always)]
+    pub(super) fn strip(mut self, at: usize, mut run: &[u8]) -> (Self, Taken) {
+        let (mut next, mut count) = (self.next, 0usize);
+        while let Some(Field { name, value, sensitive: false, .. }) = next
+            && let Some(rest) = strip_record(run, &Field::new(name, value))
+        {
+            (run, count) = (rest, count.wrapping_add(1));
+            next = self.fields.next();
+        }
+        // A class means nothing here, and is not copied for that.
+        self.next = next.map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
+        (self, Taken { at, count, left: run.len() })
+    }
+
+    /// Finds a pattern, where so much was taken of the one that was guessed.
+    pub(super) fn find(mut self, memo: &mut Memo<Used>, table: &DynamicTable, mut run: Taken) -> (Self, Option<Found>) {
+        let guess = run.at;
+        while (run.left > 0 || run.count == 0)
+            && !memo.is_empty()
+            && let Some(field) = self.next.filter(|field| !field.sensitive)
+            && let Some(start) = memo.first_run(run.at).len().checked_sub(run.left)
+            && let Some(other) = another(memo, table, (run.at, start), &field)
+        {
+            let more;
+            (self, more) = self.strip(other, memo.first_run(other).get(start..).unwrap_or_default());
+            run = Taken { count: run.count.wrapping_add(more.count), ..more };
+        }
+        if run.count == 0 {
+            return (self, None);
+        }
+        match run.at == guess {
+            true => memo.was_right(guess),
+            false => memo.was_wrong(run.at),
+        }
+        (self, Some(Found { at: run.at, taken: Some(run.count), strict: false }))
+    }
+}
+
+/// What was taken of the first run of a pattern: so many fields. The records of the others have so many octets.
+#[derive(Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) at: usize,
+    count: usize,
+    left: usize,
+}
+
+/// A pattern that may be that of a list.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub(super) at: usize,
+    /// The fields of its first run that were there, if they were taken off.
+    taken: Option<usize>,
+    /// The list has to have all of the first segment.
+    strict: bool,
+}
+
+/// A pattern that starts with the same octets as another, and goes on with a field.
+fn another(
+    memo: &mut Memo<Used>,
+    table: &DynamicTable,
+    (at, start): (usize, usize),
+    field: &Field<'_>,
+) -> Option<usize> {
+    (0..memo.len()).find(|&other| {
+        if other == at || !memo.follow(other, table.inserted(), table.len()) {
+            return false;
+        }
+        let (run, other) = (memo.first_run(at), memo.first_run(other));
+        run.get(..start) == other.get(..start) && other.get(start..).is_some_and(|rest| is_record_of(rest, field))
+    })
+}
+
+impl<'a, I: Iterator<Item = Field<'a>>> Source<'a> for Listed<'a, I> {
+    #[inline(always)]
+    fn run(&mut self, part: &Part<'_>) -> usize {
+        let (mut records, mut count) = (part.records, 0usize);
+        while let Some(field) = self.next.filter(|field| !field.sensitive)
+            && let Some(rest) = strip_record(records, &field)
+        {
+            (records, count) = (rest, count.wrapping_add(1));
+            self.step();
+        }
+        count
+    }
+
+    #[inline(always)]
+    fn literal(&mut self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (head, name) = part.literal.split_first_chunk::<HEAD_LEN>()?;
+        let next = self.next.filter(|next| same(next.name, name))?;
+        if Head::unpack(u64::from_le_bytes(*head)).sensitive != next.sensitive {
+            return None;
+        }
+        self.step();
+        Some(next)
+    }
+
+    #[inline(always)]
+    fn only(&self, part: &Part<'_>) -> Option<Field<'a>> {
+        let (head, name) = part.literal.split_first_chunk::<HEAD_LEN>()?;
+        let is_last = self.fields.size_hint() == (0, Some(0)) && !Head::unpack(u64::from_le_bytes(*head)).sensitive;
+        self.next.filter(|next| is_last && same(next.name, name))
+    }
+
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.next.is_none()
+    }
+}
+
+impl Taken {
+    /// Whether it is the whole run.
+    #[inline(always)]
+    pub(super) fn is_all(self) -> bool {
+        self.left == 0
+    }
+}
+
+impl Encoder {
+    /// Encodes what a list has of the pattern that it fits best; returns whether that is all of the list.
+    #[inline(always)]
+    pub(super) fn encode_best(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
+        let at = self.memo.guess();
+        if self.memo.follow(at, self.table.inserted(), self.table.len()) && self.encode_usual(at, list, out) {
+            return true;
+        }
+        self.encode_by_pattern(list, out)
+    }
+
+    /// As [`encode_best`](Self::encode_best), where there may be more to it.
+    #[inline(never)]
+    fn encode_by_pattern(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
+        let records = list.0;
+        let (mut at, mut strict) = (self.memo.guess(), true);
+        loop {
+            if self.memo.follow(at, self.table.inserted(), self.table.len())
+                && let Some(whole) = self.encode_known(Found { at, taken: None, strict }, list, out)
+            {
+                if strict {
+                    self.memo.was_right(at);
+                }
+                if !whole {
+                    self.memo.was_partial(at);
+                }
+                return whole;
+            }
+            if !strict {
+                return false;
+            }
+            *list = Records(records);
+            let found = self.memo.find(self.table.inserted(), self.table.len(), |pattern| list.fit(pattern));
+            let Some(found) = found else { return false };
+            (at, strict) = (found, false);
+        }
+    }
+
+    /// Encodes a list of which nothing is left behind the run that was taken off, if that is all of its pattern.
+    #[inline(always)]
+    pub(super) fn encode_run(&mut self, Taken { at, left, .. }: Taken, out: &mut Vec<u8>) -> bool {
+        let Self { memo, names, noted, .. } = self;
+        let Some(pattern) = memo.get(at) else { return false };
+        let Some(run) = pattern.rest().next().filter(|run| run.segment.name == 0 && left == 0) else { return false };
+        if begin(pattern, names, noted) && !note(names, &pattern.extra.fields) {
+            names.changed = names.changed.and(pattern.extra.places);
+            return false;
+        }
+        match run.octets {
+            // Trailers; and no call of a copy for them.
+            [octet] => out.push(*octet),
+            octets => out.extend_from_slice(octets),
+        }
+        memo.was_right(at);
+        true
+    }
+
+    /// Encodes a list that is a run and one literal, as its pattern is, if there is nothing to it: no name was used
+    /// otherwise, and the value is not one to be looked for.
+    #[inline(always)]
+    pub(super) fn encode_usual<'a>(&mut self, at: usize, list: &impl Source<'a>, out: &mut Vec<u8>) -> bool {
+        let Self { memo, names, table, noted, .. } = self;
+        let Some(pattern) = memo.get(at) else { return false };
+        let mut parts = pattern.rest();
+        let Some(part) = parts.next().filter(|part| part.segment.name != 0) else { return false };
+        if !parts.is_empty() || *noted != pattern.number || names.changed.meets(pattern.extra.places) {
+            return false;
+        }
+        let Some(field) = list.only(&part) else { return false };
+        let place = part.segment.place;
+        let Some(name) = names.get_mut(place).filter(|name| !name.is_worth_asking()) else { return false };
+        let known = look_up(table, name.last[0]).and_then(|(record, _)| value_of(record, part.literal.len()));
+        if field.sensitive || known.is_some_and(|known| same(known, field.value)) {
+            return false;
+        }
+        name.miss();
+        out.extend_from_slice(part.octets);
+        // RFC 7541 §6.2.2.
+        literal::<4, 0>(index_of(table, name.any()), &field, out);
+        names.changed = names.changed.with(place);
+        memo.was_right(at);
+        true
+    }
+
+    /// Encodes what a pattern has of a list; returns whether that is all of the list, and `None` where nothing is.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "segments of a pattern")]
+    pub(super) fn encode_known<'a>(
+        &mut self,
+        Found { at, mut taken, strict }: Found,
+        source: &mut impl Source<'a>,
+        out: &mut Vec<u8>,
+    ) -> Option<bool> {
+        let (mut notes, mut done, mut all_noted) = (None, 0, true);
+        let whole = 'whole: loop {
+            let Self { memo, names, table, noted, at: last, .. } = &mut *self;
+            let pattern = memo.get(at)?;
+            let (mut parts, mut before) = (pattern.rest(), 0);
+            if done > 0 {
+                before = parts.by_ref().take(done).map(|part| usize::from(part.segment.count)).sum();
+            }
+            let (place, field) = loop {
+                let Some(part) = parts.next() else { break 'whole source.is_empty() };
+                let Segment { count, name, place, .. } = part.segment;
+                let there = taken.take().unwrap_or_else(|| source.run(&part));
+                let is_run = there == usize::from(count);
+                let value = if is_run { source.literal(&part) } else { None };
+                let notes = match notes {
+                    Some(notes) => notes,
+                    None if there == 0 || strict && !(is_run && value.is_some() == (name != 0)) => return None,
+                    None => *notes.insert(begin(pattern, names, noted)),
+                };
+                let run = || pattern.extra.fields.get(before..before + there).unwrap_or_default();
+                if is_run && (!notes || note(names, run())) {
+                    match part.octets {
+                        // Trailers; and no call of a copy for them.
+                        [octet] => out.push(*octet),
+                        octets => out.extend_from_slice(octets),
+                    }
+                } else {
+                    one_by_one(names, table, run(), out);
+                }
+                let Some(field) = value else {
+                    if let Some(field) = run().last() {
+                        *last = field.place;
+                    }
+                    break 'whole is_run && name == 0 && source.is_empty();
+                };
+                (*last, done, before) = (place, done + 1, before + there);
+                let ends = source.is_empty();
+                let Some(name) = names.change(place) else { break 'whole false };
+                // A value that the name had last is an index.
+                let known = look_up(table, name.last[0]).and_then(|(record, _)| value_of(record, part.literal.len()));
+                if name.is_worth_asking() || field.sensitive || known.is_some_and(|known| same(known, field.value)) {
+                    break (place, field);
+                }
+                name.miss();
+                // RFC 7541 §6.2.2.
+                literal::<4, 0>(index_of(table, name.any()), &field, out);
+                if ends {
+                    all_noted = parts.is_empty();
+                    break 'whole true;
+                }
+            };
+            let inserted = self.table.inserted();
+            self.encode_rare(place, &field, out);
+            if self.table.inserted() != inserted {
+                all_noted = false;
+                break source.is_empty();
+            }
+        };
+        if !(whole && all_noted)
+            && let Some(pattern) = self.memo.get(at)
+        {
+            // Not all of it was noted.
+            self.names.changed = self.names.changed.and(pattern.extra.places);
+        }
+        Some(whole)
+    }
+}
+
+/// Whether names may have been used otherwise since a block of this pattern, so that what it does to them has to be noted
+/// again. To say twice that a name has an entry changes nothing.
+#[inline(always)]
+fn begin(pattern: &Pattern<Used>, names: &mut Names, noted: &mut u32) -> bool {
+    if *noted != pattern.number {
+        (*noted, names.changed) = (pattern.number, Places::ALL);
+    }
+    let notes = names.changed.meets(pattern.extra.places);
+    names.changed = names.changed.without(pattern.extra.places);
+    notes
+}
+
+/// The value of a record whose head and name have so many octets.
+#[inline(always)]
+fn value_of(record: &[u8], before: usize) -> Option<&[u8]> {
+    let head = Head::unpack(u64::from_le_bytes(*record.first_chunk()?));
+    record.get(before..)?.get(..head.value_len)
+}
+
+/// Notes that names had these entries. False if one of them would not be asked for: then something is noted again.
+#[inline(always)]
+fn note(names: &mut Names, run: &[Indexed]) -> bool {
+    run.iter().all(|Indexed { place, entry }| match names.get_mut(*place) {
+        Some(name) if name.last[0] == *entry || name.is_worth_asking() => {
+            name.hit(*entry);
+            true
+        }
+        _ => false,
+    })
+}
+
+/// Encodes a run of which not all fields are there, or are indices this time.
+#[inline(never)]
+fn one_by_one(names: &mut Names, table: &DynamicTable, run: &[Indexed], out: &mut Vec<u8>) {
+    for Indexed { place, entry } in run {
+        let Some((record, index)) = look_up(table, *entry) else { continue };
+        let Some(name) = names.get_mut(*place) else { continue };
+        if name.last[0] == *entry || name.is_worth_asking() {
+            name.hit(*entry);
+            integer::encode(index, 7, 0x80, out);
+        } else if let Some((field, _)) = split_record(record)
+            && let Some(name) = names.change(*place)
+        {
+            name.miss();
+            literal::<4, 0>(index_of(table, name.any()), &field, out);
+        }
+    }
+}
+
+impl Encoder {
+    /// Learns the kind of a list, of which these octets were just made.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn learn(&mut self, mut records: &[u8], mut octets: &[u8]) {
+        let Self { memo, names, table, .. } = self;
+        memo.learn(table.inserted(), |pattern| {
+            let mut used = core::mem::take(&mut pattern.extra);
+            used.fields.clear();
+            used.places = Places::NONE;
+            while let Some((field, rest)) = split_record(records)
+                && let Some(&first) = octets.first()
+                && let Some(place) = names.find(Recent::name(field.name))
+            {
+                let record = records.get(..records.len() - rest.len()).unwrap_or_default();
+                let fits = match first {
+                    // RFC 7541 §6.1.
+                    0x80.. => {
+                        let index = integer::decode(&mut octets, 7).unwrap_or(0) as usize;
+                        let entry = match index.checked_sub(static_table::LEN + 1) {
+                            None => Entry::fixed(index),
+                            Some(newer) => Entry::made(table.inserted() - newer as u64),
+                        };
+                        used.fields.push(Indexed { place, entry });
+                        used.places = used.places.with(place);
+                        pattern.push(index, record)
+                    }
+                    // RFC 7541 §6.2.2, §6.2.3.
+                    ..0x20 => {
+                        let index = integer::decode(&mut octets, 4).unwrap_or(0) as usize;
+                        let len = integer::decode(&mut octets, 7).unwrap_or(0) as usize;
+                        octets = octets.get(len..).unwrap_or_default();
+                        let head = Head { value_len: 0, ..Head::of(Field { class: 0, ..field }) };
+                        pattern.push_literal(index, place, head, field.name)
+                    }
+                    // What enters the table changes it.
+                    _ => false,
+                };
+                if !fits {
+                    break;
+                }
+                records = rest;
+            }
+            let is_worth_it = pattern.rest().next().is_some_and(|part| !part.octets.is_empty());
+            pattern.extra = used;
+            is_worth_it
+        });
+    }
+}
