@@ -459,15 +459,19 @@ impl<T: Default> Connection<T> {
     }
 
     /// Takes those fields, if it can without a copy.
+    #[inline]
     pub(crate) fn take_fields(&mut self) -> Box<FieldBlock> {
-        let known = match (self.current_block, &self.known) {
-            (CurrentBlock::Response, Some(known)) => &known.response.fields,
-            (CurrentBlock::Trailers, Some(known)) => &known.trailers.fields,
+        if self.current_block == CurrentBlock::Decoded {
             // The next block is decoded over what is there.
-            _ => return core::mem::replace(&mut self.fields, self.common.pool.take_used_block()),
-        };
+            return core::mem::replace(&mut self.fields, self.common.pool.take_used_block());
+        }
+        self.copy_fields()
+    }
+
+    #[cold]
+    fn copy_fields(&mut self) -> Box<FieldBlock> {
         let mut block = self.common.pool.take_block();
-        block.extend_from(known);
+        block.extend_from(self.fields());
         block
     }
 
