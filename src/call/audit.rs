@@ -1,6 +1,7 @@
 //! A recount by brute force of what the calls of a connection hold, and of who is to be told what. For tests only.
 
 use super::engine::{Engine, held_size};
+use super::flags::Flags;
 use super::read::Next;
 use super::state::{CallState, Head, Stage};
 use crate::frame::StreamId;
@@ -59,7 +60,10 @@ impl Engine {
         }
         fact(self.grown_octets <= self.settings.limits.window_growth, "windows have grown beyond their budget")?;
         fact(self.lent_octets <= self.settings.limits.assembly_budget, "more is lent than the budget has")?;
-        fact(!self.open_armed || self.flags.available || !self.http2.has_room_to_wait(), "Available is not told (L-07)")
+        fact(
+            !self.open_armed || self.flags.has(Flags::AVAILABLE) || !self.http2.has_room_to_wait(),
+            "Available is not told (L-07)",
+        )
     }
 
     /// The windows as this end believes them to be; `None` once the connection has ended.

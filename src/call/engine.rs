@@ -1,17 +1,18 @@
 //! The engine of one connection: HTTP/2 below, calls above. Both roles share it.
 
+use super::flags::Flags;
 use super::inbox::Encoding;
 use super::loan::Sample;
 use super::manage::Management;
 use super::runs::Runs;
 use super::server::KnownRequests;
+use super::spelling::Spelling;
 use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::pool::{Chunk, block_heap_size};
 use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;
-use crate::grpc::timeout::{self, Precision, Timeout};
 use crate::hpack::FieldBlock;
 use crate::http2::{self, Input, Part, Side, Step, StreamKey};
 use crate::time::Instant;
@@ -20,66 +21,9 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
-use core::time::Duration;
 
 /// How long a refused request may go on before it is answered all the same (G-018).
 pub(super) const REJECTION_PATIENCE: core::time::Duration = core::time::Duration::from_secs(10);
-
-/// Spells timeouts, and remembers the last: most are as long as the one before.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spelling {
-    precision: Precision,
-    /// In nanoseconds.
-    last: Option<(u64, Timeout)>,
-}
-
-impl Spelling {
-    const fn new(precision: Precision) -> Self {
-        Self { precision, last: None }
-    }
-
-    /// The time from `now` to `deadline`.
-    #[inline]
-    pub(super) fn spell(&mut self, now: Instant, deadline: Instant) -> Timeout {
-        let remaining = deadline.as_nanos().saturating_sub(now.as_nanos());
-        match self.last {
-            Some((last, timeout)) if last == remaining => timeout,
-            _ => {
-                let timeout = timeout::encode(Duration::from_nanos(remaining), self.precision);
-                self.last = Some((remaining, timeout));
-                timeout
-            }
-        }
-    }
-}
-
-/// Events of the connection itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Flags {
-    pub(super) ready: bool,
-    pub(super) draining: bool,
-    pub(super) too_many_pings: bool,
-    pub(super) available: bool,
-    pub(super) exhausted: bool,
-    pub(super) closed: bool,
-}
-
-impl Flags {
-    /// The next of the events that go before those of calls.
-    fn take(&mut self) -> Option<Event> {
-        if !(self.ready | self.draining | self.too_many_pings | self.available | self.exhausted) {
-            return None;
-        }
-        let flags = [
-            (&mut self.ready, Event::Ready),
-            (&mut self.too_many_pings, Event::TooManyPings),
-            (&mut self.draining, Event::Draining),
-            (&mut self.available, Event::Available),
-            (&mut self.exhausted, Event::WindowExhausted),
-        ];
-        flags.into_iter().find_map(|(flag, event)| core::mem::take(flag).then_some(event))
-    }
-}
 
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -246,7 +190,9 @@ impl Engine {
                 step => self.follow(step, &mut input),
             }
         }
-        self.flags.exhausted |= self.http2.take_window_exhausted();
+        if self.http2.take_window_exhausted() {
+            self.flags.raise(Flags::EXHAUSTED);
+        }
         // A header block of a stream that is gone takes memory where no call will end and give it back.
         if self.slack_at == Instant::MAX && self.http2.streams() == 0 && self.http2.has_slack() {
             self.slack_at = self.now.saturating_add(self.settings.limits.idle_trim);
@@ -280,7 +226,7 @@ impl Engine {
     fn follow(&mut self, step: Step, input: &mut Input<'_>) {
         match step {
             Step::Idle | Step::Nothing | Step::Closed | Step::Headers { part: Part::Request, .. } => {}
-            Step::Ready => self.flags.ready = true,
+            Step::Ready => self.flags.raise(Flags::READY),
             Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
                 self.response(stream, end_stream, oversized);
             }
@@ -341,7 +287,9 @@ impl Engine {
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        if let Some(event) = self.flags.take() {
+        if self.flags != Flags::default()
+            && let Some(event) = self.flags.take()
+        {
             return Some(event);
         }
         while let Some((stream, common)) = self.http2.next_noticed() {
@@ -358,7 +306,7 @@ impl Engine {
                 _ => {}
             }
         }
-        core::mem::take(&mut self.flags.closed).then_some(Event::Closed)
+        self.flags.take_closed()
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -464,12 +412,12 @@ impl Engine {
         self.begin_grace();
         if !self.told_draining {
             self.told_draining = true;
-            self.flags.draining = true;
+            self.flags.raise(Flags::DRAINING);
         }
         if self.http2.is_ended() && !self.told_closed {
             self.told_closed = true;
             self.management.stop();
-            self.flags.closed = true;
+            self.flags.raise(Flags::CLOSED);
             self.end_all_calls();
         }
     }
@@ -546,7 +494,7 @@ impl Engine {
     pub(super) fn tell_available(&mut self) {
         if self.open_armed && self.http2.has_room_to_wait() {
             self.open_armed = false;
-            self.flags.available = true;
+            self.flags.raise(Flags::AVAILABLE);
         }
     }
 

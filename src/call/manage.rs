@@ -2,6 +2,7 @@
 //! ordinary traffic takes: when something was received, that something was said, and when the last call went.
 
 use super::engine::Engine;
+use super::flags::Flags;
 use super::keepalive::{Due, Keepalive};
 use crate::config::{ClientConfig, Rules, Settings};
 use crate::frame::ErrorCode;
@@ -226,8 +227,9 @@ impl Engine {
     /// G-206: the server told us to send fewer PINGs; whether that is news.
     pub(super) fn note_too_many_pings(&mut self) {
         let told = self.side == Side::Client && self.http2.was_told_to_ping_less();
-        self.flags.too_many_pings |= told && !self.management.too_many_pings;
-        self.management.too_many_pings |= told;
+        if told && !core::mem::replace(&mut self.management.too_many_pings, true) {
+            self.flags.raise(Flags::TOO_MANY_PINGS);
+        }
     }
 
     pub(crate) fn next_config(&self) -> ClientConfig {

@@ -1,6 +1,6 @@
 //! One HTTP/2 connection: its parts, and the verbs of the layer above.
 
-use super::closed::{Closed, ClosedStreams};
+use super::closed::ClosedStreams;
 use super::common::Common;
 use super::config::{Config, Side};
 use super::counters::Counters;
@@ -18,7 +18,7 @@ use super::slots::{Slots, StreamKey};
 use super::stall::Stalls;
 use super::stream::{Receive, Send, Stream};
 use crate::buffer::pool::Pool;
-use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, ErrorCode, StreamId};
+use crate::frame::{DEFAULT_HEADER_TABLE_SIZE, DEFAULT_MAX_FRAME_SIZE, DEFAULT_WINDOW, StreamId};
 use crate::hpack::{Decoder, Encoder, FieldBlock, Shape, Start};
 use crate::time::Instant;
 use alloc::boxed::Box;
@@ -295,93 +295,6 @@ impl<T: Default> Connection<T> {
     #[inline]
     pub(crate) fn at(&mut self, key: StreamKey) -> Option<(&mut Stream<T>, &mut Common)> {
         self.slots.get_mut(key).map(|stream| (stream, &mut self.common))
-    }
-
-    /// Resets the stream: what is queued is dropped, and RST_STREAM is sent if the peer knows of the stream. The key
-    /// stays valid until [`release`](Self::release).
-    pub fn reset(&mut self, key: StreamKey, code: ErrorCode) {
-        let Some(stream) = self.slots.get(key) else { return };
-        if stream.is_closed() {
-            return;
-        }
-        if !stream.id.is_zero() && !self.ended {
-            self.control.say_reset(stream.id, code);
-        }
-        let window = stream.receive_window.available();
-        self.close(key, Closed::by_us(window));
-    }
-
-    /// Lets go of the stream and hands its upper state back. A stream still open is reset: with NO_ERROR where a server
-    /// has sent its whole response, which the client shall keep (RFC 9113 §8.1), and with CANCEL otherwise.
-    pub fn release(&mut self, key: StreamKey) -> Option<T> {
-        self.leave_all(key);
-        let upper = self.slots.remove(key)?;
-        self.end_if_drained();
-        Some(upper)
-    }
-
-    /// As [`release`](Self::release), for who has no more use for the upper state: that is dropped where it lies, once
-    /// `let_go` has taken from it what it needs.
-    #[inline]
-    pub(crate) fn forget(&mut self, key: StreamKey, let_go: impl FnOnce(&mut T, &mut Common)) {
-        let common = &mut self.common;
-        let forgotten = self.slots.discard_if(key, |stream| {
-            let_go(&mut stream.upper, common);
-            common.lines.clear_notice(stream);
-            stream.is_closed()
-        });
-        if !forgotten {
-            self.leave_all(key);
-            self.slots.discard(key);
-        }
-        self.end_if_drained();
-    }
-
-    /// As [`forget`](Self::forget), of a stream that is closed and whose upper state `is_bare` of what would have to be
-    /// taken from it; says whether it was.
-    #[inline]
-    pub(crate) fn forget_bare(&mut self, key: StreamKey, is_bare: impl FnOnce(&T) -> bool) -> bool {
-        let common = &mut self.common;
-        let forgotten = self.slots.discard_if(key, |stream| {
-            let bare = stream.is_closed() && is_bare(&stream.upper);
-            if bare {
-                common.lines.clear_notice(stream);
-            }
-            bare
-        });
-        if forgotten {
-            self.end_if_drained();
-        }
-        forgotten
-    }
-
-    /// Takes the stream off the wire and out of all lines.
-    fn leave_all(&mut self, key: StreamKey) {
-        let responded = self.common.side == Side::Server && self.is_send_ended(key);
-        self.reset(key, if responded { ErrorCode::NO_ERROR } else { ErrorCode::CANCEL });
-        self.clear_notice(key);
-    }
-
-    /// The stream leaves the wire; its slot stays for the layer above.
-    pub(super) fn close(&mut self, key: StreamKey, how: Closed) {
-        let Some(stream) = self.slots.get_mut(key).filter(|stream| !stream.is_closed()) else { return };
-        let (id, send) = (stream.id, stream.send);
-        self.common.leave_wire(stream);
-        if send == Send::Waiting {
-            return;
-        }
-        self.active -= 1;
-        if !id.is_zero() {
-            self.ids.remove(id.get(), key.index() as u32, |slot| self.slots.id(slot));
-            self.remember(id, how);
-        }
-    }
-
-    /// The stream with this id is in the map no more.
-    #[inline]
-    pub(super) fn remember(&mut self, id: StreamId, how: Closed) {
-        self.closed.remember(id, how);
-        self.late_frames = self.late_frames.saturating_add(LATE_FRAMES);
     }
 
     /// The layer above's state in this stream.

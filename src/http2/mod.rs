@@ -81,6 +81,7 @@ mod reader;
 mod receive;
 mod receive_data;
 mod receive_headers;
+mod release;
 mod slots;
 mod stall;
 mod step;
