@@ -311,11 +311,11 @@ impl CallState {
         held | self.lent | self.grown | self.credited == 0 && !self.wants_loan
     }
 
-    /// Whether nothing has to be given back when it goes.
+    /// Whether it owns nothing, and nothing has to be given back when it goes.
     pub(super) fn is_bare(&self) -> bool {
         let blocks = self.head_block.is_none() & self.trailers.is_none() & self.own_head.is_none();
         let budgets = (self.lent | self.grown) == 0 && self.head != Head::Usual;
-        blocks && budgets && !self.inbox.holds_any()
+        blocks && budgets && self.rare.is_none() && !self.inbox.holds_any()
     }
 
     /// Notes `Readable` where the application waits for it and there is something to read; says whether it did.

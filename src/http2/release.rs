@@ -40,6 +40,7 @@ impl<T: Default> Connection<T> {
         let forgotten = self.slots.discard_if(key, |stream| {
             let_go(&mut stream.upper, common);
             common.lines.clear_notice(stream);
+            stream.upper = T::default();
             stream.is_closed()
         });
         if !forgotten {
@@ -49,8 +50,8 @@ impl<T: Default> Connection<T> {
         self.end_if_drained();
     }
 
-    /// As [`forget`](Self::forget), of a stream that is closed and whose upper state `is_bare` of what would have to be
-    /// taken from it; says whether it was.
+    /// As [`forget`](Self::forget), of a stream that is closed and whose upper state `is_bare`: it owns nothing. Says
+    /// whether it was.
     #[inline]
     pub(crate) fn forget_bare(&mut self, key: StreamKey, is_bare: impl FnOnce(&T) -> bool) -> bool {
         let common = &mut self.common;
@@ -58,6 +59,7 @@ impl<T: Default> Connection<T> {
             let bare = stream.is_closed() && is_bare(&stream.upper);
             if bare {
                 common.lines.clear_notice(stream);
+                stream.renew_bare();
             }
             bare
         });

@@ -166,10 +166,13 @@ impl<T: Default> Slots<T> {
     /// As [`Slots::remove`], dropping that where it lies.
     #[inline]
     pub(super) fn discard(&mut self, key: StreamKey) {
-        self.discard_if(key, |_| true);
+        self.discard_if(key, |stream| {
+            stream.upper = T::default();
+            true
+        });
     }
 
-    /// Frees the slot, if its stream is such that it `may` be.
+    /// Frees the slot, if its stream is such that it `may` be; its upper state is as a new one then.
     #[inline]
     pub(super) fn discard_if(&mut self, key: StreamKey, may: impl FnOnce(&mut Stream<T>) -> bool) -> bool {
         let next = StreamKey::free(self.free);

@@ -121,7 +121,13 @@ impl<T: Default> Stream<T> {
         }
     }
 
-    /// Back to that, field by field: a new one would have to be moved here.
+    /// The upper state is as a new one, where the old one owns nothing: no destructor has to look for what it does.
+    #[inline]
+    pub(super) fn renew_bare(&mut self) {
+        core::mem::forget(core::mem::take(&mut self.upper));
+    }
+
+    /// Back to that, field by field, but for the upper state: a new one would have to be moved here.
     pub(super) fn vacate(&mut self) {
         self.id = StreamId::ZERO;
         (self.send, self.receive) = (Send::Ended, Receive::Ended);
@@ -130,7 +136,6 @@ impl<T: Default> Stream<T> {
         self.content_left = None;
         self.stalled_since = Instant::MAX;
         self.watch = UNWATCHED;
-        self.upper = T::default();
     }
 
     /// The stream of a slot begins.

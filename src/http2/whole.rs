@@ -224,7 +224,7 @@ impl<T: Default> Connection<T> {
     /// Adds the whole reply of the stream whose turn has come, if it has said all it will: the usual head, what is queued as
     /// one DATA frame, and the usual trailers. It is what [`transmit_turn`](Self::transmit_turn) and its answers come to, and
     /// the stream closes and is [forgotten](Self::forget_bare). `false`, with nothing done, where anything would come in
-    /// between, is not as usual, or has to be taken from the layer above's state.
+    /// between, is not as usual, or is owned by the layer above's state, which `is_usual` says.
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_reply(
@@ -272,6 +272,7 @@ impl<T: Default> Connection<T> {
             sent = (id, octets);
             common.leave_wire(stream);
             common.lines.clear_notice(stream);
+            stream.renew_bare();
             true
         });
         if written {
