@@ -419,9 +419,13 @@ fn encode_new(
     out: &mut Vec<u8>,
 ) -> bool {
     let Some(name) = names.change(place) else { return false };
+    if name.is_worth_asking() || field.sensitive {
+        return false;
+    }
     // A value that the name had last is an index.
-    let known = look_up(table, name.last[0]).and_then(|(record, _)| value_of(record, before));
-    if name.is_worth_asking() || field.sensitive || known.is_some_and(|known| same(known, field.value)) {
+    if let Some((record, _)) = look_up(table, name.last[0])
+        && value_of(record, before).is_some_and(|known| same(known, field.value))
+    {
         return false;
     }
     name.miss();
