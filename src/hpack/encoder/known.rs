@@ -235,7 +235,7 @@ impl<'a, I: Iterator<Item = Field<'a>>> Source<'a> for Listed<'a, I> {
     fn only(&self, part: &Part<'_>) -> Option<Field<'a>> {
         let (head, name) = part.literal.split_first_chunk::<HEAD_LEN>()?;
         let is_last = self.fields.size_hint() == (0, Some(0));
-        let Some(Field { name: text, value, sensitive, .. }) = self.next else { return None };
+        let Field { name: text, value, sensitive, .. } = self.next?;
         let is_it = is_last && same(text, name) && Head::unpack(u64::from_le_bytes(*head)).sensitive == sensitive;
         if is_it { Some(Field { name: text, value, sensitive, class: 0 }) } else { None }
     }
