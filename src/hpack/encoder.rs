@@ -22,7 +22,7 @@ use super::memo::Memo;
 use super::{integer, static_table};
 use hash::Hasher;
 use index::Index;
-use known::{Listed, Records, Source, Taken, Used};
+use known::{Listed, Records, Taken, Used};
 use names::{Name, Names};
 use recent::Recent;
 use string::{Prefix, string};
@@ -196,12 +196,8 @@ impl Encoder {
         self.begin_block(out);
         let guess = self.memo.guess();
         self.memo.follow(guess, self.table.inserted(), self.table.len());
-        let (list, run) = Listed::new(fields.into_iter()).strip(guess, self.memo.first_run(guess));
-        let done = match list.is_empty() {
-            true => self.encode_run(run, out),
-            false => run.is_all() && self.encode_usual(guess, &list, out),
-        };
-        if !done {
+        let (list, run) = Listed::strip(fields.into_iter(), guess, self.memo.first_run(guess));
+        if !(run.is_all() && self.encode_usual(guess, &list, out)) {
             self.encode_listed(list, run, out);
         }
     }
@@ -443,7 +439,7 @@ impl Encoder {
 fn literal<const PREFIX_BITS: u32, const PATTERN: u8>(name: usize, field: &Field<'_>, out: &mut Vec<u8>) {
     match Prefix::integer(name, PREFIX_BITS, PATTERN) {
         Some(prefix) if name != 0 => string(prefix, field.value, out),
-        prefix => unusual_literal(prefix, (name, PREFIX_BITS, PATTERN), field, out),
+        prefix => unusual_literal(prefix, (name, PREFIX_BITS, PATTERN), *field, out),
     }
 }
 
@@ -452,7 +448,7 @@ fn literal<const PREFIX_BITS: u32, const PATTERN: u8>(name: usize, field: &Field
 fn unusual_literal(
     prefix: Option<Prefix>,
     (name, prefix_bits, pattern): (usize, u32, u8),
-    field: &Field<'_>,
+    field: Field<'_>,
     out: &mut Vec<u8>,
 ) {
     match prefix {

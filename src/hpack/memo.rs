@@ -173,9 +173,23 @@ impl<E: Default> Pattern<E> {
 }
 
 impl<E> Pattern<E> {
-    /// Whether it has a run to start with.
-    pub(super) fn has_run(&self) -> bool {
-        self.rest().next().is_some_and(|part| !part.octets.is_empty())
+    /// The records of the run that it starts with.
+    #[inline(always)]
+    pub(super) fn first_run(&self) -> &[u8] {
+        let [first, ..] = &self.segments;
+        self.records.get(..usize::from(first.run)).unwrap_or_default()
+    }
+
+    /// Whether it is of one segment.
+    #[inline(always)]
+    pub(super) fn is_one(&self) -> bool {
+        self.len == 1
+    }
+
+    /// The segment that is all of it.
+    #[inline(always)]
+    pub(super) fn only(&self) -> Option<Part<'_>> {
+        if self.is_one() { self.rest().next() } else { None }
     }
 
     /// All of it.
@@ -360,7 +374,7 @@ impl<E: Default> Memo<E> {
     /// The records of the first run of a pattern.
     #[inline(always)]
     pub(super) fn first_run(&self, at: usize) -> &[u8] {
-        self.get(at).and_then(|pattern| pattern.rest().next()).map_or(&[], |part| part.records)
+        self.get(at).map_or(&[], Pattern::first_run)
     }
 
     /// Has a pattern follow a table that has had so many insertions, and has `len` entries; returns whether all that it

@@ -253,7 +253,7 @@ impl Decoder {
                 break;
             }
         }
-        let is_worth_it = pattern.has_run();
+        let is_worth_it = !pattern.first_run().is_empty();
         memo.end(at, pattern, is_worth_it);
     }
 }

@@ -42,8 +42,7 @@ pub(super) trait Source<'a> {
     fn run(&mut self, part: &Part<'_>) -> usize;
     /// Takes the first field off, if it has the name of the literal.
     fn literal(&mut self, part: &Part<'_>) -> Option<Field<'a>>;
-    /// The literal, if that and the run before it, unless this was taken off, are all of the list. Where there is doubt,
-    /// none is given.
+    /// The literal, if it is all that is left of the list. Where there is doubt, none is given.
     fn only(&self, part: &Part<'_>) -> Option<Field<'a>>;
     fn is_empty(&self) -> bool;
 }
@@ -87,11 +86,7 @@ impl<'a> Source<'a> for Records<'a> {
 
     #[inline(always)]
     fn only(&self, part: &Part<'_>) -> Option<Field<'a>> {
-        let (run, rest) = self.0.split_at_checked(part.records.len())?;
-        if !same(part.records, run) {
-            return None;
-        }
-        let (field, rest) = split_literal(part.literal, rest)?;
+        let (field, rest) = split_literal(part.literal, self.0)?;
         if rest.is_empty() { Some(field) } else { None }
     }
 
@@ -124,13 +119,6 @@ pub(super) struct Listed<'a, I> {
 }
 
 impl<'a, I: Iterator<Item = Field<'a>>> Listed<'a, I> {
-    #[inline(always)]
-    pub(super) fn new(fields: I) -> Self {
-        let mut list = Self { fields, next: None };
-        list.step();
-        list
-    }
-
     /// Goes past the first field. A class means nothing here, and is not copied for that.
     #[inline(always)]
     fn step(&mut self) {
@@ -145,17 +133,19 @@ impl<'a, I: Iterator<Item = Field<'a>>> Listed<'a, I> {
 
     /// Takes fields off that have these records, of the run of a pattern.
     #[inline(always)]
-    pub(super) fn strip(mut self, at: usize, mut run: &[u8]) -> (Self, Taken) {
-        let (mut next, mut count) = (self.next, 0usize);
-        while let Some(Field { name, value, sensitive: false, .. }) = next
-            && let Some(rest) = strip_record(run, &Field::new(name, value))
-        {
-            (run, count) = (rest, count.wrapping_add(1));
-            next = self.fields.next();
-        }
+    pub(super) fn strip(mut fields: I, at: usize, mut run: &[u8]) -> (Self, Taken) {
+        let mut count = 0usize;
         // A class means nothing here, and is not copied for that.
-        self.next = next.map(|Field { name, value, sensitive, .. }| Field { name, value, sensitive, class: 0 });
-        (self, Taken { at, count, left: run.len() })
+        while let Some(Field { name, value, sensitive, .. }) = fields.next() {
+            match strip_record(run, &Field::new(name, value)) {
+                Some(rest) if !sensitive => (run, count) = (rest, count.wrapping_add(1)),
+                _ => {
+                    let next = Some(Field { name, value, sensitive, class: 0 });
+                    return (Self { fields, next }, Taken { at, count, left: run.len() });
+                }
+            }
+        }
+        (Self { fields, next: None }, Taken { at, count, left: run.len() })
     }
 
     /// Finds a pattern, where so much was taken of the one that was guessed.
@@ -166,10 +156,11 @@ impl<'a, I: Iterator<Item = Field<'a>>> Listed<'a, I> {
             && let Some(field) = self.next.filter(|field| !field.sensitive)
             && let Some(start) = memo.first_run(run.at).len().checked_sub(run.left)
             && let Some(other) = another(memo, table, (run.at, start), &field)
+            && let Some(rest) = memo.first_run(other).get(start..).and_then(|rest| strip_record(rest, &field))
         {
             let more;
-            (self, more) = self.strip(other, memo.first_run(other).get(start..).unwrap_or_default());
-            run = Taken { count: run.count.wrapping_add(more.count), ..more };
+            (self, more) = Self::strip(self.fields, other, rest);
+            run = Taken { count: run.count.wrapping_add(more.count).wrapping_add(1), ..more };
         }
         if run.count == 0 {
             return (self, None);
@@ -243,8 +234,10 @@ impl<'a, I: Iterator<Item = Field<'a>>> Source<'a> for Listed<'a, I> {
     #[inline(always)]
     fn only(&self, part: &Part<'_>) -> Option<Field<'a>> {
         let (head, name) = part.literal.split_first_chunk::<HEAD_LEN>()?;
-        let is_last = self.fields.size_hint() == (0, Some(0)) && !Head::unpack(u64::from_le_bytes(*head)).sensitive;
-        self.next.filter(|next| is_last && same(next.name, name))
+        let is_last = self.fields.size_hint() == (0, Some(0));
+        let Field { name: text, value, sensitive, .. } = self.next?;
+        let is_it = is_last && same(text, name) && Head::unpack(u64::from_le_bytes(*head)).sensitive == sensitive;
+        if is_it { Some(Field { name: text, value, sensitive, class: 0 }) } else { None }
     }
 
     #[inline(always)]
@@ -266,7 +259,13 @@ impl Encoder {
     #[inline(always)]
     pub(super) fn encode_best(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
         let at = self.memo.guess();
-        if self.memo.follow(at, self.table.inserted(), self.table.len()) && self.encode_usual(at, list, out) {
+        if self.memo.follow(at, self.table.inserted(), self.table.len())
+            && let Some(pattern) = self.memo.get(at).filter(|pattern| pattern.is_one())
+            && let known = pattern.first_run()
+            && let Some((run, rest)) = list.0.split_at_checked(known.len())
+            && known == run
+            && self.encode_usual(at, &Records(rest), out)
+        {
             return true;
         }
         self.encode_by_pattern(list, out)
@@ -299,49 +298,34 @@ impl Encoder {
         }
     }
 
-    /// Encodes a list of which nothing is left behind the run that was taken off, if that is all of its pattern.
-    #[inline(always)]
-    pub(super) fn encode_run(&mut self, Taken { at, left, .. }: Taken, out: &mut Vec<u8>) -> bool {
-        let Self { memo, names, noted, .. } = self;
-        let Some(pattern) = memo.get(at) else { return false };
-        let Some(run) = pattern.rest().next().filter(|run| run.segment.name == 0 && left == 0) else { return false };
-        if begin(pattern, names, noted) && !note(names, &pattern.extra.fields) {
-            names.changed = names.changed.and(pattern.extra.places);
-            return false;
-        }
-        match run.octets {
-            // Trailers; and no call of a copy for them.
-            [octet] => out.push(*octet),
-            octets => out.extend_from_slice(octets),
-        }
-        memo.was_right(at);
-        true
-    }
-
-    /// Encodes a list that is a run and one literal, as its pattern is, if there is nothing to it: no name was used
-    /// otherwise, and the value is not one to be looked for.
+    /// Encodes a list that is the run of a pattern, which was taken off, and its literal, or no more.
     #[inline(always)]
     pub(super) fn encode_usual<'a>(&mut self, at: usize, list: &impl Source<'a>, out: &mut Vec<u8>) -> bool {
         let Self { memo, names, table, noted, .. } = self;
         let Some(pattern) = memo.get(at) else { return false };
-        let mut parts = pattern.rest();
-        let Some(part) = parts.next().filter(|part| part.segment.name != 0) else { return false };
-        if !parts.is_empty() || *noted != pattern.number || names.changed.meets(pattern.extra.places) {
-            return false;
+        let Some(part) = pattern.only() else { return false };
+        if list.is_empty() {
+            if part.segment.name != 0 {
+                return false;
+            }
+            if begin(pattern, names, noted) && !note(names, &pattern.extra.fields) {
+                names.changed = names.changed.and(pattern.extra.places);
+                return false;
+            }
+            append(part.octets, out);
+        } else {
+            if part.segment.name == 0 || *noted != pattern.number || names.changed.meets(pattern.extra.places) {
+                return false;
+            }
+            let Some(field) = list.only(&part) else { return false };
+            append(part.octets, out);
+            let place = part.segment.place;
+            if !encode_new(names, table, place, part.literal.len(), &field, out) {
+                // In memory no sooner than here.
+                self.encode_rare(place, &{ field }, out);
+            }
         }
-        let Some(field) = list.only(&part) else { return false };
-        let place = part.segment.place;
-        let Some(name) = names.get_mut(place).filter(|name| !name.is_worth_asking()) else { return false };
-        let known = look_up(table, name.last[0]).and_then(|(record, _)| value_of(record, part.literal.len()));
-        if field.sensitive || known.is_some_and(|known| same(known, field.value)) {
-            return false;
-        }
-        name.miss();
-        out.extend_from_slice(part.octets);
-        // RFC 7541 §6.2.2.
-        literal::<4, 0>(index_of(table, name.any()), &field, out);
-        names.changed = names.changed.with(place);
-        memo.was_right(at);
+        self.memo.was_right(at);
         true
     }
 
@@ -375,11 +359,7 @@ impl Encoder {
                 };
                 let run = || pattern.extra.fields.get(before..before + there).unwrap_or_default();
                 if is_run && (!notes || note(names, run())) {
-                    match part.octets {
-                        // Trailers; and no call of a copy for them.
-                        [octet] => out.push(*octet),
-                        octets => out.extend_from_slice(octets),
-                    }
+                    append(part.octets, out);
                 } else {
                     one_by_one(names, table, run(), out);
                 }
@@ -391,15 +371,9 @@ impl Encoder {
                 };
                 (*last, done, before) = (place, done + 1, before + there);
                 let ends = source.is_empty();
-                let Some(name) = names.change(place) else { break 'whole false };
-                // A value that the name had last is an index.
-                let known = look_up(table, name.last[0]).and_then(|(record, _)| value_of(record, part.literal.len()));
-                if name.is_worth_asking() || field.sensitive || known.is_some_and(|known| same(known, field.value)) {
+                if !encode_new(names, table, place, part.literal.len(), &field, out) {
                     break (place, field);
                 }
-                name.miss();
-                // RFC 7541 §6.2.2.
-                literal::<4, 0>(index_of(table, name.any()), &field, out);
                 if ends {
                     all_noted = parts.is_empty();
                     break 'whole true;
@@ -432,6 +406,41 @@ fn begin(pattern: &Pattern<Used>, names: &mut Names, noted: &mut u32) -> bool {
     let notes = names.changed.meets(pattern.extra.places);
     names.changed = names.changed.without(pattern.extra.places);
     notes
+}
+
+/// Encodes a literal whose head and name have so many octets, unless its value is one to be looked for.
+#[inline(always)]
+fn encode_new(
+    names: &mut Names,
+    table: &DynamicTable,
+    place: u8,
+    before: usize,
+    field: &Field<'_>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let Some(name) = names.change(place) else { return false };
+    if name.is_worth_asking() || field.sensitive {
+        return false;
+    }
+    // A value that the name had last is an index.
+    if let Some((record, _)) = look_up(table, name.last[0])
+        && value_of(record, before).is_some_and(|known| same(known, field.value))
+    {
+        return false;
+    }
+    name.miss();
+    // RFC 7541 §6.2.2.
+    literal::<4, 0>(index_of(table, name.any()), field, out);
+    true
+}
+
+/// Appends octets; those of trailers take no call of a copy.
+#[inline(always)]
+fn append(octets: &[u8], out: &mut Vec<u8>) {
+    match octets {
+        [octet] => out.push(*octet),
+        octets => out.extend_from_slice(octets),
+    }
 }
 
 /// The value of a record whose head and name have so many octets.
@@ -482,7 +491,7 @@ impl Encoder {
         {
             records = rest;
         }
-        let is_worth_it = pattern.has_run();
+        let is_worth_it = !pattern.first_run().is_empty();
         self.memo.end(at, pattern, is_worth_it);
     }
 
@@ -498,7 +507,7 @@ impl Encoder {
             let mut octets = out.get(start..).unwrap_or_default();
             goes_on = goes_on && self.learn_field(&mut pattern, Field { class: 0, ..field }, &mut octets);
         }
-        let is_worth_it = pattern.has_run() && self.table.inserted() == inserted;
+        let is_worth_it = !pattern.first_run().is_empty() && self.table.inserted() == inserted;
         self.memo.end(at, pattern, is_worth_it);
     }
 
