@@ -22,7 +22,7 @@ use super::memo::Memo;
 use super::{integer, static_table};
 use hash::Hasher;
 use index::Index;
-use known::{Listed, Records, Taken, Used};
+use known::{Listed, Records, Taken, Used, uses};
 use names::{Name, Names};
 use recent::Recent;
 use string::{Prefix, string};
@@ -349,8 +349,9 @@ impl Encoder {
         }
     }
 
-    /// Takes a name into a place where nothing is known of it.
+    /// Takes a name into a place where nothing is known of it, and where another of the same hash may have been.
     fn learn_name(&mut self, place: u8, text: &[u8]) {
+        self.memo.forget_if(|pattern| uses(pattern, place));
         let hash = self.hasher.name(text) as u32;
         let same_name = |newer| self.table.field(newer).is_some_and(|entry| entry.name == text);
         let newest = self.index.find_name(hash, self.table.len(), same_name);

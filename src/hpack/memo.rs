@@ -48,9 +48,11 @@ pub(super) struct Segment {
     octets: u8,
     /// The index of the literal's name; 0 where the block ends with the run, or goes on in a way that is not known.
     pub(super) name: u8,
+    /// Whether the literal is never indexed.
+    sensitive: bool,
     /// The literal's octets before its string, as a little-endian word, and how many these are.
-    pub(super) prefix: u16,
-    pub(super) prefix_len: u8,
+    prefix: u32,
+    prefix_len: u8,
     /// What a side keeps beside the literal.
     pub(super) place: u8,
     /// Octets of the run's records.
@@ -102,22 +104,24 @@ pub(super) struct Part<'p> {
 }
 
 impl Segment {
-    /// Gives the literal's name an index (RFC 7541 §6.2.2, §6.2.3). One that takes three octets has no prefix here.
-    fn set_name(&mut self, index: u8, sensitive: bool) {
-        let pattern = if sensitive { 0x10 } else { 0 };
-        (self.name, (self.prefix, self.prefix_len)) = match index {
-            ..0x0f => (index, (u16::from(pattern | index), 1)),
-            0x0f..0x8f => (index, (u16::from_le_bytes([pattern | 0x0f, index.wrapping_sub(0x0f)]), 2)),
-            _ => (index, (u16::MAX, 2)),
+    /// Gives the literal's name an index (RFC 7541 §6.2.2, §6.2.3). One that takes three octets gets a prefix that no two
+    /// octets are.
+    fn set_name(&mut self, index: u8) {
+        let pattern = if self.sensitive { 0x10 } else { 0 };
+        self.name = index;
+        (self.prefix, self.prefix_len) = match index {
+            ..0x0f => (u32::from(pattern | index), 1),
+            0x0f..0x8f => (u32::from_le_bytes([pattern | 0x0f, index.wrapping_sub(0x0f), 0, 0]), 2),
+            _ => (1 << 16, 3),
         };
     }
 
     /// What follows the beginning of the literal, of which there is one, if a block goes on with it.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "up to two octets")]
+    #[expect(clippy::arithmetic_side_effects, reason = "up to three octets")]
     pub(super) fn strip_prefix<'i>(&self, input: &'i [u8]) -> Option<&'i [u8]> {
-        let word = u16::from_le_bytes(*input.first_chunk()?);
-        let unlike = (word ^ self.prefix) << (16 - 8 * u32::from(self.prefix_len));
+        let word = u32::from(u16::from_le_bytes(*input.first_chunk()?));
+        let unlike = (word ^ self.prefix) << (32 - 8 * u32::from(self.prefix_len));
         if unlike == 0 { input.get(usize::from(self.prefix_len)..) } else { None }
     }
 }
@@ -202,7 +206,7 @@ impl<E> Pattern<E> {
     /// Another index stands for the name of a segment's literal.
     pub(super) fn rename(&mut self, segment: usize, index: u8) {
         if let Some(segment) = self.segments.get_mut(segment) {
-            segment.set_name(index, segment.prefix & 0x10 != 0);
+            segment.set_name(index);
         }
     }
 
@@ -240,8 +244,8 @@ impl<E> Pattern<E> {
         let fits = self.records.len() + len <= MAX_LEN && (1..=LAST_INDEX).contains(&index);
         let Some(word) = head.pack().filter(|_| fits) else { return false };
         let Some(segment) = self.open() else { return false };
-        (segment.literal, segment.place) = (len as u16, place);
-        segment.set_name(index as u8, head.sensitive);
+        (segment.literal, segment.place, segment.sensitive) = (len as u16, place, head.sensitive);
+        segment.set_name(index as u8);
         self.records.extend_from_slice(&word.to_le_bytes());
         self.records.extend_from_slice(name);
         true
@@ -275,7 +279,7 @@ impl<E> Pattern<E> {
         let Self { segments, indices, octets, .. } = self;
         for segment in segments.iter_mut().filter(|segment| segment.name != 0) {
             age(&mut segment.name);
-            segment.set_name(segment.name, segment.prefix & 0x10 != 0);
+            segment.set_name(segment.name);
         }
         indices.iter_mut().for_each(&mut age);
         octets.clear();
@@ -520,6 +524,12 @@ impl<E: Default> Memo<E> {
     pub(super) fn forget(&mut self) {
         self.learnt = self.learnt.wrapping_add(1);
         self.patterns.iter_mut().for_each(Pattern::clear);
+    }
+
+    /// What some patterns are made of is no longer so.
+    #[cold]
+    pub(super) fn forget_if(&mut self, is_wrong: impl Fn(&Pattern<E>) -> bool) {
+        self.patterns.iter_mut().filter(|pattern| is_wrong(pattern)).for_each(Pattern::clear);
     }
 
     /// As [`forget`](Self::forget), with the memory given back.

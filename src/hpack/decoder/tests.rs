@@ -1,4 +1,5 @@
 use super::{BlockLimits, Classifier, DecodeError, Decoded, Decoder, FieldBlock, Shape, static_table};
+use crate::hpack::integer;
 use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -20,10 +21,12 @@ fn classifier() -> Classifier {
 
 /// A literal that has the name of an entry and stays out of the table: up to its value. Most indices exist.
 fn tail() -> impl Strategy<Value = Vec<u8>> {
-    let index = prop_oneof![9 => 1..15u8, 9 => 62..65u8, 1 => 65..80u8];
+    let index =
+        prop_oneof![9 => 1..15usize, 9 => 62..65usize, 1 => 65..80usize, 4 => 141..145usize, 2 => 145..260usize];
     (index, any::<bool>()).prop_map(|(index, sensitive)| {
-        let pattern = u8::from(sensitive) << 4;
-        if index < 15 { vec![pattern | index] } else { vec![pattern | 15, index - 15] }
+        let mut octets = Vec::new();
+        integer::encode(index, 4, u8::from(sensitive) << 4, &mut octets);
+        octets
     })
 }
 
@@ -51,6 +54,11 @@ fn block() -> impl Strategy<Value = Vec<u8>> {
         2 => any::<u8>().prop_map(|value| vec![0x00, 1, b'n', 1, value]),
         // Larger than the table may be at times.
         1 => Just([&[0x40, 1, b'l', 60][..], &[b'x'; 60]].concat()),
+        // Indices of two and three octets, and what is none.
+        2 => prop::sample::select(vec![0xff, 0x0f, 0x1f]).prop_flat_map(|first| {
+            prop::collection::vec(prop::sample::select(vec![0, 1, 80, 0x7f, 0x80, 0x81, 0xff]), 1..4)
+                .prop_map(move |more| [&[first][..], &more].concat())
+        }),
     ];
     let resize =
         prop_oneof![9 => Just(vec![]), 1 => Just(vec![0x20]), 1 => Just(vec![0x3f, 49]), 2 => Just(vec![0x3f, 225, 3])];
@@ -65,8 +73,13 @@ proptest! {
         usual in block(),
         tails in prop::collection::vec(tail(), 1..4),
         blocks in prop::collection::vec((0..10u8, block(), 0..12usize, value(), 60..600u32), 0..60),
+        far in prop_oneof![3 => Just(0u8), 2 => 75..90u8, 1 => Just(200)],
     ) {
-        let mut with = Decoder::new(4096, classifier());
+        let mut with = Decoder::new(9_000, classifier());
+        let wide = BlockLimits { max_list_size: 9_999, max_fields: 300, abuse_list_size: 9_999, abuse_fields: 300 };
+        let mut setup = vec![0x3f, 0x89, 0x45];
+        (0..far).for_each(|name| setup.extend([0x40, 1, name, 0]));
+        with.decode(&setup, &wide, &mut FieldBlock::new()).unwrap();
         let (mut without, mut over) = (with.clone(), with.clone());
         // Memory that blocks were decoded into before.
         let mut used = [FieldBlock::new(), FieldBlock::new()];
@@ -133,6 +146,63 @@ fn a_block_is_learnt_and_used() {
         shapes.push(other);
     }
     assert_eq!(decode(&[0x86, 0x82]), None);
+}
+
+/// The name of a literal by an index of three octets: what follows the start of such blocks is read as it is.
+#[test]
+fn a_name_that_is_far_away() {
+    let limits = BlockLimits { max_list_size: 9_999, max_fields: 200, abuse_list_size: 9_999, abuse_fields: 200 };
+    for entries in [80u8, 81, 82, 83, 100] {
+        let mut decoder = Decoder::new(4096, classifier());
+        let setup: Vec<u8> = (0..entries).flat_map(|name| [0x40, 1, name, 0]).collect();
+        decoder.decode(&setup, &limits, &mut FieldBlock::new()).unwrap();
+        let mut usual = vec![0x82, 0x86];
+        integer::encode(61 + usize::from(entries), 4, 0, &mut usual);
+        usual.extend([1, b'v']);
+        for _ in 0..40 {
+            decoder.decode(&usual, &limits, &mut FieldBlock::new()).unwrap();
+        }
+        for tail in [
+            &[0xff, 0xff, 0][..],
+            &[0xff, 0xff, 1, 1, 0x82],
+            &[0xff, 0],
+            &[0xff, 13],
+            &[0x0f, 0x7f, 0],
+            &[0, 1, b'n', 0],
+        ] {
+            let octets = [&[0x82, 0x86][..], tail].concat();
+            let (mut with, mut without) = (decoder.clone(), decoder.clone());
+            without.trim();
+            let (mut one, mut other) = (FieldBlock::new(), FieldBlock::new());
+            let verdict = without.decode(&octets, &limits, &mut other);
+            assert_eq!(with.decode(&octets, &limits, &mut one), verdict, "{entries} {tail:x?}");
+            assert_eq!(one, other, "{entries} {tail:x?}");
+        }
+    }
+}
+
+/// A name that was far away, and comes by a new entry now, is no more never-indexed than before.
+#[test]
+fn a_literal_stays_as_sensitive_as_it_was() {
+    let limits = BlockLimits { max_list_size: 9_999, max_fields: 200, abuse_list_size: 9_999, abuse_fields: 200 };
+    for pattern in [0, 0x10] {
+        let mut decoder = Decoder::new(4096, Classifier::NONE);
+        let mut setup = vec![0x40, 1, b'x', 0];
+        (0..90).for_each(|name| setup.extend([0x40, 1, 0x80 | name, 0]));
+        decoder.decode(&setup, &limits, &mut FieldBlock::new()).unwrap();
+        let mut usual = vec![0x82, 0x86];
+        integer::encode(152, 4, pattern, &mut usual);
+        usual.extend([1, b'v']);
+        for _ in 0..40 {
+            decoder.decode(&usual, &limits, &mut FieldBlock::new()).unwrap();
+        }
+        decoder.decode(&[0x40, 1, b'x', 0], &limits, &mut FieldBlock::new()).unwrap();
+        for first in [0x0f, 0x1f, 0x0f] {
+            let mut block = FieldBlock::new();
+            decoder.decode(&[0x82, 0x86, first, 47, 1, b'v'], &limits, &mut block).unwrap();
+            assert_eq!(block.fields().last().map(|field| field.sensitive), Some(first == 0x1f), "{pattern:x}");
+        }
+    }
 }
 
 /// The path and the scheme by indices that an insertion moved, and by newer ones.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::names::{Names, Places};
 use super::recent::Recent;
 use super::{Encoder, Entry, index_of, literal, look_up};
-use crate::hpack::block::{HEAD_LEN, Head, is_record_of, same, split_record, strip_record};
+use crate::hpack::block::{HEAD_LEN, Head, is_record_of, same, split_record, strip_name, strip_record};
 use crate::hpack::dynamic_table::DynamicTable;
 use crate::hpack::field::Field;
 use crate::hpack::memo::{Fit, Memo, Part, Pattern, Segment};
@@ -34,6 +34,12 @@ impl Used {
     pub(super) fn heap_size(&self) -> usize {
         self.fields.capacity() * size_of::<Indexed>()
     }
+}
+
+/// Whether a pattern speaks of the name at a place.
+pub(super) fn uses(pattern: &Pattern<Used>, place: u8) -> bool {
+    let is_literal = |part: Part<'_>| part.segment.name != 0 && part.segment.place == place;
+    pattern.extra.places.meets(Places::NONE.with(place)) || pattern.rest().any(is_literal)
 }
 
 /// A list as patterns are compared with it.
@@ -491,8 +497,7 @@ impl Encoder {
         {
             records = rest;
         }
-        let is_worth_it = !pattern.first_run().is_empty();
-        self.memo.end(at, pattern, is_worth_it);
+        self.end_learning(at, pattern, true);
     }
 
     /// Encodes a list whose fields come one by one, and learns its kind.
@@ -507,8 +512,7 @@ impl Encoder {
             let mut octets = out.get(start..).unwrap_or_default();
             goes_on = goes_on && self.learn_field(&mut pattern, Field { class: 0, ..field }, &mut octets);
         }
-        let is_worth_it = !pattern.first_run().is_empty() && self.table.inserted() == inserted;
-        self.memo.end(at, pattern, is_worth_it);
+        self.end_learning(at, pattern, self.table.inserted() == inserted);
     }
 
     fn begin_learning(&mut self) -> (usize, Pattern<Used>) {
@@ -516,6 +520,27 @@ impl Encoder {
         pattern.extra.fields.clear();
         pattern.extra.places = Places::NONE;
         (at, pattern)
+    }
+
+    fn end_learning(&mut self, at: usize, pattern: Pattern<Used>, is_still_so: bool) {
+        let is_worth_it = is_still_so && !pattern.first_run().is_empty() && self.has_places_of(&pattern);
+        self.memo.end(at, pattern, is_worth_it);
+    }
+
+    /// Whether each name of a pattern is the one that its place is about: two names of one hash take turns there.
+    fn has_places_of(&self, pattern: &Pattern<Used>) -> bool {
+        let Self { names, table, .. } = self;
+        let is_at = |place: u8, name: &[u8]| {
+            let known = names.get(place).and_then(|name| look_up(table, name.any()));
+            known.is_some_and(|(known, _)| strip_name(known, name).is_some())
+        };
+        pattern.extra.fields.iter().all(|Indexed { place, entry }| {
+            let field = look_up(table, *entry).and_then(|(record, _)| split_record(record));
+            field.is_some_and(|(field, _)| is_at(*place, field.name))
+        }) && pattern.rest().filter(|part| part.segment.name != 0).all(|part| {
+            let name = part.literal.get(HEAD_LEN..);
+            name.is_some_and(|name| is_at(part.segment.place, name))
+        })
     }
 
     /// Learns the next field of a list, the octets of which are taken off; returns whether it is a part of the pattern.

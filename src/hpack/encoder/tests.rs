@@ -162,11 +162,22 @@ proptest! {
     }
 }
 
+/// Two names that have one place.
+const COLLIDING: [&str; 2] = ["x-009a17", "x-00c377"];
+
+#[test]
+fn colliding_names_have_one_place() {
+    let places = COLLIDING.map(|name| super::Names::new().place(super::Recent::name(name.as_bytes())).place);
+    let tags = COLLIDING.map(|name| super::Recent::name(name.as_bytes()) >> 32 | 1);
+    assert_eq!((places[0], tags[0]), (places[1], tags[1]));
+}
+
 /// A field of a few names and values, some of which are always the same.
 fn field() -> impl Strategy<Value = (String, String, bool)> {
     let name = prop_oneof![
         9 => prop::sample::select(vec![":method", ":path", "cookie", "te", "x-a", "x-b"]).prop_map(Into::into),
         1 => (0..200u8).prop_map(|name| format!("x-{name}")),
+        3 => prop::sample::select(COLLIDING.to_vec()).prop_map(Into::into),
     ];
     let value = prop_oneof![
         4 => Just("GET".into()),
@@ -184,6 +195,7 @@ proptest! {
     fn what_is_expected_makes_no_difference(
         lists in prop::collection::vec(prop::collection::vec(field(), 0..8), 1..4),
         order in prop::collection::vec((0..4usize, prop::option::weighted(0.02, 0..600u32), (0..9usize, 0..3u8)), 0..250),
+        own_names in prop::sample::select(vec![["x-id", "x-b"], COLLIDING, [COLLIDING[0], "x-id"]]),
         small in any::<bool>(),
         guesses in any::<[u8; 2]>(),
     ) {
@@ -194,12 +206,12 @@ proptest! {
         for (call, (list, size, (at, unique))) in order.into_iter().enumerate() {
             let list = &lists[list % lists.len()];
             let ids: Vec<_> = (0..unique).map(|id| (id, format!("{:x}", call * 7_919 + usize::from(id)))).collect();
-            let own = ids.iter().map(|(id, value)| ([&b"x-id"[..], b"x-b"][usize::from(*id)], value.as_bytes()));
+            let own = ids.iter().map(|(id, value)| (own_names[usize::from(*id)], value));
             let mut fields: Vec<_> = list.iter().map(|(name, value, sensitive)| {
                 Field { sensitive: *sensitive, ..Field::new(name.as_bytes(), value.as_bytes()) }
             }).collect();
             let at = at.min(fields.len());
-            fields.splice(at..at, own.map(|(name, value)| Field::new(name, value)));
+            fields.splice(at..at, own.map(|(name, value)| Field::new(name.as_bytes(), value.as_bytes())));
             for encoder in [&mut all, &mut no_kinds, &mut no_guess, &mut in_one_piece] {
                 size.into_iter().for_each(|size| encoder.set_peer_max_table_size(size));
             }
@@ -219,6 +231,52 @@ proptest! {
             let mut block = FieldBlock::new();
             prop_assert_eq!(decoder.decode(&a, &limits, &mut block), Ok(Decoded::Complete));
             prop_assert!(block.fields().eq(fields.iter().copied()));
+        }
+    }
+}
+
+/// Two names that take turns in one place: what is known of blocks with the one is not said of the other, be it that its
+/// value is new each time, always the same, or both are in a block.
+#[test]
+fn a_kind_goes_with_the_place_of_a_name() {
+    let limits = BlockLimits { max_list_size: 999, max_fields: 9, abuse_list_size: 999, abuse_fields: 9 };
+    let [a, b] = COLLIDING.map(str::as_bytes);
+    let ids: Vec<_> = (1..100u32).map(|id| format!("{:08x}", id.wrapping_mul(0x9e37_79b9))).collect();
+    let ids: Vec<_> = ids.iter().map(|id| id.as_bytes()).collect();
+    for (in_one_piece, usual) in [false, true].into_iter().flat_map(|way| [6, 9, 12, 15, 60].map(|usual| (way, usual)))
+    {
+        for value in [&ids[..], &[&b"same"[..]; 99]] {
+            let (mut encoder, mut decoder) = (Encoder::new(4096, 1), Decoder::new(4096, Classifier::NONE));
+            let mut send = |fields: &[Field<'_>]| {
+                let (mut out, mut block) = (Vec::new(), FieldBlock::new());
+                match in_one_piece {
+                    true => encoder.encode_block(&fields.iter().copied().collect(), &mut out),
+                    false => encoder.encode(fields.iter().copied(), &mut out),
+                }
+                decoder.decode(&out, &limits, &mut block).unwrap();
+                assert!(block.fields().eq(fields.iter().copied()), "{in_one_piece} {usual} {fields:?} {block:?}");
+            };
+            let head = [Field::new(b":method", b"POST"), Field::new(b":scheme", b"http")];
+            let [mut with_a, mut with_both] = [head, head].map(|head| head.to_vec());
+            with_a.push(Field::new(a, b""));
+            with_both.extend([Field::new(a, b""), Field::new(b, b"")]);
+            send(&[Field::new(b, b"first")]);
+            for value in &value[..usual] {
+                with_a[2].value = value;
+                send(&with_a);
+            }
+            for value in value.iter().take(20) {
+                send(&[Field::new(b, value)]);
+                send(&with_a);
+                with_a[2].value = value;
+                send(&with_a);
+                send(&[Field::new(a, b"same")]);
+            }
+            for value in value {
+                (with_both[2].value, with_both[3].value) = (value, value);
+                send(&with_both);
+                send(&with_a);
+            }
         }
     }
 }
