@@ -93,7 +93,7 @@ pub(super) struct Rest<'p> {
 /// A segment, read.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'p> {
-    pub(super) segment: Segment,
+    pub(super) segment: &'p Segment,
     /// The run in both forms.
     pub(super) octets: &'p [u8],
     pub(super) records: &'p [u8],
@@ -148,7 +148,7 @@ impl<'p> Iterator for Rest<'p> {
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "two lengths of 16 bits")]
     fn next(&mut self) -> Option<Part<'p>> {
-        let (&segment, segments) = self.segments.split_first()?;
+        let (segment, segments) = self.segments.split_first()?;
         let run = usize::from(segment.run);
         let (both, records) = self.records.split_at_checked(run + usize::from(segment.literal))?;
         let (run, literal) = both.split_at_checked(run)?;

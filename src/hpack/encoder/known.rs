@@ -354,7 +354,7 @@ impl Encoder {
             }
             let (place, field) = loop {
                 let Some(part) = parts.next() else { break 'whole source.is_empty() };
-                let Segment { count, name, place, .. } = part.segment;
+                let &Segment { count, name, place, .. } = part.segment;
                 let there = taken.take().unwrap_or_else(|| source.run(&part));
                 let is_run = there == usize::from(count);
                 let value = if is_run { source.literal(&part) } else { None };
