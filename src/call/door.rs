@@ -50,11 +50,19 @@ impl Door {
     /// one flag answers both, so that watchers who are not there cost nothing.
     #[inline(always)]
     pub(crate) fn is_unwatched(&mut self) -> bool {
-        !self.engine.attention || self.look()
+        !self.is_alert() || self.look()
     }
 
+    /// Whether the verb that begins has to [look](Door::look) first: for who watches, for something large that was lent, or
+    /// for a run, which it may go on with.
+    #[inline(always)]
+    pub(crate) fn is_alert(&self) -> bool {
+        self.engine.attention
+    }
+
+    /// As [`Door::is_unwatched`], where there is something to look for.
     #[inline(never)]
-    fn look(&mut self) -> bool {
+    pub(crate) fn look(&mut self) -> bool {
         if self.observers.is_watching() {
             return false;
         }
@@ -102,14 +110,16 @@ impl Door {
     /// As [`Door::act`], for a message that is given away.
     #[inline]
     pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
-        if !message.compressed && self.engine.goes_on_sending(call.0, message.data.len()).is_some() {
-            self.engine.send_of_run(&message.data);
-            return Ok(());
+        if self.is_alert() {
+            if !message.compressed && self.engine.goes_on_sending(call.0, message.data.len()).is_some() {
+                self.engine.send_of_run(&message.data);
+                return Ok(());
+            }
+            if !self.look() {
+                return self.send_watched(call, message);
+            }
         }
-        if self.is_unwatched() {
-            return self.engine.send(call.0, message, true);
-        }
-        self.send_watched(call, message)
+        self.engine.send(call.0, message, true)
     }
 
     #[cold]

@@ -12,9 +12,10 @@ use super::timers::Timers;
 use crate::buffer::pool::{Chunk, block_heap_size};
 use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
+use crate::frame::Kind;
 use crate::grpc::outcome::HeadSummary;
 use crate::hpack::FieldBlock;
-use crate::http2::{self, Input, Part, Side, Step, StreamKey};
+use crate::http2::{self, Common, Input, Part, Side, Step, Stream, StreamKey};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -166,28 +167,14 @@ impl Engine {
 
     pub(crate) fn receive(&mut self, mut input: Input<'_>) {
         while !self.http2.has_read(&input) {
-            if self.side == Side::Client && self.receive_reply(&mut input) {
-                continue;
-            }
-            if let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
-                self.data(stream, &mut input, len, end);
-                continue;
-            }
-            // On a server most of the others are requests.
-            let server = self.side == Side::Server;
-            let mut step = if server { self.http2.headers_step(self.now, &mut input) } else { Step::Idle };
-            if let Step::Idle = step {
-                step = self.other_step(&mut input);
-            }
-            match step {
-                Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
-                    self.request(stream, end_stream, oversized);
-                    if !end_stream {
-                        self.receive_request_body(stream, &mut input);
-                    }
-                }
-                Step::Idle | Step::Closed => break,
-                step => self.follow(step, &mut input),
+            // Most frames are parts of whole requests or replies, or DATA.
+            let taken = match http2::Connection::<CallState>::next_kind(&input) {
+                Some(Kind::HEADERS) if self.side == Side::Client => self.receive_replies(&mut input),
+                Some(Kind::HEADERS) => self.receive_requests(&mut input),
+                _ => self.receive_data(&mut input),
+            };
+            if !taken && !self.receive_other(&mut input) {
+                break;
             }
         }
         if self.http2.take_window_exhausted() {
@@ -206,9 +193,51 @@ impl Engine {
         self.settle();
     }
 
-    /// Any frame, or a part of one.
+    /// Takes the whole replies at the front of a client's input; says whether there were any.
     #[inline(never)]
-    fn other_step(&mut self, input: &mut Input<'_>) -> Step {
+    fn receive_replies(&mut self, input: &mut Input<'_>) -> bool {
+        let mut any = false;
+        while self.receive_reply(input) {
+            any = true;
+        }
+        any
+    }
+
+    /// As [`Engine::receive_replies`], the requests at the front of a server's.
+    #[inline(never)]
+    fn receive_requests(&mut self, input: &mut Input<'_>) -> bool {
+        let mut any = false;
+        while self.receive_request(input) {
+            any = true;
+        }
+        any
+    }
+
+    /// Takes HEADERS that lie whole at the front of a server's input, as those of requests mostly do, and what they go on
+    /// with; says whether there were any.
+    #[inline(always)]
+    fn receive_request(&mut self, input: &mut Input<'_>) -> bool {
+        match self.http2.headers_step(self.now, input) {
+            Step::Idle => return false,
+            Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
+                self.request(stream, end_stream, oversized, input);
+            }
+            step => self.follow(step, input),
+        }
+        true
+    }
+
+    /// Takes the DATA frame at the front of the input, if it is as it mostly is; says whether it was.
+    #[inline(never)]
+    fn receive_data(&mut self, input: &mut Input<'_>) -> bool {
+        let Some((stream, len, end)) = self.http2.ordinary_data(input) else { return false };
+        self.data(stream, input, len, end);
+        true
+    }
+
+    /// Takes any frame, or a part of one; says whether there was any.
+    #[inline(never)]
+    fn receive_other(&mut self, input: &mut Input<'_>) -> bool {
         if self.side == Side::Client
             && let Some((stream, part)) = self.http2.known_reply(input)
         {
@@ -216,16 +245,21 @@ impl Engine {
                 Part::Trailers => self.trailers(stream, false),
                 _ => self.response(stream, false, false),
             }
-            return Step::Nothing;
+            return true;
         }
-        self.http2.receive_step(self.now, input)
+        let step = self.http2.receive_step(self.now, input);
+        self.follow(step, input);
+        !matches!(step, Step::Idle | Step::Closed)
     }
 
     /// Does what follows from a frame.
     #[inline(never)]
     fn follow(&mut self, step: Step, input: &mut Input<'_>) {
         match step {
-            Step::Idle | Step::Nothing | Step::Closed | Step::Headers { part: Part::Request, .. } => {}
+            Step::Idle | Step::Nothing | Step::Closed => {}
+            Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
+                self.request(stream, end_stream, oversized, input);
+            }
             Step::Ready => self.flags.raise(Flags::READY),
             Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
                 self.response(stream, end_stream, oversized);
@@ -287,26 +321,33 @@ impl Engine {
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        if self.flags != Flags::default()
-            && let Some(event) = self.flags.take()
-        {
-            return Some(event);
-        }
+        if self.flags == Flags::default() { self.next_event() } else { self.poll_flagged() }
+    }
+
+    /// As [`Engine::poll_event`], where the connection has something to tell of itself.
+    #[cold]
+    #[inline(never)]
+    fn poll_flagged(&mut self) -> Option<Event> {
+        self.flags.take().or_else(|| self.next_event()).or_else(|| self.flags.take_closed())
+    }
+
+    /// The next event of a call.
+    #[inline(always)]
+    fn next_event(&mut self) -> Option<Event> {
+        let (stream, common) = self.http2.next_noticed()?;
+        event_of(stream, common).or_else(|| self.next_event_behind())
+    }
+
+    /// As [`Engine::next_event`], where the first in line had none.
+    #[cold]
+    #[inline(never)]
+    fn next_event_behind(&mut self) -> Option<Event> {
         while let Some((stream, common)) = self.http2.next_noticed() {
-            let event = stream.upper.events.take();
-            let id = CallId(stream.key());
-            if stream.upper.events.is_empty() {
-                common.clear_notice(stream);
-            }
-            match event {
-                Some(Events::OPENED) => return Some(Event::Opened(id)),
-                Some(Events::STOPPED) => return Some(Event::Stopped(id)),
-                Some(Events::READABLE) => return Some(Event::Readable(id)),
-                Some(Events::WRITABLE) => return Some(Event::Writable(id)),
-                _ => {}
+            if let Some(event) = event_of(stream, common) {
+                return Some(event);
             }
         }
-        self.flags.take_closed()
+        None
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -474,8 +515,17 @@ impl Engine {
     }
 
     /// A call is gone that so many octets were lent to.
-    #[inline]
+    #[inline(always)]
     pub(super) fn call_gone(&mut self, lent: u32) {
+        let awaited = self.open_armed || !self.loan_queue.is_empty() || !self.total_queue.is_empty();
+        if lent > 0 || awaited || self.http2.streams() == 0 {
+            self.miss_call(lent);
+        }
+    }
+
+    /// As [`Engine::call_gone`], where somebody waits for what it gives back, or it was the last.
+    #[inline(never)]
+    fn miss_call(&mut self, lent: u32) {
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
         }
@@ -553,6 +603,23 @@ impl Engine {
             + self.last_start.as_deref().map_or(0, LastStart::heap_size)
             + self.lent_chunk.as_deref().map_or(0, Chunk::heap_size)
             + self.lent_block.as_deref().map_or(0, block_heap_size)
+    }
+}
+
+/// Takes the first event of a call, which leaves the line with its last one.
+#[inline(always)]
+fn event_of(stream: &mut Stream<CallState>, common: &mut Common) -> Option<Event> {
+    let event = stream.upper.events.take();
+    let id = CallId(stream.key());
+    if stream.upper.events.is_empty() {
+        common.clear_notice(stream);
+    }
+    match event? {
+        Events::OPENED => Some(Event::Opened(id)),
+        Events::STOPPED => Some(Event::Stopped(id)),
+        Events::READABLE => Some(Event::Readable(id)),
+        Events::WRITABLE => Some(Event::Writable(id)),
+        _ => None,
     }
 }
 

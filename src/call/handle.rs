@@ -86,21 +86,23 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
         let call = self.id;
-        if let Some(place) = self.door.runs().goes_on_reading(call.0) {
-            return Some(Item::Message(self.door.runs().take_of_run(place)));
+        if self.door.is_alert() {
+            if let Some(place) = self.door.runs().goes_on_reading(call.0) {
+                return Some(Item::Message(self.door.runs().take_of_run(place)));
+            }
+            if let Some(place) = self.door.runs().goes_on_behind(call.0) {
+                return Some(Item::Message(self.door.runs().take_of_run(place)));
+            }
+            if !self.door.look() {
+                // Part by part: written into the result by a call, it would keep the items of runs in memory too.
+                return match read_watched::<R>(self.door, call, &Verb::Read { call })? {
+                    Item::Head(head) => Some(Item::Head(head)),
+                    Item::Message(message) => Some(Item::Message(message)),
+                    Item::End(end) => Some(Item::End(end)),
+                };
+            }
         }
-        if let Some(place) = self.door.runs().goes_on_behind(call.0) {
-            return Some(Item::Message(self.door.runs().take_of_run(place)));
-        }
-        if self.door.is_unwatched() {
-            return take(self.door.unwatched(), call.0, true);
-        }
-        // Part by part: written into the result by a call, it would keep the items of runs in memory too.
-        match read_watched::<R>(self.door, call, &Verb::Read { call })? {
-            Item::Head(head) => Some(Item::Head(head)),
-            Item::Message(message) => Some(Item::Message(message)),
-            Item::End(end) => Some(Item::End(end)),
-        }
+        take(self.door.unwatched(), call.0, true)
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without
@@ -176,13 +178,15 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
         let call = self.id;
-        if let Some(room) = self.door.runs().goes_on_sending(call.0, size_hint) {
-            return self.door.runs().send_of_run_with(call.0, room, encode);
+        if self.door.is_alert() {
+            if let Some(room) = self.door.runs().goes_on_sending(call.0, size_hint) {
+                return self.door.runs().send_of_run_with(call.0, room, encode);
+            }
+            if !self.door.look() {
+                return send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode);
+            }
         }
-        if self.door.is_unwatched() {
-            return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
-        }
-        send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
+        self.door.unwatched().send_with(call.0, size_hint, false, true, encode)
     }
 
     /// Queues a copy of a message that is serialised already, where it is somebody else's memory. As [`Call::send_with`] without
@@ -201,15 +205,17 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline]
     pub fn send_slice(&mut self, message: &[u8]) -> Result<(), SendError<()>> {
         let (call, size_hint) = (self.id, message.len());
-        if self.door.runs().goes_on_sending(call.0, size_hint).is_some() {
-            self.door.runs().send_of_run(message);
-            return Ok(());
-        }
         let encode = |buffer: &mut Vec<u8>| buffer.extend_from_slice(message);
-        if self.door.is_unwatched() {
-            return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
+        if self.door.is_alert() {
+            if self.door.runs().goes_on_sending(call.0, size_hint).is_some() {
+                self.door.runs().send_of_run(message);
+                return Ok(());
+            }
+            if !self.door.look() {
+                return send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode);
+            }
         }
-        send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
+        self.door.unwatched().send_with(call.0, size_hint, false, true, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.

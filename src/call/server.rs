@@ -2,7 +2,7 @@
 
 use super::client::grpc_fields;
 use super::engine::{Engine, REJECTION_PATIENCE, held_size};
-use super::inbox::Encoding;
+use super::inbox::{Encoding, is_only_message};
 use super::state::{CONTENT_TYPE, CallState, End, Events, Head, Sending, Stage, Stop, response_head};
 use crate::config::{Settings, TIMEOUT};
 use crate::error::Misuse;
@@ -15,7 +15,7 @@ use crate::grpc::{
     Status, UsualRequest,
 };
 use crate::hpack::{Field, FieldBlock, Shape, Start};
-use crate::http2::StreamKey;
+use crate::http2::{Input, StreamKey};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -162,8 +162,10 @@ impl CallState {
 }
 
 impl Engine {
-    /// A client opened a stream.
-    pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
+    /// A client opened a stream. Its message is taken with it, if that is all that it goes on with and lies at the front of
+    /// the input.
+    #[inline(always)]
+    pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool, input: &mut Input<'_>) {
         self.trim_at = None;
         let block = self.http2.take_fields();
         let held_headers = self.held_headers + held_size(&block);
@@ -190,6 +192,11 @@ impl Engine {
             pool.keep(echo)
         };
         self.held_headers = held_headers;
+        if deadline != Instant::MAX {
+            self.add_timer(deadline, key);
+        }
+        let most = self.settings.small_received;
+        let body = self.http2.find_body(key, input).filter(|body| is_only_message(body.payload, most));
         let Some((stream, common)) = self.http2.at(key) else { return };
         let call = &mut stream.upper;
         (call.head, call.head_block) = (Head::Held, common.pool.keep(block));
@@ -200,21 +207,32 @@ impl Engine {
         }
         call.deadline = deadline;
         call.events.add(Events::OPENED);
-        if end_stream {
+        if let Some(body) = &body {
+            call.inbox.put_only(&mut common.pool, body.payload);
+            call.received = 1;
+        }
+        if end_stream || body.is_some() {
             call.end = End::HalfClosed;
             // What there is to read is told with it.
             call.tell_readable(crate::http2::Side::Server);
         }
         common.notice(stream);
-        if deadline != Instant::MAX {
-            self.add_timer(deadline, key);
+        if let Some(body) = body {
+            stream.take_body(body.payload.len() as u32);
+            self.http2.take_body(&body, input);
         }
     }
 
+    #[inline(always)]
     fn read_request(&mut self, key: StreamKey, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
         if !oversized && let Some(reading) = self.known_requests.read(self.http2.block_start(), block) {
             return Ok(reading);
         }
+        self.read_any_request(key, block, oversized)
+    }
+
+    #[inline(never)]
+    fn read_any_request(&mut self, key: StreamKey, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
         let judged = self.http2.is_usual_request(key);
         let reading = Reading::new(&self.settings, block, oversized, judged)?;
         if !oversized {
@@ -473,8 +491,8 @@ impl Engine {
         }
         (call.stage, call.sending, call.own_code) = (Stage::Finished, Sending::Closed, Code::Ok);
         call.events.clear();
-        common.end(stream, true);
         common.clear_notice(stream);
+        common.end(stream, true);
         true
     }
 }

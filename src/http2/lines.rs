@@ -36,6 +36,18 @@ impl Line {
     fn is_overgrown(&self, streams: usize) -> bool {
         self.entries.len() > 4 * streams + SLACK
     }
+
+    /// Adds an entry at the end.
+    #[inline(always)]
+    fn enter(&mut self, entry: (StreamKey, u32)) {
+        if self.entries.len() < self.entries.capacity() { self.entries.push_back(entry) } else { self.grow(entry) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, entry: (StreamKey, u32)) {
+        self.entries.push_back(entry);
+    }
 }
 
 /// All lines of a connection.
@@ -141,6 +153,12 @@ impl Lines {
         }
     }
 
+    /// Whether one more that is ready needs no memory.
+    #[inline]
+    pub(super) fn has_place_for_ready(&self) -> bool {
+        self.ready.entries.len() < self.ready.entries.capacity()
+    }
+
     /// The first entry of those that are ready, which may have left.
     #[inline]
     pub(super) fn front_of_ready(&self) -> Option<(StreamKey, u32)> {
@@ -185,27 +203,32 @@ impl Lines {
     }
 
     /// The layer above wants to be reminded of the stream.
-    #[inline]
+    #[inline(always)]
     pub(super) fn notice<T>(&mut self, stream: &mut Stream<T>) {
         if !core::mem::replace(&mut stream.noticed, true) {
             self.notices.len += 1;
             self.made += 1;
-            self.notices.entries.push_back((stream.key, 0));
+            self.notices.enter((stream.key, 0));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn clear_notice<T>(&mut self, stream: &mut Stream<T>) {
         if core::mem::replace(&mut stream.noticed, false) {
             self.notices.len -= 1;
             // Mostly it is the first one's turn.
-            if self.notices.entries.front().is_some_and(|entry| entry.0 == stream.key) {
+            if self.notices.entries.front().is_some_and(|entry| entry.0.is(stream.key)) {
                 self.notices.entries.pop_front();
             }
         }
     }
 
+    /// The first entry of those that are noticed, which may not be any more.
     #[inline]
+    pub(super) fn front_of_noticed(&self) -> Option<StreamKey> {
+        self.notices.entries.front().map(|entry| entry.0)
+    }
+
     pub(super) fn first_noticed<T>(&mut self, slots: &Slots<T>) -> Option<StreamKey> {
         first_of(&mut self.notices, slots, |stream| stream.noticed)
     }

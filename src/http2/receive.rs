@@ -25,15 +25,17 @@ const FREE_SETTINGS: u64 = 4;
 const SMALL_INCREMENT: u32 = 1024;
 const AMPLE_WINDOW: usize = 64 * 1024;
 
+/// Where a frame's head has its type (RFC 9113 section 4.1).
+const KIND_AT: usize = 3;
+
 impl<T: Default> Connection<T> {
     /// Handles one frame, or a part of one, from the front of `input`; call it until it returns [`Step::Idle`].
     ///
     /// Never fails: a broken rule ends the stream ([`Step::Reset`]) or the connection ([`Step::Closed`]). After the end
     /// all input is taken and ignored.
     pub fn receive_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
-        let step = self.headers_step(now, input);
-        if step != Step::Idle {
-            return step;
+        if let Some((block, fragment)) = self.ordinary_headers(input) {
+            return self.end_block(now, block, Some(fragment)).unwrap_or_else(|fault| self.broken(&fault, input));
         }
         if self.ended {
             input.take(usize::MAX);
@@ -47,10 +49,7 @@ impl<T: Default> Connection<T> {
     #[inline(always)]
     pub(crate) fn headers_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
         let Some((block, fragment)) = self.ordinary_headers(input) else { return Step::Idle };
-        match self.end_block(now, block, Some(fragment)) {
-            Ok(step) => step,
-            Err(fault) => self.broken(&fault, input),
-        }
+        self.whole_block(now, block, fragment).unwrap_or_else(|fault| self.broken(&fault, input))
     }
 
     #[cold]
@@ -65,6 +64,12 @@ impl<T: Default> Connection<T> {
         }
         input.take(usize::MAX);
         Step::Closed
+    }
+
+    /// Of what kind the frame at the front of the input is, where one begins there.
+    #[inline]
+    pub(crate) fn next_kind(input: &Input<'_>) -> Option<Kind> {
+        input.as_slice().get(KIND_AT).map(|kind| Kind(*kind))
     }
 
     /// Whether [`receive_step`](Self::receive_step) has nothing to do with what is left of the input.

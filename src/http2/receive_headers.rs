@@ -64,17 +64,15 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
-    #[inline]
-    pub(super) fn end_block(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
-        match whole {
-            // A client's new stream is in no map yet.
-            Some(octets) if self.opens_stream(block.stream) => {
-                let oversized = self.decode_block(Some(octets))?;
-                self.request(now, block, oversized)
-            }
-            _ => self.end_block_of_any(now, block, whole),
+    /// As [`end_block`](Self::end_block), of a block that is whole: mostly a request, on a server, whose stream is in no map
+    /// yet.
+    #[inline(always)]
+    pub(super) fn whole_block(&mut self, now: Instant, block: OpenBlock, octets: &[u8]) -> Result<Step, Fault> {
+        if !self.opens_stream(block.stream) {
+            return self.end_block(now, block, Some(octets));
         }
+        let oversized = self.decode_block(Some(octets))?;
+        self.request(now, block, oversized)
     }
 
     /// Whether HEADERS with this id are a client's way to open a stream.
@@ -83,8 +81,9 @@ impl<T: Default> Connection<T> {
         self.common.side == Side::Server && stream.is_client() && stream > self.highest_remote
     }
 
+    /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
     #[inline(never)]
-    fn end_block_of_any(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
+    pub(super) fn end_block(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
         let found = self.find(block.stream);
         let part = found.and_then(|key| self.slots.get(key)).map(|stream| stream.receive);
         if let (Some(key), Some(octets), Side::Client) = (found, whole, self.common.side)
@@ -279,6 +278,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// A client opens a stream.
+    #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "below the limit of streams")]
     fn request(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
         let id = block.stream;

@@ -33,6 +33,23 @@ pub(crate) enum Written {
     All,
 }
 
+/// A request's one DATA frame, where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Body<'i> {
+    pub(crate) payload: &'i [u8],
+    rest: &'i [u8],
+}
+
+/// A whole reply, where it lies, and where its stream is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply<'i> {
+    pub(crate) payload: &'i [u8],
+    rest: &'i [u8],
+    id: StreamId,
+    place: usize,
+    slot: u32,
+}
+
 /// The frame at the front of the octets, if it is whole and of this kind, with no other flags than these: its stream, its
 /// payload, and what follows.
 #[inline(always)]
@@ -135,75 +152,82 @@ impl<T: Default> Connection<T> {
         self.stalls.progress(now);
     }
 
-    /// Takes the one DATA frame that a request goes on with from the front of the input, if it ends its stream, which has
-    /// just begun, and is well within its windows, and if `accept` takes the payload; says whether it did.
-    #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
-    pub(crate) fn receive_body(
-        &mut self,
-        key: StreamKey,
-        input: &mut Input<'_>,
-        accept: impl FnOnce(&mut Stream<T>, &mut Common, &[u8]) -> bool,
-    ) -> bool {
-        let all = input.as_slice();
-        let Some((id, payload, rest)) = frame(all, Kind::DATA, Flags::END_STREAM) else { return false };
-        let Some(stream) = self.slots.get_mut(key) else { return false };
+    /// The one DATA frame that a request goes on with, if it lies at the front of the input, ends the stream, and is well
+    /// within the windows. To be asked right behind the HEADERS that opened the stream, where any frame may come;
+    /// [`take_body`](Self::take_body) and [`Stream::take_body`] are to follow if it is taken.
+    #[inline(always)]
+    pub(crate) fn find_body<'i>(&self, key: StreamKey, input: &Input<'i>) -> Option<Body<'i>> {
+        debug_assert!(self.reader.is_at_ease(), "a block has just ended");
+        let (id, payload, rest) = frame(input.as_slice(), Kind::DATA, Flags::END_STREAM)?;
+        let stream = self.slots.get(key)?;
         let expected = id == stream.id && stream.receive == Receive::Body && stream.content_left.is_none();
         let fits = fits(stream, &self.common, payload, self.config.max_frame_size);
-        if !expected || !fits || !self.reader.is_at_ease() || !accept(stream, &mut self.common, payload) {
-            return false;
-        }
-        stream.receive = Receive::Ended;
-        stream.receive_window.spend(payload.len() as u32);
-        self.counters.frames_received += 1;
-        self.data_came(input, rest, payload);
-        true
+        (expected && fits).then_some(Body { payload, rest })
     }
 
-    /// Takes the whole reply from the front of the input, if it is in the octets that most have but for its message, whose
-    /// blocks have these [numbers](Self::block_number), is well within its windows, is all that its stream expects, and if
-    /// `accept` takes the payload; says whether it did. The stream closes; the head is [held](Self::hold_response) for it.
-    #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame; one for a stream")]
-    pub(crate) fn receive_reply(
+    /// Takes the frame from the input in which it was found.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
+    pub(crate) fn take_body(&mut self, body: &Body<'_>, input: &mut Input<'_>) {
+        self.counters.frames_received += 1;
+        self.data_came(input, body.rest, body.payload);
+    }
+
+    /// The whole reply at the front of the input, if it is in the octets that most have but for its message, whose blocks
+    /// have these [numbers](Self::block_number), is well within its windows, and is all that its stream expects.
+    #[inline(always)]
+    pub(crate) fn find_reply<'i>(
         &mut self,
-        input: &mut Input<'_>,
+        input: &Input<'i>,
         [response_number, trailers_number]: [NonZeroU32; 2],
-        accept: impl FnOnce(&mut Stream<T>, &mut Common, &[u8]) -> bool,
-    ) -> bool {
-        let all = input.as_slice();
-        let Some((id, response, rest)) = frame(all, Kind::HEADERS, Flags::END_HEADERS) else { return false };
-        let Some((data_id, payload, rest)) = frame(rest, Kind::DATA, Flags::NONE) else { return false };
-        let Some((trailers_id, trailers, rest)) = frame(rest, Kind::HEADERS, LAST) else { return false };
+    ) -> Option<Reply<'i>> {
+        let (id, response, rest) = frame(input.as_slice(), Kind::HEADERS, Flags::END_HEADERS)?;
+        let (data_id, payload, rest) = frame(rest, Kind::DATA, Flags::NONE)?;
+        let (trailers_id, trailers, rest) = frame(rest, Kind::HEADERS, LAST)?;
         if data_id != id || trailers_id != id || !self.reader.is_at_ease() {
-            return false;
+            return None;
         }
-        let (Some(known), Some(generation)) = (self.known.as_deref_mut(), self.decoder.generation()) else {
-            return false;
-        };
+        let (known, generation) = (self.known.as_deref_mut()?, self.decoder.generation()?);
         let same = known.response.number == response_number.get()
             && known.trailers.number == trailers_number.get()
             && known.response.recall(response, generation)
             && known.trailers.recall(trailers, generation);
-        let found = self.ids.locate(id.get(), |slot| self.slots.id(slot)).filter(|_| same);
-        let Some((place, slot)) = found else { return false };
-        let Some(stream) = self.slots.at_mut(slot) else { return false };
-        let expected = matches!(stream.receive, Receive::Head { .. }) && stream.send == Send::Ended;
-        let fits = fits(stream, &self.common, payload, self.config.max_frame_size);
-        if !expected || !fits || !accept(stream, &mut self.common, payload) {
-            return false;
+        if !same {
+            return None;
         }
-        known.held += 1;
-        self.common.leave_wire(stream);
-        self.ids.remove_at(place, id.get(), |slot| self.slots.id(slot));
+        let (place, slot) = self.ids.locate(id.get(), |slot| self.slots.id(slot))?;
+        let stream = self.slots.at(slot)?;
+        let expected = matches!(stream.receive, Receive::Head { .. }) && stream.send == Send::Ended;
+        // It has said all, so it waits for nothing, and owes nothing for what it has not received.
+        let is_quiet = stream.place == Place::Out && !stream.owes && stream.outbox.is_empty();
+        let fits = fits(stream, &self.common, payload, self.config.max_frame_size);
+        (expected && is_quiet && fits).then_some(Reply { id, place, slot, payload, rest })
+    }
+
+    /// The stream that the reply belongs to, as long as that is not [taken](Self::take_reply).
+    #[inline(always)]
+    pub(crate) fn at_reply(&mut self, reply: &Reply<'_>) -> Option<(&mut Stream<T>, &mut Common)> {
+        self.slots.at_mut(reply.slot).map(|stream| (stream, &mut self.common))
+    }
+
+    /// Takes the reply from the input in which it was found. The stream closes; the head is
+    /// [held](Self::hold_response) for it.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
+    pub(crate) fn take_reply(&mut self, reply: &Reply<'_>, input: &mut Input<'_>) {
+        let id = reply.id;
+        self.hold_response();
+        if let Some(stream) = self.slots.at_mut(reply.slot) {
+            stream.close();
+        }
+        self.ids.remove_at(reply.place, id.get(), |slot| self.slots.id(slot));
         self.counters.frames_received += 3;
-        self.data_came(input, rest, payload);
+        self.data_came(input, reply.rest, reply.payload);
         self.closed_cleanly(id);
-        true
     }
 
     /// A stream whose halves have both ended is off the wire, and out of the map.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "counted when it began")]
     fn closed_cleanly(&mut self, id: StreamId) {
         self.active -= 1;
@@ -212,7 +236,7 @@ impl<T: Default> Connection<T> {
     }
 
     /// DATA is taken from the input, of which the `rest` is left.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "the rest of it")]
     fn data_came(&mut self, input: &mut Input<'_>, rest: &[u8], payload: &[u8]) {
         input.take(input.as_slice().len() - rest.len());
