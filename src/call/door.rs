@@ -110,16 +110,14 @@ impl Door {
     /// As [`Door::act`], for a message that is given away.
     #[inline]
     pub(crate) fn send(&mut self, call: CallId, message: Message) -> Result<(), SendError<Message>> {
-        if self.is_alert() {
-            if !message.compressed && self.engine.goes_on_sending(call.0, message.data.len()).is_some() {
-                self.engine.send_of_run(&message.data);
-                return Ok(());
-            }
-            if !self.look() {
-                return self.send_watched(call, message);
-            }
+        if !message.compressed && self.engine.goes_on_sending(call.0, message.data.len()).is_some() {
+            self.engine.send_of_run(&message.data);
+            return Ok(());
         }
-        self.engine.send(call.0, message, true)
+        if self.is_unwatched() {
+            return self.engine.send(call.0, message, true);
+        }
+        self.send_watched(call, message)
     }
 
     #[cold]

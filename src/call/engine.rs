@@ -11,11 +11,9 @@ use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::pool::{Chunk, block_heap_size};
 use crate::config::{LastStarts, ORDINARY_HEADERS, Settings};
-use crate::event::{CallId, Event};
-use crate::frame::Kind;
 use crate::grpc::outcome::HeadSummary;
 use crate::hpack::FieldBlock;
-use crate::http2::{self, Common, Input, Part, Side, Step, Stream, StreamKey};
+use crate::http2::{self, Side, StreamKey};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -63,7 +61,7 @@ pub struct Engine {
     pub(super) management: Management,
     /// When all that an idle connection need not keep is given back, and when only what received octets took on their
     /// way.
-    pub(super) trim_at: Option<Instant>,
+    pub(super) trim_at: Instant,
     pub(super) slack_at: Instant,
     /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
     pub(super) usual_response: Option<(NonZeroU32, HeadSummary, Encoding)>,
@@ -106,7 +104,7 @@ impl Engine {
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
             management,
-            trim_at: None,
+            trim_at: Instant::MAX,
             slack_at: Instant::MAX,
             usual_response: None,
             usual_trailers: None,
@@ -165,120 +163,6 @@ impl Engine {
         }
     }
 
-    pub(crate) fn receive(&mut self, mut input: Input<'_>) {
-        while !self.http2.has_read(&input) {
-            // Most frames are parts of whole requests or replies, or DATA.
-            let taken = match http2::Connection::<CallState>::next_kind(&input) {
-                Some(Kind::HEADERS) if self.side == Side::Client => self.receive_replies(&mut input),
-                Some(Kind::HEADERS) => self.receive_requests(&mut input),
-                _ => self.receive_data(&mut input),
-            };
-            if !taken && !self.receive_other(&mut input) {
-                break;
-            }
-        }
-        if self.http2.take_window_exhausted() {
-            self.flags.raise(Flags::EXHAUSTED);
-        }
-        // A header block of a stream that is gone takes memory where no call will end and give it back.
-        if self.slack_at == Instant::MAX && self.http2.streams() == 0 && self.http2.has_slack() {
-            self.slack_at = self.now.saturating_add(self.settings.limits.idle_trim);
-            self.http2.wake_by(self.slack_at);
-        }
-        if self.had_enough_calls() {
-            self.end_after_calls();
-        }
-        self.tell_available();
-        self.tell_room();
-        self.settle();
-    }
-
-    /// Takes the whole replies at the front of a client's input; says whether there were any.
-    #[inline(never)]
-    fn receive_replies(&mut self, input: &mut Input<'_>) -> bool {
-        let mut any = false;
-        while self.receive_reply(input) {
-            any = true;
-        }
-        any
-    }
-
-    /// As [`Engine::receive_replies`], the requests at the front of a server's.
-    #[inline(never)]
-    fn receive_requests(&mut self, input: &mut Input<'_>) -> bool {
-        let mut any = false;
-        while self.receive_request(input) {
-            any = true;
-        }
-        any
-    }
-
-    /// Takes HEADERS that lie whole at the front of a server's input, as those of requests mostly do, and what they go on
-    /// with; says whether there were any.
-    #[inline(always)]
-    fn receive_request(&mut self, input: &mut Input<'_>) -> bool {
-        match self.http2.headers_step(self.now, input) {
-            Step::Idle => return false,
-            Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
-                self.request(stream, end_stream, oversized, input);
-            }
-            step => self.follow(step, input),
-        }
-        true
-    }
-
-    /// Takes the DATA frame at the front of the input, if it is as it mostly is; says whether it was.
-    #[inline(never)]
-    fn receive_data(&mut self, input: &mut Input<'_>) -> bool {
-        let Some((stream, len, end)) = self.http2.ordinary_data(input) else { return false };
-        self.data(stream, input, len, end);
-        true
-    }
-
-    /// Takes any frame, or a part of one; says whether there was any.
-    #[inline(never)]
-    fn receive_other(&mut self, input: &mut Input<'_>) -> bool {
-        if self.side == Side::Client
-            && let Some((stream, part)) = self.http2.known_reply(input)
-        {
-            match part {
-                Part::Trailers => self.trailers(stream, false),
-                _ => self.response(stream, false, false),
-            }
-            return true;
-        }
-        let step = self.http2.receive_step(self.now, input);
-        self.follow(step, input);
-        !matches!(step, Step::Idle | Step::Closed)
-    }
-
-    /// Does what follows from a frame.
-    #[inline(never)]
-    fn follow(&mut self, step: Step, input: &mut Input<'_>) {
-        match step {
-            Step::Idle | Step::Nothing | Step::Closed => {}
-            Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
-                self.request(stream, end_stream, oversized, input);
-            }
-            Step::Ready => self.flags.raise(Flags::READY),
-            Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
-                self.response(stream, end_stream, oversized);
-            }
-            Step::Headers { stream, part: Part::Trailers, oversized, .. } => match self.side {
-                Side::Client => self.trailers(stream, oversized),
-                // G-033: request trailers are a half-close; their fields say nothing in gRPC.
-                Side::Server => self.half_closed(stream),
-            },
-            Step::Data { stream, len } => self.data(stream, input, len, false),
-            Step::End { stream } => self.data_ended(stream),
-            Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
-            Step::GoAway { .. } => {
-                self.note_too_many_pings();
-                self.go_away();
-            }
-        }
-    }
-
     /// Raises an event of a call; each kind is queued once.
     pub(super) fn raise(&mut self, key: StreamKey, event: Events) {
         if let Some((stream, common)) = self.http2.at(key) {
@@ -320,36 +204,6 @@ impl Engine {
         self.tell_readable(key);
     }
 
-    pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        if self.flags == Flags::default() { self.next_event() } else { self.poll_flagged() }
-    }
-
-    /// As [`Engine::poll_event`], where the connection has something to tell of itself.
-    #[cold]
-    #[inline(never)]
-    fn poll_flagged(&mut self) -> Option<Event> {
-        self.flags.take().or_else(|| self.next_event()).or_else(|| self.flags.take_closed())
-    }
-
-    /// The next event of a call.
-    #[inline(always)]
-    fn next_event(&mut self) -> Option<Event> {
-        let (stream, common) = self.http2.next_noticed()?;
-        event_of(stream, common).or_else(|| self.next_event_behind())
-    }
-
-    /// As [`Engine::next_event`], where the first in line had none.
-    #[cold]
-    #[inline(never)]
-    fn next_event_behind(&mut self) -> Option<Event> {
-        while let Some((stream, common)) = self.http2.next_noticed() {
-            if let Some(event) = event_of(stream, common) {
-                return Some(event);
-            }
-        }
-        None
-    }
-
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         Some(self.next_timeout()).filter(|next| *next != Instant::MAX)
     }
@@ -367,7 +221,7 @@ impl Engine {
     #[inline]
     fn next_timeout_but(&self, management: Instant) -> Instant {
         let close_at = self.close_at.unwrap_or(Instant::MAX);
-        let trim_at = self.trim_at.unwrap_or(Instant::MAX).min(self.slack_at);
+        let trim_at = self.trim_at.min(self.slack_at);
         self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at).min(management)
     }
 
@@ -403,8 +257,8 @@ impl Engine {
             self.slack_at = Instant::MAX;
             self.http2.trim_slack();
         }
-        if self.trim_at.is_some_and(|at| at <= now) {
-            self.trim_at = None;
+        if self.trim_at <= now {
+            self.trim_at = Instant::MAX;
             self.http2.trim();
             self.timers.clear();
             (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
@@ -532,9 +386,8 @@ impl Engine {
         self.tell_available();
         self.tell_room();
         if self.http2.streams() == 0 {
-            let trim_at = self.now.saturating_add(self.settings.limits.idle_trim);
-            self.trim_at = Some(trim_at);
-            self.http2.wake_by(trim_at);
+            self.trim_at = Instant::from_nanos(self.now.as_nanos().saturating_add(self.settings.idle_trim));
+            self.http2.wake_by(self.trim_at);
             self.management.idle_since = self.now;
             self.settle();
         }
@@ -603,23 +456,6 @@ impl Engine {
             + self.last_start.as_deref().map_or(0, LastStarts::heap_size)
             + self.lent_chunk.as_deref().map_or(0, Chunk::heap_size)
             + self.lent_block.as_deref().map_or(0, block_heap_size)
-    }
-}
-
-/// Takes the first event of a call, which leaves the line with its last one.
-#[inline(always)]
-fn event_of(stream: &mut Stream<CallState>, common: &mut Common) -> Option<Event> {
-    let event = stream.upper.events.take();
-    let id = CallId(stream.key());
-    if stream.upper.events.is_empty() {
-        common.clear_notice(stream);
-    }
-    match event? {
-        Events::OPENED => Some(Event::Opened(id)),
-        Events::STOPPED => Some(Event::Stopped(id)),
-        Events::READABLE => Some(Event::Readable(id)),
-        Events::WRITABLE => Some(Event::Writable(id)),
-        _ => None,
     }
 }
 

@@ -178,15 +178,13 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline]
     pub fn send_with(&mut self, size_hint: usize, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(), SendError<()>> {
         let call = self.id;
-        if self.door.is_alert() {
-            if let Some(room) = self.door.runs().goes_on_sending(call.0, size_hint) {
-                return self.door.runs().send_of_run_with(call.0, room, encode);
-            }
-            if !self.door.look() {
-                return send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode);
-            }
+        if let Some(room) = self.door.runs().goes_on_sending(call.0, size_hint) {
+            return self.door.runs().send_of_run_with(call.0, room, encode);
         }
-        self.door.unwatched().send_with(call.0, size_hint, false, true, encode)
+        if self.door.is_unwatched() {
+            return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
+        }
+        send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
     }
 
     /// Queues a copy of a message that is serialised already, where it is somebody else's memory. As [`Call::send_with`] without
@@ -205,17 +203,15 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline]
     pub fn send_slice(&mut self, message: &[u8]) -> Result<(), SendError<()>> {
         let (call, size_hint) = (self.id, message.len());
-        let encode = |buffer: &mut Vec<u8>| buffer.extend_from_slice(message);
-        if self.door.is_alert() {
-            if self.door.runs().goes_on_sending(call.0, size_hint).is_some() {
-                self.door.runs().send_of_run(message);
-                return Ok(());
-            }
-            if !self.door.look() {
-                return send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode);
-            }
+        if self.door.runs().goes_on_sending(call.0, size_hint).is_some() {
+            self.door.runs().send_of_run(message);
+            return Ok(());
         }
-        self.door.unwatched().send_with(call.0, size_hint, false, true, encode)
+        let encode = |buffer: &mut Vec<u8>| buffer.extend_from_slice(message);
+        if self.door.is_unwatched() {
+            return self.door.unwatched().send_with(call.0, size_hint, false, true, encode);
+        }
+        send_watched(self.door, call, Verb::SendWith { call, size_hint }, size_hint, encode)
     }
 
     /// As [`Call::send_with`], for a message that `encode` appends in compressed form.

@@ -217,6 +217,12 @@ impl Common {
         self.lines.clear_notice(stream);
     }
 
+    /// As [`Common::clear_notice`], of a stream that [`Connection::next_noticed`](super::Connection::next_noticed) gave.
+    #[inline(always)]
+    pub(crate) fn clear_first_notice<T>(&mut self, stream: &mut Stream<T>) {
+        self.lines.clear_first_notice(stream);
+    }
+
     /// Whether it is the end that opens streams.
     #[inline]
     pub(crate) fn is_client(&self) -> bool {

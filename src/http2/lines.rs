@@ -39,14 +39,18 @@ impl Line {
 
     /// Adds an entry at the end.
     #[inline(always)]
-    fn enter(&mut self, entry: (StreamKey, u32)) {
-        if self.entries.len() < self.entries.capacity() { self.entries.push_back(entry) } else { self.grow(entry) }
+    fn enter(&mut self, key: StreamKey, turn: u32) {
+        if self.entries.len() < self.entries.capacity() {
+            self.entries.push_back((key, turn));
+        } else {
+            self.grow(key, turn);
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, entry: (StreamKey, u32)) {
-        self.entries.push_back(entry);
+    fn grow(&mut self, key: StreamKey, turn: u32) {
+        self.entries.push_back((key, turn));
     }
 }
 
@@ -96,12 +100,12 @@ impl Lines {
     }
 
     /// The stream joins a line at its end; nothing changes when it stands in one already.
-    #[inline]
+    #[inline(always)]
     pub(super) fn join<T>(&mut self, place: Place, stream: &mut Stream<T>) {
         if stream.place == Place::Out {
-            let entry = self.enter(place, stream);
+            let (key, turn) = self.enter(place, stream);
             if let Some(line) = self.line(place) {
-                line.entries.push_back(entry);
+                line.enter(key, turn);
             }
         }
     }
@@ -116,7 +120,7 @@ impl Lines {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter<T>(&mut self, place: Place, stream: &mut Stream<T>) -> (StreamKey, u32) {
         self.turn = self.turn.wrapping_add(1);
         self.made += 1;
@@ -208,7 +212,7 @@ impl Lines {
         if !core::mem::replace(&mut stream.noticed, true) {
             self.notices.len += 1;
             self.made += 1;
-            self.notices.enter((stream.key, 0));
+            self.notices.enter(stream.key, 0);
         }
     }
 
@@ -221,6 +225,15 @@ impl Lines {
                 self.notices.entries.pop_front();
             }
         }
+    }
+
+    /// As [`Lines::clear_notice`], of the first in that line.
+    #[inline(always)]
+    pub(super) fn clear_first_notice<T>(&mut self, stream: &mut Stream<T>) {
+        debug_assert!(stream.noticed && self.front_of_noticed() == Some(stream.key), "it is the first");
+        stream.noticed = false;
+        self.notices.len -= 1;
+        self.notices.entries.pop_front();
     }
 
     /// The first entry of those that are noticed, which may not be any more.

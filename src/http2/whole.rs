@@ -152,23 +152,17 @@ impl<T: Default> Connection<T> {
         self.stalls.progress(now);
     }
 
-    /// The one DATA frame that a request goes on with, if it lies at the front of the input, ends the stream, and is well
-    /// within the windows. To be asked right behind the HEADERS that opened the stream, where any frame may come;
-    /// [`take_body`](Self::take_body) and [`Stream::take_body`] are to follow if it is taken.
-    #[inline(always)]
-    pub(crate) fn find_body<'i>(&self, key: StreamKey, input: &Input<'i>) -> Option<Body<'i>> {
-        debug_assert!(self.reader.is_at_ease(), "a block has just ended");
-        let (id, payload, rest) = frame(input.as_slice(), Kind::DATA, Flags::END_STREAM)?;
-        let stream = self.slots.get(key)?;
-        let expected = id == stream.id && stream.receive == Receive::Body && stream.content_left.is_none();
-        let fits = fits(stream, &self.common, payload, self.config.max_frame_size);
-        (expected && fits).then_some(Body { payload, rest })
+    /// The longest frame that is taken, in octets.
+    #[inline]
+    pub(crate) fn max_frame_size(&self) -> u32 {
+        self.config.max_frame_size
     }
 
-    /// Takes the frame from the input in which it was found.
+    /// Takes the frame that [`find_body`] found in the input.
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
-    pub(crate) fn take_body(&mut self, body: &Body<'_>, input: &mut Input<'_>) {
+    pub(crate) fn take_body<'i>(&mut self, body: &Body<'i>, input: &mut Input<'i>) {
+        debug_assert!(self.reader.is_at_ease(), "a block has just ended");
         self.counters.frames_received += 1;
         self.data_came(input, body.rest, body.payload);
     }
@@ -200,8 +194,10 @@ impl<T: Default> Connection<T> {
         let expected = matches!(stream.receive, Receive::Head { .. }) && stream.send == Send::Ended;
         // It has said all, so it waits for nothing, and owes nothing for what it has not received.
         let is_quiet = stream.place == Place::Out && !stream.owes && stream.outbox.is_empty();
-        let fits = fits(stream, &self.common, payload, self.config.max_frame_size);
-        (expected && is_quiet && fits).then_some(Reply { id, place, slot, payload, rest })
+        if !expected || !is_quiet || !fits(stream, &self.common, payload, self.config.max_frame_size) {
+            return None;
+        }
+        Some(Reply { id, place, slot, payload, rest })
     }
 
     /// The stream that the reply belongs to, as long as that is not [taken](Self::take_reply).
@@ -214,7 +210,7 @@ impl<T: Default> Connection<T> {
     /// [held](Self::hold_response) for it.
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
-    pub(crate) fn take_reply(&mut self, reply: &Reply<'_>, input: &mut Input<'_>) {
+    pub(crate) fn take_reply<'i>(&mut self, reply: &Reply<'i>, input: &mut Input<'i>) {
         let id = reply.id;
         self.hold_response();
         if let Some(stream) = self.slots.at_mut(reply.slot) {
@@ -237,9 +233,8 @@ impl<T: Default> Connection<T> {
 
     /// DATA is taken from the input, of which the `rest` is left.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "the rest of it")]
-    fn data_came(&mut self, input: &mut Input<'_>, rest: &[u8], payload: &[u8]) {
-        input.take(input.as_slice().len() - rest.len());
+    fn data_came<'i>(&mut self, input: &mut Input<'i>, rest: &'i [u8], payload: &[u8]) {
+        input.skip_to(rest);
         let octets = payload.len() as u32;
         self.common.receive_window.spend(octets);
         self.data_arrived(octets);
@@ -310,13 +305,30 @@ impl<T: Default> Connection<T> {
     }
 }
 
+/// The one DATA frame that a request goes on with, if it lies at the front of the input, ends the stream, and is well within
+/// the windows and `max_frame_size`. To be asked right behind the HEADERS that opened the stream, where any frame may come;
+/// [`Connection::take_body`] and [`Stream::take_body`] are to follow if it is taken.
+#[inline(always)]
+pub(crate) fn find_body<'i, T>(
+    stream: &Stream<T>,
+    common: &Common,
+    input: &Input<'i>,
+    max_frame_size: u32,
+) -> Option<Body<'i>> {
+    let (id, payload, rest) = frame(input.as_slice(), Kind::DATA, Flags::END_STREAM)?;
+    let expected = id == stream.id && stream.receive == Receive::Body && stream.content_left.is_none();
+    if !expected || !fits(stream, common, payload, max_frame_size) {
+        return None;
+    }
+    Some(Body { payload, rest })
+}
+
 /// Whether DATA is so far within its windows that nothing has to be announced, or lent, for what may follow.
-#[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "24 bits in 64")]
 fn fits<T>(stream: &Stream<T>, common: &Common, payload: &[u8], max_frame_size: u32) -> bool {
     let window = stream.receive_window.available().min(common.receive_window.available());
-    let octets = payload.len().min(max_frame_size as usize);
-    octets == payload.len() && window >= octets as i64 + i64::from(MAX_PADDING)
+    payload.len() <= max_frame_size as usize && window >= payload.len() as i64 + i64::from(MAX_PADDING)
 }
 
 /// All that is queued on a stream, if that is one small DATA frame, within its window, that nobody waits to see leave.
