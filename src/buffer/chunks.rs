@@ -129,30 +129,27 @@ impl Queue {
         let len = first.len() + second.len();
         debug_assert!(len > 0, "the first chunk of a queue has octets left");
         // Mostly there is nothing yet, and a buffer that has been large enough before.
-        if self.is_vacant()
-            && let Some(chunk) = pool.take_chunk_with_room(len)
-        {
-            return self.begin(chunk, first, second);
+        if let Some(buffer) = self.begin(pool, len) {
+            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(second);
+            return;
         }
         self.append_more(pool, first, second);
     }
 
-    /// Whether it has no chunk.
-    #[inline]
-    pub(crate) fn is_vacant(&self) -> bool {
-        self.first.is_none()
-    }
-
-    /// Begins a queue that is [vacant](Queue::is_vacant) with octets in two parts, in a chunk that has room for them.
+    /// The first buffer of an empty queue, which is to be given `len` octets, if there is one that has had as many before.
     #[inline(always)]
-    pub(crate) fn begin(&mut self, chunk: Box<Chunk>, first: &[u8], second: &[u8]) {
-        self.len = first.len() + second.len();
-        let chunk = self.first.insert(chunk);
-        if let Octets::Copied(buffer) = &mut chunk.octets {
-            // It is empty: said once more, it need not be looked at.
-            buffer.clear();
-            buffer.extend_from_slice(first);
-            buffer.extend_from_slice(second);
+    fn begin(&mut self, pool: &mut Pool, len: usize) -> Option<&mut Vec<u8>> {
+        let first @ None = &mut self.first else { return None };
+        *first = Some(pool.take_chunk_with_room(len)?);
+        self.len = len;
+        match &mut first.as_deref_mut()?.octets {
+            Octets::Copied(buffer) => {
+                // It is: said once more, it need not be looked at.
+                buffer.clear();
+                Some(buffer)
+            }
+            Octets::Shared(..) => None,
         }
     }
 

@@ -160,7 +160,7 @@ impl Pool {
 
     /// As [`Pool::take_chunk`], if there is one that is not wide and has had as many octets before.
     #[inline]
-    pub(crate) fn take_chunk_with_room(&mut self, size: usize) -> Option<Box<Chunk>> {
+    pub(super) fn take_chunk_with_room(&mut self, size: usize) -> Option<Box<Chunk>> {
         self.spare.pop_if(|chunk| chunk.has_room(size))
     }
 

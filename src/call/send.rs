@@ -66,20 +66,6 @@ pub(super) fn room_for_run(limits: &Limits, stream: &Stream<CallState>, common: 
 #[inline(never)]
 fn queue_copied(stream: &mut Stream<CallState>, common: &mut Common, compressed: bool, payload: &[u8]) {
     let prefix = Prefix { compressed, length: payload.len() as u32 }.encode();
-    match common.take_first(stream, PREFIX_LEN + payload.len()) {
-        // Mostly it is the first of its call, and nothing but a copy.
-        Some(chunk) => {
-            message_queued(stream, common);
-            common.send_first(stream, chunk, &prefix, payload);
-        }
-        None => queue_behind(stream, common, compressed, payload),
-    }
-}
-
-/// As [`queue_copied`], where there are others, or some memory is lacking.
-#[inline(never)]
-fn queue_behind(stream: &mut Stream<CallState>, common: &mut Common, compressed: bool, payload: &[u8]) {
-    let prefix = Prefix { compressed, length: payload.len() as u32 }.encode();
     message_queued(stream, common);
     common.send_pair(stream, &prefix, payload);
 }

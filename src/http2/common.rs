@@ -6,8 +6,7 @@ use super::flow::ReceiveWindow;
 use super::lines::{Lines, Place};
 use super::queue::{JOIN_UP_TO, SHARE_FROM};
 use super::stream::{Ending, Receive, Send, Stream};
-use crate::buffer::pool::{Chunk, Pool};
-use alloc::boxed::Box;
+use crate::buffer::pool::Pool;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -88,6 +87,7 @@ impl Common {
     }
 
     /// As [`Common::send`], of octets in two parts.
+    #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
         if stream.send != Send::Ended {
@@ -95,26 +95,6 @@ impl Common {
             self.schedule(stream);
             stream.outbox.append(&mut self.pool, first, second);
         }
-    }
-
-    /// A buffer for the first octets of a stream that has none queued and whose head has not left, so that it has no turn
-    /// for them, if there is one with room for `len` and a new turn is but a note; [`Common::send_first`] is to follow.
-    #[inline(always)]
-    pub(crate) fn take_first<T>(&mut self, stream: &Stream<T>, len: usize) -> Option<Box<Chunk>> {
-        let begins = match stream.send {
-            Send::Waiting => true,
-            Send::Head => self.lines.has_place_for_ready(),
-            Send::Body | Send::Ended => false,
-        };
-        if begins && stream.outbox.is_vacant() { self.pool.take_chunk_with_room(len) } else { None }
-    }
-
-    /// Queues octets in two parts, in that buffer.
-    #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(crate) fn send_first<T>(&mut self, stream: &mut Stream<T>, chunk: Box<Chunk>, first: &[u8], second: &[u8]) {
-        self.queued += first.len() + second.len();
-        stream.outbox.begin(chunk, first, second);
     }
 
     /// Takes the buffer out of the stream's queue that the next small message would join, for a run of them to be written

@@ -157,12 +157,6 @@ impl Lines {
         }
     }
 
-    /// Whether one more that is ready needs no memory.
-    #[inline]
-    pub(super) fn has_place_for_ready(&self) -> bool {
-        self.ready.entries.len() < self.ready.entries.capacity()
-    }
-
     /// The first entry of those that are ready, which may have left.
     #[inline]
     pub(super) fn front_of_ready(&self) -> Option<(StreamKey, u32)> {
