@@ -371,26 +371,31 @@ impl Engine {
     /// A call is gone that so many octets were lent to.
     #[inline(always)]
     pub(super) fn call_gone(&mut self, lent: u32) {
-        let awaited = self.open_armed || !self.loan_queue.is_empty() || !self.total_queue.is_empty();
-        if lent > 0 || awaited || self.http2.streams() == 0 {
-            self.miss_call(lent);
+        if lent > 0 || self.open_armed || !self.loan_queue.is_empty() || !self.total_queue.is_empty() {
+            self.pass_on(lent);
+        }
+        if self.http2.streams() == 0 {
+            self.last_call_gone();
         }
     }
 
-    /// As [`Engine::call_gone`], where somebody waits for what it gives back, or it was the last.
+    /// What a call that is gone leaves goes to those who wait for it.
+    #[cold]
     #[inline(never)]
-    fn miss_call(&mut self, lent: u32) {
+    fn pass_on(&mut self, lent: u32) {
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
         }
         self.tell_available();
         self.tell_room();
-        if self.http2.streams() == 0 {
-            self.trim_at = Instant::from_nanos(self.now.as_nanos().saturating_add(self.settings.idle_trim));
-            self.http2.wake_by(self.trim_at);
-            self.management.idle_since = self.now;
-            self.settle();
-        }
+    }
+
+    #[inline(never)]
+    fn last_call_gone(&mut self) {
+        self.trim_at = Instant::from_nanos(self.now.as_nanos().saturating_add(self.settings.idle_trim));
+        self.http2.wake_by(self.trim_at);
+        self.management.idle_since = self.now;
+        self.settle();
     }
 
     /// `Available` once, when a call that was refused for lack of room could wait now.

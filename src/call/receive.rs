@@ -122,33 +122,32 @@ impl Engine {
     }
 
     pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        if self.flags == Flags::default() { self.next_event() } else { self.poll_flagged() }
+        if self.flags == Flags::default() {
+            if !self.http2.has_notices() {
+                return None;
+            }
+            if let Some((stream, common)) = self.http2.front_noticed()
+                && let Some(event) = event_of(stream, common)
+            {
+                return Some(event);
+            }
+        }
+        self.poll_any_event()
     }
 
-    /// As [`Engine::poll_event`], where the connection has something to tell of itself.
+    /// As [`Engine::poll_event`], where the connection has something to tell of itself, or the first in line has nothing.
     #[cold]
     #[inline(never)]
-    fn poll_flagged(&mut self) -> Option<Event> {
-        self.flags.take().or_else(|| self.next_event()).or_else(|| self.flags.take_closed())
-    }
-
-    /// The next event of a call.
-    #[inline(always)]
-    fn next_event(&mut self) -> Option<Event> {
-        let (stream, common) = self.http2.next_noticed()?;
-        event_of(stream, common).or_else(|| self.next_event_behind())
-    }
-
-    /// As [`Engine::next_event`], where the first in line had none.
-    #[cold]
-    #[inline(never)]
-    fn next_event_behind(&mut self) -> Option<Event> {
+    fn poll_any_event(&mut self) -> Option<Event> {
+        if let Some(event) = self.flags.take() {
+            return Some(event);
+        }
         while let Some((stream, common)) = self.http2.next_noticed() {
             if let Some(event) = event_of(stream, common) {
                 return Some(event);
             }
         }
-        None
+        self.flags.take_closed()
     }
 }
 
