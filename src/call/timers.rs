@@ -24,14 +24,14 @@ impl Timers {
     /// Asks to be woken for `key` at `when`. `is_live` tells whether a key is still in use, among `live` that are.
     #[inline]
     pub(super) fn add(&mut self, when: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
-        let is_last = self.last <= when || self.line.is_empty();
-        if is_last && self.line.len() < self.line.capacity() && !self.is_overgrown(live) {
+        if self.last <= when && self.line.len() < self.line.capacity() && !self.is_overgrown(live) {
             self.last = when;
             return self.line.push_back((when, key));
         }
         self.add_any(when, key, live, is_live);
     }
 
+    /// As [`Timers::add`], wherever its place is.
     #[inline(never)]
     fn add_any(&mut self, when: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
         if self.is_overgrown(live) {

@@ -157,13 +157,8 @@ impl Common {
 
     /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
     #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "compared just before")]
     pub(crate) fn correct_credit(&mut self, should: u32, is: u32) {
-        if should >= is {
-            self.consumed_late(should - is);
-        } else {
-            self.withhold(is - should);
-        }
+        self.receive_window.correct(should, is);
     }
 
     /// What the peer has been told that it may still send on the connection, in octets.
