@@ -155,7 +155,7 @@ impl Inbox {
     #[inline(always)]
     pub(super) fn put_only(&mut self, pool: &mut Pool, octets: &[u8]) {
         debug_assert!(!self.holds_any() && self.complete == 0, "it is the only one");
-        self.queue.append(pool, octets, &[]);
+        self.queue.append(pool, [], octets);
         self.complete = 1;
     }
 

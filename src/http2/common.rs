@@ -89,9 +89,14 @@ impl Common {
     /// As [`Common::send`], of octets in two parts.
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
+    pub(crate) fn send_pair<T, const FIRST: usize>(
+        &mut self,
+        stream: &mut Stream<T>,
+        first: [u8; FIRST],
+        second: &[u8],
+    ) {
         if stream.send != Send::Ended {
-            self.queued += first.len() + second.len();
+            self.queued += FIRST + second.len();
             self.schedule(stream);
             stream.outbox.append(&mut self.pool, first, second);
         }
