@@ -218,7 +218,7 @@ impl Engine {
         if end_stream || body.is_some() {
             call.end = End::HalfClosed;
             // What there is to read is told with it.
-            call.tell_readable(crate::http2::Side::Server);
+            call.tell_head();
         }
         common.notice(stream);
         if let Some(body) = body {

@@ -36,9 +36,10 @@ impl Engine {
         (call.credited, call.received) = (octets, 1);
         (call.response, call.receive_encoding) = (PLAIN, encoding);
         (call.head, call.end) = (Head::Usual, End::Trailers { only: false, plain: true });
-        if call.tell_readable(Side::Client) {
+        if call.tell_head() {
             common.notice(stream);
         }
+        stream.take_reply();
         self.http2.take_reply(&reply, input);
         true
     }

@@ -53,15 +53,15 @@ impl Common {
         if stream.ending == Ending::Open {
             stream.ending = if with_trailers { Ending::Trailers } else { Ending::Data };
             if stream.send == Send::Body {
-                self.end_body(stream);
+                self.schedule_body(stream);
             }
         }
     }
 
-    /// Mostly the head has not left by then, and the end goes with it.
+    /// As [`Common::schedule`], where mostly the head has not left yet, and what there is to say goes with it.
     #[cold]
     #[inline(never)]
-    fn end_body<T>(&mut self, stream: &mut Stream<T>) {
+    fn schedule_body<T>(&mut self, stream: &mut Stream<T>) {
         self.schedule(stream);
     }
 

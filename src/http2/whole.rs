@@ -206,16 +206,13 @@ impl<T: Default> Connection<T> {
         self.slots.at_mut(reply.slot).map(|stream| (stream, &mut self.common))
     }
 
-    /// Takes the reply from the input in which it was found. The stream closes; the head is
-    /// [held](Self::hold_response) for it.
+    /// Takes the reply from the input in which it was found, once its stream [has](Stream::take_reply); the head is
+    /// [held](Self::hold_response) for that.
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
     pub(crate) fn take_reply<'i>(&mut self, reply: &Reply<'i>, input: &mut Input<'i>) {
         let id = reply.id;
         self.hold_response();
-        if let Some(stream) = self.slots.at_mut(reply.slot) {
-            stream.close();
-        }
         self.ids.remove_at(reply.place, id.get(), |slot| self.slots.id(slot));
         self.counters.frames_received += 3;
         self.data_came(input, reply.rest, reply.payload);
