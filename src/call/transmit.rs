@@ -65,17 +65,18 @@ impl Engine {
     fn transmit_turns(&mut self, output: &mut WriteBuf) -> bool {
         let mut begins = None;
         loop {
-            let next = begins.take().or_else(|| self.http2.next_to_start(output));
-            let inside = match next {
-                Some(key) => match self.write_request(key, output) {
-                    Some(Written::All) => continue,
-                    Some(Written::Head) => Some(key),
-                    None => return true,
+            let mut inside = None;
+            match self.side {
+                http2::Side::Server => self.write_replies(output),
+                http2::Side::Client => match self.write_requests(begins.take(), output) {
+                    Turn::Begins(key) => inside = Some(key),
+                    Turn::Again => return true,
+                    Turn::Next | Turn::Done => {}
                 },
-                None if self.write_reply(output) => continue,
-                None if self.http2.has_turns() => None,
-                None => return false,
-            };
+            }
+            if inside.is_none() && !self.http2.has_turns() {
+                return false;
+            }
             match self.other_turn(inside, output) {
                 Turn::Next => {}
                 Turn::Begins(key) => begins = Some(key),
@@ -83,6 +84,25 @@ impl Engine {
                 Turn::Done => return false,
             }
         }
+    }
+
+    /// The turns of a client's streams that begin, as long as each request is all that its stream says.
+    #[inline(never)]
+    fn write_requests(&mut self, mut begins: Option<StreamKey>, output: &mut WriteBuf) -> Turn {
+        while let Some(key) = begins.take().or_else(|| self.http2.next_to_start(output)) {
+            match self.write_request(key, output) {
+                Some(Written::All) => {}
+                Some(Written::Head) => return Turn::Begins(key),
+                None => return Turn::Again,
+            }
+        }
+        Turn::Next
+    }
+
+    /// The turns of a server's streams, as long as each reply is whole.
+    #[inline(never)]
+    fn write_replies(&mut self, output: &mut WriteBuf) {
+        while self.write_reply(output) {}
     }
 
     /// Any turn. It goes on `inside` a stream whose HEADERS were just added.

@@ -8,7 +8,7 @@ use super::state::{Coding, End, Head, Sending, Stage};
 use crate::buffer::WriteBuf;
 use crate::grpc::Code;
 use crate::grpc::outcome::HeadSummary;
-use crate::http2::{Input, Side};
+use crate::http2::Input;
 
 /// What the head of a response has to say for plain trailers to say OK (G-045, G-046).
 const PLAIN: HeadSummary = HeadSummary { http_status: 200, is_grpc: true };
@@ -44,13 +44,10 @@ impl Engine {
         true
     }
 
-    /// Writes all that the call whose turn has come says, if it is a server's, that is the usual head, one small message and
+    /// Writes all that a server's call whose turn has come says, if that is the usual head, one small message and
     /// OK, and the application has let go of it; says whether it did. The call is gone then.
     #[inline]
     pub(super) fn write_reply(&mut self, output: &mut WriteBuf) -> bool {
-        if self.side == Side::Client {
-            return false;
-        }
         let (size, most) = (self.settings.response.list_size(), self.http2.peer_max_header_list_size() as usize);
         let written = self.http2.send_reply(self.now, output, |call| {
             let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
