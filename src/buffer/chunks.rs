@@ -50,8 +50,12 @@ impl Queue {
         self.len == 0
     }
 
-    /// Appends memory that is shared. An empty one is not kept, so that the first chunk of a queue always has octets
-    /// left.
+    /// Whether it owns nothing: an empty one may have a buffer, of which all was [cut off](Self::cut_tail).
+    pub(crate) fn is_bare(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Appends memory that is shared. An empty one is not kept: where a queue has octets left, its first chunk has.
     pub(crate) fn push_shared(&mut self, pool: &mut Pool, bytes: Bytes, mark: u8) {
         if !bytes.is_empty() {
             let chunk = pool.shell(Octets::Shared(bytes, mark));

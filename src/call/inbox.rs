@@ -89,9 +89,9 @@ impl Inbox {
     pub(super) const EMPTY: Self =
         Self { queue: Queue::EMPTY, complete: 0, prefix: [0; PREFIX_LEN], prefix_len: 0, missing: 0 };
 
-    /// Whether any octets are held.
+    /// Whether any octets are held, or memory that had some.
     pub(super) fn holds_any(&self) -> bool {
-        self.prefix_len > 0 || !self.queue.is_empty()
+        self.prefix_len > 0 || !self.queue.is_bare()
     }
 
     /// Whole messages that were not taken.

@@ -68,7 +68,7 @@ impl<T: Default> Connection<T> {
     /// Whether [`receive_step`](Self::receive_step) has nothing to do with what is left of the input.
     #[inline]
     pub(crate) fn has_read(&self, input: &Input<'_>) -> bool {
-        input.is_empty() && matches!(self.reader.phase, Phase::Head)
+        self.ended || (input.is_empty() && matches!(self.reader.phase, Phase::Head))
     }
 
     #[expect(
