@@ -36,6 +36,8 @@ mod messages;
 mod metadata;
 #[path = "calls/misuse.rs"]
 mod misuse;
+#[path = "calls/odd.rs"]
+mod odd;
 #[path = "calls/queues.rs"]
 mod queues;
 #[path = "calls/refusals.rs"]

@@ -221,13 +221,6 @@ impl Lines {
         }
     }
 
-    /// As [`Lines::clear_notice`], where mostly there is none any more.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn clear_late_notice<T>(&mut self, stream: &mut Stream<T>) {
-        self.clear_notice(stream);
-    }
-
     /// As [`Lines::clear_notice`], of the first in that line.
     #[inline(always)]
     pub(super) fn clear_first_notice<T>(&mut self, stream: &mut Stream<T>) {

@@ -38,13 +38,13 @@ impl<T: Default> Connection<T> {
         if window < i64::from(length) || stream.receive != Receive::Body || !stream.expects_content(length, end) {
             return None;
         }
+        if end && stream.send == Send::Ended {
+            return None;
+        }
         if let Some(left) = &mut stream.content_left {
             *left = ContentLeft::new(left.get() - u64::from(length));
         }
         if end {
-            if stream.send == Send::Ended {
-                return None;
-            }
             stream.receive = Receive::Ended;
             self.common.lines.forgive(stream);
         }

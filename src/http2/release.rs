@@ -54,13 +54,9 @@ impl<T: Default> Connection<T> {
     /// whether it was.
     #[inline]
     pub(crate) fn forget_bare(&mut self, key: StreamKey, is_bare: impl FnOnce(&T) -> bool) -> bool {
-        let common = &mut self.common;
         let forgotten = self.slots.discard_if(key, |stream| {
-            let bare = stream.is_closed() && is_bare(&stream.upper);
+            let bare = stream.is_closed() && !stream.noticed && is_bare(&stream.upper);
             if bare {
-                if stream.noticed {
-                    common.lines.clear_late_notice(stream);
-                }
                 stream.renew_bare();
             }
             bare
