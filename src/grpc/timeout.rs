@@ -66,18 +66,21 @@ pub enum TimeoutError {
 /// ```
 #[expect(clippy::arithmetic_side_effects, reason = "eight digits of hours at most, which 64 bits of seconds hold")]
 pub fn parse(value: &[u8]) -> Result<Duration, TimeoutError> {
-    let (&unit, digits) = value.split_last().ok_or(TimeoutError::NoDigits)?;
-    let &(_, nanos) = UNITS.iter().find(|(name, _)| *name == unit).ok_or(TimeoutError::UnknownUnit)?;
+    let (unit, digits) = value.split_last().ok_or(TimeoutError::NoDigits)?;
+    let &(_, nanos) = UNITS.iter().find(|(name, _)| name == unit).ok_or(TimeoutError::UnknownUnit)?;
     if digits.is_empty() {
         return Err(TimeoutError::NoDigits);
     }
     if digits.len() > MAX_DIGITS {
         return Err(TimeoutError::TooLong);
     }
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return Err(TimeoutError::NotANumber);
+    let mut number = 0;
+    for digit in digits {
+        match digit.wrapping_sub(b'0') {
+            digit @ 0..=9 => number = number * 10 + u64::from(digit),
+            _ => return Err(TimeoutError::NotANumber),
+        }
     }
-    let number = digits.iter().fold(0u64, |number, digit| number * 10 + u64::from(digit - b'0'));
     Ok(if nanos >= NANOS_PER_SECOND {
         Duration::from_secs(number * (nanos / NANOS_PER_SECOND))
     } else {
@@ -137,10 +140,27 @@ fn rounded(value: u64, precision: Precision) -> Option<u64> {
     match precision {
         Precision::Exact => Some(value),
         Precision::ThreeDigits => {
-            let step = 10u64.pow(value.checked_ilog10().unwrap_or(0).saturating_sub(2));
+            let step = hundredth(value);
             value.div_ceil(step).checked_mul(step)
         }
     }
+}
+
+/// A hundredth of the largest power of ten up to `value`, at least 1.
+#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "19 powers of 10 at most are 63 powers of 2")]
+fn hundredth(value: u64) -> u64 {
+    const POWERS: [u64; 20] = {
+        let mut powers = [1; 20];
+        let mut at = 1;
+        while at < powers.len() {
+            powers[at] = powers[at - 1] * 10;
+            at += 1;
+        }
+        powers
+    };
+    // The power of 2 below, by 3.32 of them for each of 10, gives this one or the next: 1,233 / 4,096 is log10(2).
+    let guess = (((u64::BITS - value.leading_zeros()) * 1_233) >> 12) as usize;
+    POWERS[(guess + usize::from(value >= POWERS[guess])).saturating_sub(3)]
 }
 
 /// The spelling of a timeout: one to eight digits and a unit.
@@ -156,12 +176,10 @@ impl Timeout {
     #[expect(clippy::arithmetic_side_effects, reason = "a digit is below 10")]
     fn new(value: u64, unit: u8) -> Self {
         let mut text = [unit; MAX_DIGITS + 1];
-        let mut rest = value;
-        let mut start = MAX_DIGITS;
-        for (at, digit) in text.iter_mut().enumerate().take(MAX_DIGITS).rev() {
+        let (mut rest, mut start) = (value, MAX_DIGITS);
+        while let Some(digit) = start.checked_sub(1).and_then(|before| text.get_mut(before)) {
             *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            start = at;
+            (rest, start) = (rest / 10, start - 1);
             if rest == 0 {
                 break;
             }
@@ -215,6 +233,16 @@ mod tests {
             (u64::MAX, "5130000H"),
         ] {
             assert_eq!(encode(Duration::from_nanos(nanos), Precision::ThreeDigits).to_string(), text, "{nanos}");
+        }
+    }
+
+    /// On both sides of each power of ten, and of two.
+    #[test]
+    fn a_value_has_the_step_of_its_digits() {
+        let powers = (0..20).map(|power| 10u64.pow(power)).chain((0..64).map(|power| 1 << power));
+        for value in powers.flat_map(|power| [power - 1, power, power + 1]).chain([u64::MAX]) {
+            let digits = value.checked_ilog10().unwrap_or(0);
+            assert_eq!(hundredth(value), 10u64.pow(digits.saturating_sub(2)), "{value}");
         }
     }
 

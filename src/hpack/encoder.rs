@@ -68,8 +68,9 @@ pub struct Encoder {
     expected: [u8; 2],
     first: [u8; 2],
     memo: Memo<Used>,
-    /// The number of the last pattern whose use of names was noted.
+    /// The number of the last pattern whose use of names was noted, and its place.
     noted: u32,
+    noted_at: u8,
     own_limit: u32,
     resize: Option<Resize>,
 }
@@ -122,6 +123,7 @@ impl Encoder {
             first: [0, 1],
             memo: Memo::new(),
             noted: 0,
+            noted_at: 0,
             own_limit: max_table_size,
             resize: None,
         };
@@ -194,12 +196,24 @@ impl Encoder {
             return self.encode_and_learn(fields.into_iter(), out);
         }
         self.begin_block(out);
+        if self.memo.is_empty() {
+            return self.encode_unknown(fields.into_iter(), out);
+        }
         let guess = self.memo.guess();
-        self.memo.follow(guess, self.table.inserted(), self.table.len());
-        let (list, run) = Listed::strip(fields.into_iter(), guess, self.memo.first_run(guess));
+        let start = self.memo.start(guess, self.table.inserted(), self.table.len());
+        let (list, run) = Listed::strip(fields.into_iter(), guess, start);
         if !(run.is_all() && self.encode_usual(guess, &list, out)) {
             self.encode_listed(list, run, out);
         }
+    }
+
+    /// Encodes a list where no kind is known.
+    fn encode_unknown<'a>(&mut self, mut fields: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        let inserted = self.table.inserted();
+        if let Some(first) = fields.next() {
+            self.encode_rest(first, fields, out);
+        }
+        self.memo.misses(self.table.inserted() != inserted);
     }
 
     /// Encodes what follows the fields that were taken of a run.
@@ -233,7 +247,7 @@ impl Encoder {
         self.begin_block(out);
         let (inserted, start) = (self.table.inserted(), out.len());
         let mut fields = Records(block.records());
-        if self.encode_best(&mut fields, out) {
+        if !self.memo.is_empty() && self.encode_best(&mut fields, out) {
             return;
         }
         let mut rest = block.fields();
@@ -381,8 +395,11 @@ impl Encoder {
             // RFC 7541 §6.2.3; P-034, P-037.
             return literal::<4, 0x10>(same_name, field, out);
         }
+        if let Some(entry) = self.ask_first(name, field) {
+            return self.hit(place, entry, out);
+        }
         let hash = self.hasher.value(u64::from(name.hash), field.value) as u32;
-        if let Some(entry) = self.ask(name, hash, field) {
+        if let Some(entry) = self.ask(hash, field) {
             return self.hit(place, entry, out);
         }
         if self.is_worth_indexing(place, same_name == 0, field) {
@@ -395,14 +412,16 @@ impl Encoder {
         }
     }
 
-    /// The entry that is a field of this name and this hash.
-    fn ask(&self, name: &Name, hash: u32, field: &Field<'_>) -> Option<Entry> {
+    /// The entry that is a field of this name, if it is the last but one or of the static table.
+    fn ask_first(&self, name: &Name, field: &Field<'_>) -> Option<Entry> {
         if look_up(&self.table, name.last[1]).is_some_and(|(record, _)| is_record_of(record, field)) {
             return Some(name.last[1]);
         }
-        if let Some(index) = static_table::find_value(usize::from(name.fixed), field.value) {
-            return Some(Entry::fixed(index));
-        }
+        static_table::find_value(usize::from(name.fixed), field.value).map(Entry::fixed)
+    }
+
+    /// The entry that is a field of this hash.
+    fn ask(&self, hash: u32, field: &Field<'_>) -> Option<Entry> {
         let is_it = |newer| self.table.record(newer).is_some_and(|record| is_record_of(record, field));
         let newer = self.index.find_field(hash, self.table.len(), is_it)?;
         Some(self.made_before(newer))

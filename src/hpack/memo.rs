@@ -14,7 +14,7 @@ use super::field::Field;
 use super::{integer, static_table};
 
 /// Patterns that are kept.
-const MOST_PATTERNS: usize = 4;
+pub(super) const MOST_PATTERNS: usize = 4;
 
 /// Literals of a pattern.
 const MOST_SEGMENTS: usize = 4;
@@ -23,7 +23,7 @@ const MOST_SEGMENTS: usize = 4;
 const MAX_LEN: usize = 512;
 
 /// Indexed fields of a pattern.
-const MOST_FIELDS: usize = 32;
+pub(super) const MOST_FIELDS: usize = 32;
 
 /// Blocks of no known kind after which one is learnt: as long as there is room, and where another has to go for it or the
 /// last one was not worth it.
@@ -50,9 +50,11 @@ pub(super) struct Segment {
     pub(super) name: u8,
     /// Whether the literal is never indexed.
     sensitive: bool,
-    /// The literal's octets before its string, as a little-endian word, and how many these are.
+    /// The literal's octets before its string, as a little-endian word, how many these are, and the bits of the word that
+    /// are none of them.
     prefix: u32,
     prefix_len: u8,
+    spare_bits: u8,
     /// What a side keeps beside the literal.
     pub(super) place: u8,
     /// Octets of the run's records.
@@ -109,19 +111,18 @@ impl Segment {
     fn set_name(&mut self, index: u8) {
         let pattern = if self.sensitive { 0x10 } else { 0 };
         self.name = index;
-        (self.prefix, self.prefix_len) = match index {
-            ..0x0f => (u32::from(pattern | index), 1),
-            0x0f..0x8f => (u32::from_le_bytes([pattern | 0x0f, index.wrapping_sub(0x0f), 0, 0]), 2),
-            _ => (1 << 16, 3),
+        (self.prefix, self.prefix_len, self.spare_bits) = match index {
+            ..0x0f => (u32::from(pattern | index), 1, 24),
+            0x0f..0x8f => (u32::from_le_bytes([pattern | 0x0f, index.wrapping_sub(0x0f), 0, 0]), 2, 16),
+            _ => (1 << 16, 3, 8),
         };
     }
 
     /// What follows the beginning of the literal, of which there is one, if a block goes on with it.
     #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "up to three octets")]
     pub(super) fn strip_prefix<'i>(&self, input: &'i [u8]) -> Option<&'i [u8]> {
         let word = u32::from(u16::from_le_bytes(*input.first_chunk()?));
-        let unlike = (word ^ self.prefix) << (32 - 8 * u32::from(self.prefix_len));
+        let unlike = (word ^ self.prefix).wrapping_shl(u32::from(self.spare_bits));
         if unlike == 0 { input.get(usize::from(self.prefix_len)..) } else { None }
     }
 }
@@ -193,7 +194,9 @@ impl<E> Pattern<E> {
     /// The segment that is all of it.
     #[inline(always)]
     pub(super) fn only(&self) -> Option<Part<'_>> {
-        if self.is_one() { self.rest().next() } else { None }
+        let Self { segments: [segment, ..], records: both, octets, .. } = self;
+        let (records, literal) = both.split_at_checked(usize::from(segment.run)).filter(|_| self.is_one())?;
+        Some(Part { segment, octets, records, both, literal })
     }
 
     /// All of it.
@@ -252,8 +255,6 @@ impl<E> Pattern<E> {
     }
 
     /// Follows a table; a pattern of which something is gone is dropped.
-    #[cold]
-    #[inline(never)]
     fn follow(&mut self, inserted: u64, len: usize) -> bool {
         let by = usize::try_from(inserted.wrapping_sub(self.inserted)).unwrap_or(usize::MAX);
         self.inserted = inserted;
@@ -329,6 +330,8 @@ pub(super) enum Fit {
 #[derive(Clone, Debug)]
 pub(super) struct Memo<E> {
     patterns: Vec<Pattern<E>>,
+    /// Whether any of them says something.
+    knows: bool,
     /// Patterns ever learnt. A connection has not blocks enough for a number to come again.
     learnt: u32,
     /// Blocks of no known kind, and how many there may be before one is learnt.
@@ -348,6 +351,7 @@ impl<E: Default> Memo<E> {
     pub(super) const fn new() -> Self {
         Self {
             patterns: Vec::new(),
+            knows: false,
             learnt: 0,
             misses: PATIENCE,
             patience: PATIENCE,
@@ -371,8 +375,14 @@ impl<E: Default> Memo<E> {
         self.patterns.len()
     }
 
+    #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
-        self.patterns.iter().all(Pattern::is_empty)
+        !self.knows
+    }
+
+    /// Some patterns were cleared, or another one is there.
+    fn count(&mut self) {
+        self.knows = !self.patterns.iter().all(Pattern::is_empty);
     }
 
     /// The records of the first run of a pattern.
@@ -381,14 +391,34 @@ impl<E: Default> Memo<E> {
         self.get(at).map_or(&[], Pattern::first_run)
     }
 
+    /// The same, where it has to [`follow`](Self::follow) first. Empty where it cannot.
+    #[inline(always)]
+    pub(super) fn start(&mut self, at: usize, inserted: u64, len: usize) -> &[u8] {
+        if self.get(at).is_some_and(|pattern| pattern.inserted == inserted) {
+            return self.first_run(at);
+        }
+        self.follow(at, inserted, len);
+        self.first_run(at)
+    }
+
     /// Has a pattern follow a table that has had so many insertions, and has `len` entries; returns whether all that it
     /// names is still there.
     #[inline(always)]
     pub(super) fn follow(&mut self, at: usize, inserted: u64, len: usize) -> bool {
         match self.patterns.get_mut(at) {
-            Some(pattern) => pattern.inserted == inserted || pattern.inserted != NEVER && pattern.follow(inserted, len),
+            Some(pattern) => pattern.inserted == inserted || pattern.inserted != NEVER && self.move_on(at, inserted, len),
             None => false,
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn move_on(&mut self, at: usize, inserted: u64, len: usize) -> bool {
+        let is_there = self.patterns.get_mut(at).is_some_and(|pattern| pattern.follow(inserted, len));
+        if !is_there {
+            self.count();
+        }
+        is_there
     }
 
     /// The pattern that the next block mostly has, by what came after the last one.
@@ -488,6 +518,7 @@ impl<E: Default> Memo<E> {
         if let Some(place) = self.patterns.get_mut(at) {
             *place = pattern;
         }
+        self.count();
         if is_worth_it {
             let has_room = self.patterns.len() < MOST_PATTERNS || self.patterns.iter().any(Pattern::is_empty);
             (self.misses, self.patience) = (0, if has_room { PATIENCE } else { LONG_PATIENCE });
@@ -524,17 +555,19 @@ impl<E: Default> Memo<E> {
     pub(super) fn forget(&mut self) {
         self.learnt = self.learnt.wrapping_add(1);
         self.patterns.iter_mut().for_each(Pattern::clear);
+        self.knows = false;
     }
 
     /// What some patterns are made of is no longer so.
     #[cold]
     pub(super) fn forget_if(&mut self, is_wrong: impl Fn(&Pattern<E>) -> bool) {
         self.patterns.iter_mut().filter(|pattern| is_wrong(pattern)).for_each(Pattern::clear);
+        self.count();
     }
 
     /// As [`forget`](Self::forget), with the memory given back.
     pub(super) fn trim(&mut self) {
-        self.patterns = Vec::new();
+        (self.patterns, self.knows) = (Vec::new(), false);
         (self.misses, self.patience) = (PATIENCE, PATIENCE);
     }
 

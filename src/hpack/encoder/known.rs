@@ -10,7 +10,7 @@ use super::{Encoder, Entry, index_of, literal, look_up};
 use crate::hpack::block::{HEAD_LEN, Head, is_record_of, same, split_record, strip_name, strip_record};
 use crate::hpack::dynamic_table::DynamicTable;
 use crate::hpack::field::Field;
-use crate::hpack::memo::{Fit, Memo, Part, Pattern, Segment};
+use crate::hpack::memo::{Fit, MOST_FIELDS, MOST_PATTERNS, Memo, Part, Pattern, Segment};
 use crate::hpack::{integer, static_table};
 
 /// What the encoder keeps beside a pattern.
@@ -20,13 +20,58 @@ pub(super) struct Used {
     fields: Vec<Indexed>,
     /// The places of the names of fields.
     places: Places,
+    /// For the pattern at each place.
+    behind: [Behind; MOST_PATTERNS],
 }
+
+/// What is to be noted of a pattern where another one was noted last.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    /// The other pattern.
+    number: u32,
+    /// The fields that it does not leave as this one does.
+    fields: Set,
+    /// The places of the names of all others.
+    places: Places,
+}
+
+impl Default for Behind {
+    fn default() -> Self {
+        Self { number: 0, fields: ALL, places: Places::NONE }
+    }
+}
+
+/// A set of fields of a pattern, a bit for each.
+type Set = u32;
+
+const NONE: Set = 0;
+const ALL: Set = Set::MAX;
+const _: () = assert!(MOST_FIELDS <= Set::BITS as usize);
 
 /// A field that goes out as an index: the place of its name, and the entry.
 #[derive(Clone, Copy, Debug)]
 struct Indexed {
     place: u8,
     entry: Entry,
+}
+
+impl Behind {
+    /// Of a pattern where `before` was noted.
+    fn new(before: &Pattern<Used>, pattern: &Pattern<Used>) -> Self {
+        let mut behind = Self { number: before.number, fields: NONE, places: Places::NONE };
+        let fields = &pattern.extra.fields;
+        for (at, &Indexed { place, entry }) in (0..).zip(fields) {
+            let left = before.extra.fields.iter().rev().find(|left| left.place == place);
+            let is_alone = fields.iter().filter(|other| other.place == place).count() == 1
+                && !pattern.rest().any(|part| is_literal(&part, place));
+            if is_alone && left.is_some_and(|left| left.entry == entry) {
+                behind.places = behind.places.with(place);
+            } else {
+                behind.fields |= 1 << at;
+            }
+        }
+        behind
+    }
 }
 
 impl Used {
@@ -38,8 +83,12 @@ impl Used {
 
 /// Whether a pattern speaks of the name at a place.
 pub(super) fn uses(pattern: &Pattern<Used>, place: u8) -> bool {
-    let is_literal = |part: Part<'_>| part.segment.name != 0 && part.segment.place == place;
-    pattern.extra.places.meets(Places::NONE.with(place)) || pattern.rest().any(is_literal)
+    pattern.extra.places.meets(Places::NONE.with(place)) || pattern.rest().any(|part| is_literal(&part, place))
+}
+
+/// Whether a part has a literal of the name at a place.
+fn is_literal(part: &Part<'_>, place: u8) -> bool {
+    part.segment.name != 0 && part.segment.place == place
 }
 
 /// A list as patterns are compared with it.
@@ -307,20 +356,19 @@ impl Encoder {
     /// Encodes a list that is the run of a pattern, which was taken off, and its literal, or no more.
     #[inline(always)]
     pub(super) fn encode_usual<'a>(&mut self, at: usize, list: &impl Source<'a>, out: &mut Vec<u8>) -> bool {
-        let Self { memo, names, table, noted, .. } = self;
+        let Self { memo, names, table, noted, noted_at, .. } = self;
         let Some(pattern) = memo.get(at) else { return false };
         let Some(part) = pattern.only() else { return false };
         if list.is_empty() {
-            if part.segment.name != 0 {
-                return false;
-            }
-            if begin(pattern, names, noted) && !note(names, &pattern.extra.fields) {
-                names.changed = names.changed.and(pattern.extra.places);
+            if part.segment.name != 0
+                || !is_noted(pattern, names, *noted) && !note_all(at, pattern, names, (noted, noted_at))
+            {
                 return false;
             }
             append(part.octets, out);
         } else {
-            if part.segment.name == 0 || *noted != pattern.number || names.changed.meets(pattern.extra.places) {
+            // What is to be noted is noted elsewhere: here it would be in the way.
+            if part.segment.name == 0 || !is_noted(pattern, names, *noted) {
                 return false;
             }
             let Some(field) = list.only(&part) else { return false };
@@ -346,7 +394,7 @@ impl Encoder {
     ) -> Option<bool> {
         let (mut notes, mut done, mut all_noted) = (None, 0, true);
         let whole = 'whole: loop {
-            let Self { memo, names, table, noted, at: last, .. } = &mut *self;
+            let Self { memo, names, table, noted, noted_at, at: last, .. } = &mut *self;
             let pattern = memo.get(at)?;
             let (mut parts, mut before) = (pattern.rest(), 0);
             if done > 0 {
@@ -361,10 +409,10 @@ impl Encoder {
                 let notes = match notes {
                     Some(notes) => notes,
                     None if there == 0 || strict && !(is_run && value.is_some() == (name != 0)) => return None,
-                    None => *notes.insert(begin(pattern, names, noted)),
+                    None => *notes.insert(begin(at, pattern, names, (noted, noted_at))),
                 };
                 let run = || pattern.extra.fields.get(before..before + there).unwrap_or_default();
-                if is_run && (!notes || note(names, run())) {
+                if is_run && note(names, run(), notes.unbounded_shr(before as u32)) {
                     append(part.octets, out);
                 } else {
                     one_by_one(names, table, run(), out);
@@ -402,16 +450,28 @@ impl Encoder {
     }
 }
 
-/// Whether names may have been used otherwise since a block of this pattern, so that what it does to them has to be noted
-/// again. To say twice that a name has an entry changes nothing.
+/// Whether names are as a block of a pattern leaves them, but for its literals.
 #[inline(always)]
-fn begin(pattern: &Pattern<Used>, names: &mut Names, noted: &mut u32) -> bool {
+fn is_noted(pattern: &Pattern<Used>, names: &Names, noted: u32) -> bool {
+    noted == pattern.number && !names.changed.meets(pattern.extra.places)
+}
+
+/// The fields of a pattern that have to be noted: those whose names may have been used otherwise since they were. To say twice
+/// that a name has an entry changes nothing.
+#[inline(always)]
+fn begin(at: usize, pattern: &Pattern<Used>, names: &mut Names, (noted, noted_at): (&mut u32, &mut u8)) -> Set {
+    let Used { places, behind, .. } = &pattern.extra;
+    let (mut which, mut same) = (NONE, *places);
     if *noted != pattern.number {
-        (*noted, names.changed) = (pattern.number, Places::ALL);
+        let behind = behind.get(usize::from(*noted_at)).filter(|behind| behind.number == *noted);
+        (which, same) = behind.map_or((ALL, *places), |behind| (behind.fields, behind.places));
+        (*noted, *noted_at) = (pattern.number, at as u8);
     }
-    let notes = names.changed.meets(pattern.extra.places);
-    names.changed = names.changed.without(pattern.extra.places);
-    notes
+    if names.changed.meets(same) {
+        which = ALL;
+    }
+    names.changed = names.changed.without(*places);
+    which
 }
 
 /// Encodes a literal whose head and name have so many octets, unless its value is one to be looked for.
@@ -456,16 +516,30 @@ fn value_of(record: &[u8], before: usize) -> Option<&[u8]> {
     record.get(before..)?.get(..head.value_len)
 }
 
-/// Notes that names had these entries. False if one of them would not be asked for: then something is noted again.
+/// Notes the fields of a pattern. False if that has to be done one by one.
+#[inline(never)]
+fn note_all(at: usize, pattern: &Pattern<Used>, names: &mut Names, noted: (&mut u32, &mut u8)) -> bool {
+    let which = begin(at, pattern, names, noted);
+    let is_done = note(names, &pattern.extra.fields, which);
+    if !is_done {
+        names.changed = names.changed.and(pattern.extra.places);
+    }
+    is_done
+}
+
+/// Notes that names had these entries, those of some fields. False if one of them would not be asked for: then something is
+/// noted again.
 #[inline(always)]
-fn note(names: &mut Names, run: &[Indexed]) -> bool {
-    run.iter().all(|Indexed { place, entry }| match names.get_mut(*place) {
-        Some(name) if name.last[0] == *entry || name.is_worth_asking() => {
-            name.hit(*entry);
-            true
+#[expect(clippy::arithmetic_side_effects, reason = "a bit that is there")]
+fn note(names: &mut Names, run: &[Indexed], mut which: Set) -> bool {
+    while let Some(Indexed { place, entry }) = run.get(which.trailing_zeros() as usize) {
+        match names.get_mut(*place) {
+            Some(name) if name.last[0] == *entry || name.is_worth_asking() => name.hit(*entry),
+            _ => return false,
         }
-        _ => false,
-    })
+        which &= which - 1;
+    }
+    true
 }
 
 /// Encodes a run of which not all fields are there, or are indices this time.
@@ -525,6 +599,12 @@ impl Encoder {
     fn end_learning(&mut self, at: usize, pattern: Pattern<Used>, is_still_so: bool) {
         let is_worth_it = is_still_so && !pattern.first_run().is_empty() && self.has_places_of(&pattern);
         self.memo.end(at, pattern, is_worth_it);
+        for (before, behind) in (0..self.memo.len()).flat_map(|other| [(at, other), (other, at)]) {
+            let (Some(pattern), Some(known)) = (self.memo.get(behind), self.memo.get(before)) else { continue };
+            let behind_it = Behind::new(known, pattern);
+            let pattern = self.memo.get_mut(behind).map(|pattern| &mut pattern.extra.behind);
+            pattern.and_then(|behind| behind.get_mut(before)).into_iter().for_each(|place| *place = behind_it);
+        }
     }
 
     /// Whether each name of a pattern is the one that its place is about: two names of one hash take turns there.
