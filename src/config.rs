@@ -17,7 +17,7 @@ pub use limits::Limits;
 pub(crate) use limits::ORDINARY_HEADERS;
 pub(crate) use management::Rules;
 pub use management::{ClientManagement, ServerManagement};
-pub(crate) use request::{LastStart, RequestTemplate, TIMEOUT, wire_field};
+pub(crate) use request::{LastStarts, RequestTemplate, TIMEOUT, wire_field};
 #[cfg(any(feature = "event-log", feature = "metrics", feature = "tracing"))]
 pub(crate) use watch::Watch;
 pub(crate) use watch::Watchers;

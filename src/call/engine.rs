@@ -10,7 +10,7 @@ use super::spelling::Spelling;
 use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::pool::{Chunk, block_heap_size};
-use crate::config::{LastStart, ORDINARY_HEADERS, Settings};
+use crate::config::{LastStarts, ORDINARY_HEADERS, Settings};
 use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;
 use crate::hpack::FieldBlock;
@@ -68,7 +68,7 @@ pub struct Engine {
     pub(super) usual_response: Option<(NonZeroU32, HeadSummary, Encoding)>,
     pub(super) usual_trailers: Option<NonZeroU32>,
     /// How requests start that are sent, on a client.
-    pub(super) last_start: Option<Box<LastStart>>,
+    pub(super) last_start: Option<Box<LastStarts>>,
     pub(super) known_requests: KnownRequests,
     /// A refused request was answered with a body before (G-018: later bodies are short).
     pub(super) told_at_length: bool,
@@ -550,7 +550,7 @@ impl Engine {
             + (self.loan_queue.capacity() + self.total_queue.capacity()) * size_of::<StreamKey>()
             + self.scratch.capacity()
             + self.runs.as_deref().map_or(0, Runs::heap_size)
-            + self.last_start.as_deref().map_or(0, LastStart::heap_size)
+            + self.last_start.as_deref().map_or(0, LastStarts::heap_size)
             + self.lent_chunk.as_deref().map_or(0, Chunk::heap_size)
             + self.lent_block.as_deref().map_or(0, block_heap_size)
     }

@@ -3,6 +3,7 @@
 use crate::grpc::timeout::Timeout;
 use crate::grpc::{Block, Field, Metadata, Path, RequestHead};
 use crate::hpack::{self, FieldBlock, StartKind};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// A field of the gRPC layer as HTTP/2 sends it.
@@ -48,30 +49,48 @@ impl RequestTemplate {
     /// spells.
     pub(crate) fn write_after(
         &self,
-        last: &mut LastStart,
+        last: &mut LastStarts,
         path: Path<'_>,
         remaining: Option<u64>,
-        mut spell: impl FnMut() -> Option<Timeout>,
+        spell: impl FnOnce() -> Option<Timeout>,
         metadata: &Metadata,
         block: &mut FieldBlock,
     ) -> bool {
-        if last.path == path.as_bytes() && (last.remaining == remaining || last.timeout == spell()) {
-            (last.missed, last.remaining) = (false, remaining);
-            block.restart(StartKind::Sent, last.number, last.fields.records(), last.fields.len());
-        } else {
-            let timeout = spell();
-            self.write_start(path, timeout.as_ref(), block);
-            last.miss(path, remaining, timeout, block);
+        match last.find(path) {
+            Some(start) if start.remaining == remaining => start.restart(block),
+            Some(start) => {
+                let timeout = spell();
+                if start.timeout == timeout {
+                    start.remaining = remaining;
+                    start.restart(block);
+                } else {
+                    start.restart_pseudo(block);
+                    self.write_regular(timeout.as_ref(), block);
+                    last.miss_timeout(remaining, timeout, block);
+                }
+            }
+            None => {
+                let timeout = spell();
+                let pseudo = self.write_start(path, timeout.as_ref(), block);
+                last.miss(path, pseudo, remaining, timeout, block);
+            }
         }
         write_metadata(metadata, block)
     }
 
-    /// All but the metadata.
-    fn write_start(&self, path: Path<'_>, timeout: Option<&Timeout>, block: &mut FieldBlock) {
+    /// All but the metadata; returns the octets and the number of the pseudo-headers.
+    fn write_start(&self, path: Path<'_>, timeout: Option<&Timeout>, block: &mut FieldBlock) -> (usize, usize) {
         block.clear();
         block.extend_from(&self.before_path);
         block.push_named(b":path", path.as_bytes());
         block.extend_from(&self.behind_path);
+        let pseudo = (block.byte_len(), block.len());
+        self.write_regular(timeout, block);
+        pseudo
+    }
+
+    /// What stands between pseudo-headers and metadata.
+    fn write_regular(&self, timeout: Option<&Timeout>, block: &mut FieldBlock) {
         if let Some(timeout) = timeout {
             block.push_named(TIMEOUT, timeout.as_bytes());
         }
@@ -90,37 +109,106 @@ fn write_metadata(metadata: &Metadata, block: &mut FieldBlock) -> bool {
     block.len() - without == metadata.len()
 }
 
-/// How a request of one connection started, up to its metadata. Most are of the method and with the timeout of the one
-/// before; two in a row that are not take its place.
+/// How requests of one connection started, up to their metadata. Most are of a method and with the timeout of one before;
+/// two in a row that are of other methods take the place of the one that was not used last.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LastStart {
+pub(crate) struct LastStarts {
+    /// The one used last.
+    latest: Box<LastStart>,
+    other: Box<LastStart>,
+    missed: bool,
+    number: u32,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Default)]
+struct LastStart {
     path: Vec<u8>,
-    /// The time that remained last, in nanoseconds, which is spelled so.
+    /// The time that remained, in nanoseconds, which is spelled so.
     remaining: Option<u64>,
     timeout: Option<Timeout>,
     fields: FieldBlock,
+    /// Octets and number of its pseudo-headers.
+    pseudo: (usize, usize),
     /// Stands for `fields`: a connection has not ids enough for a number to come again, and what goes by it is gone when this
     /// begins anew.
     number: u32,
-    missed: bool,
+    /// Requests in a row with other timeouts.
+    misses: u8,
 }
 
-impl LastStart {
-    fn miss(&mut self, path: Path<'_>, remaining: Option<u64>, timeout: Option<Timeout>, fields: &FieldBlock) {
-        self.missed = !self.missed && !self.path.is_empty();
-        if !self.missed {
-            self.path.clear();
-            self.path.extend_from_slice(path.as_bytes());
-            (self.remaining, self.timeout) = (remaining, timeout);
-            self.fields.clear();
-            self.fields.extend_from(fields);
-            self.number = self.number.wrapping_add(1);
+/// Requests in a row with other timeouts after which the last of these is the one to be remembered.
+const PATIENCE: u8 = 8;
+
+impl LastStarts {
+    /// The one with this path.
+    #[inline]
+    fn find(&mut self, path: Path<'_>) -> Option<&mut LastStart> {
+        if self.latest.path != path.as_bytes() {
+            if self.other.path != path.as_bytes() {
+                return None;
+            }
+            core::mem::swap(&mut self.latest, &mut self.other);
         }
+        self.missed = false;
+        Some(&mut self.latest)
+    }
+
+    /// None has this path.
+    fn miss(
+        &mut self,
+        path: Path<'_>,
+        pseudo: (usize, usize),
+        remaining: Option<u64>,
+        timeout: Option<Timeout>,
+        fields: &FieldBlock,
+    ) {
+        self.missed = !self.missed && !self.other.path.is_empty();
+        if !self.missed {
+            core::mem::swap(&mut self.latest, &mut self.other);
+            self.latest.path.clear();
+            self.latest.path.extend_from_slice(path.as_bytes());
+            self.latest.pseudo = pseudo;
+            self.learn(remaining, timeout, fields);
+        }
+    }
+
+    /// The one that was found has another timeout.
+    fn miss_timeout(&mut self, remaining: Option<u64>, timeout: Option<Timeout>, fields: &FieldBlock) {
+        self.latest.misses += 1;
+        if self.latest.misses == PATIENCE {
+            self.learn(remaining, timeout, fields);
+        }
+    }
+
+    fn learn(&mut self, remaining: Option<u64>, timeout: Option<Timeout>, fields: &FieldBlock) {
+        self.number = self.number.wrapping_add(1);
+        let start = &mut self.latest;
+        (start.remaining, start.timeout, start.number, start.misses) = (remaining, timeout, self.number, 0);
+        start.fields.clear();
+        start.fields.extend_from(fields);
     }
 
     /// Bytes of heap in use.
     pub(crate) fn heap_size(&self) -> usize {
-        size_of::<Self>() + self.path.capacity() + self.fields.capacity()
+        let of = |start: &LastStart| size_of::<LastStart>() + start.path.capacity() + start.fields.capacity();
+        size_of::<Self>() + of(&self.latest) + of(&self.other)
+    }
+}
+
+impl LastStart {
+    /// Begins a list with all fields.
+    #[inline]
+    fn restart(&mut self, block: &mut FieldBlock) {
+        self.misses = 0;
+        block.restart(StartKind::Sent, self.number, self.fields.records(), self.fields.len());
+    }
+
+    /// Begins a list with the pseudo-headers.
+    fn restart_pseudo(&self, block: &mut FieldBlock) {
+        let (len, count) = self.pseudo;
+        let records = self.fields.records().get(..len).unwrap_or_default();
+        block.restart(StartKind::Sent, self.number, records, count);
     }
 }
 
@@ -129,7 +217,7 @@ pub(crate) const TIMEOUT: &[u8; 12] = b"grpc-timeout";
 
 #[cfg(test)]
 mod tests {
-    use super::{LastStart, wire_field};
+    use super::{LastStarts, PATIENCE, wire_field};
     use crate::ClientConfig;
     use crate::grpc::{Codings, Metadata, Path, Scheme, timeout};
     use crate::hpack::FieldBlock;
@@ -143,11 +231,14 @@ mod tests {
         metadata.append("x-id", "7").unwrap();
         let second = Duration::from_secs(1).as_nanos() as u64;
         let spell = |nanos: u64| timeout::encode(Duration::from_nanos(nanos), timeout::Precision::ThreeDigits);
-        let mut last = LastStart::default();
-        for round in 0..200u32 {
-            let path = Path::parse([&b"/a.B/C"[..], b"/a.B/D"][(round / 3 % 2) as usize]).unwrap();
-            // Two of them are spelled alike.
+        let mut last = LastStarts::default();
+        for round in 0..2_000u32 {
+            let paths = [&b"/a.B/C"[..], b"/a.B/D", b"/a.B/Longer", b"/a.B/E"];
+            // One, then two in turn, then all.
+            let path = Path::parse(paths[(round / 3 % (round / 500 + 1)) as usize]).unwrap();
+            // Two of them are spelled alike; for a while all are others.
             let remaining = [None, Some(second), Some(second + 1), Some(2 * second)][(round * round / 7 % 4) as usize];
+            let remaining = if round / 100 % 2 == 0 { remaining } else { Some(u64::from(round) * second) };
             let timeout = remaining.map(spell);
             let mut blocks = [FieldBlock::new(), FieldBlock::new()];
             assert!(config.0.request.write(path, timeout.as_ref(), &metadata, &mut blocks[0]));
@@ -156,6 +247,34 @@ mod tests {
             assert!(written);
             assert_eq!(blocks[0], blocks[1], "{round}");
         }
+    }
+
+    /// Of two methods each has its start, which follows its timeout after a while; a third takes the place of one.
+    #[test]
+    fn starts_are_remembered() {
+        let config = ClientConfig::builder("a").build().unwrap();
+        let (mut last, mut block) = (LastStarts::default(), FieldBlock::new());
+        let mut write = |last: &mut LastStarts, path: &[u8], nanos: u64| {
+            let spell = || Some(timeout::encode(Duration::from_nanos(nanos), timeout::Precision::Exact));
+            let path = Path::parse(path).unwrap();
+            assert!(config.0.request.write_after(last, path, Some(nanos), spell, &Metadata::new(), &mut block));
+        };
+        for path in [b"/a/A", b"/a/B", b"/a/A"] {
+            write(&mut last, path, 1);
+        }
+        assert_eq!(last.number, 2);
+        for misses in 1..=PATIENCE {
+            assert_eq!(last.number, 2, "{misses}");
+            write(&mut last, b"/a/A", 2);
+        }
+        assert_eq!(last.number, 3);
+        write(&mut last, b"/a/A", 2);
+        // One that comes alone, two in a row, and who has gone for them.
+        for (path, number) in [(b"/a/C", 3), (b"/a/B", 3), (b"/a/C", 3), (b"/a/C", 4), (b"/a/B", 4), (b"/a/A", 4)] {
+            write(&mut last, path, 2);
+            assert_eq!(last.number, number, "{}", path.escape_ascii());
+        }
+        assert!(last.heap_size() > 0);
     }
 
     #[test]

@@ -8,16 +8,25 @@ const MAX_VALUE: u64 = 99_999_999;
 const MAX_DIGITS: usize = 8;
 
 /// Units with their length in nanoseconds, the coarsest first (table 21.4).
-const UNITS: [(u8, u64); 6] = [
-    (b'H', 3_600 * NANOS_PER_SECOND),
-    (b'M', 60 * NANOS_PER_SECOND),
-    (b'S', NANOS_PER_SECOND),
-    (b'm', 1_000_000),
-    (b'u', 1_000),
-    (b'n', 1),
-];
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
+const UNITS: [(u8, u64); 6] = [(b'H', HOUR), (b'M', MINUTE), (b'S', SECOND), (b'm', MILLI), (b'u', MICRO), (b'n', 1)];
+const HOUR: u64 = SECONDS_PER_HOUR * SECOND;
+const MINUTE: u64 = 60 * SECOND;
+const SECOND: u64 = 1_000_000_000;
+const MILLI: u64 = 1_000_000;
+const MICRO: u64 = 1_000;
 const SECONDS_PER_HOUR: u64 = 3_600;
+
+/// Powers of ten. Of 20 digits at most the first three stay.
+#[expect(clippy::indexing_slicing, reason = "below its length")]
+const POWERS: [u64; 18] = {
+    let mut powers = [1; 18];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = 10 * powers[at - 1];
+        at += 1;
+    }
+    powers
+};
 
 /// How exactly a timeout is sent (G-123). Either way the receiver sees at least the time that the sender has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -66,8 +75,16 @@ pub enum TimeoutError {
 /// ```
 #[expect(clippy::arithmetic_side_effects, reason = "eight digits of hours at most, which 64 bits of seconds hold")]
 pub fn parse(value: &[u8]) -> Result<Duration, TimeoutError> {
-    let (unit, digits) = value.split_last().ok_or(TimeoutError::NoDigits)?;
-    let &(_, nanos) = UNITS.iter().find(|(name, _)| name == unit).ok_or(TimeoutError::UnknownUnit)?;
+    let (&unit, digits) = value.split_last().ok_or(TimeoutError::NoDigits)?;
+    let nanos = match unit {
+        b'H' => HOUR,
+        b'M' => MINUTE,
+        b'S' => SECOND,
+        b'm' => MILLI,
+        b'u' => MICRO,
+        b'n' => 1,
+        _ => return Err(TimeoutError::UnknownUnit),
+    };
     if digits.is_empty() {
         return Err(TimeoutError::NoDigits);
     }
@@ -76,13 +93,13 @@ pub fn parse(value: &[u8]) -> Result<Duration, TimeoutError> {
     }
     let mut number = 0;
     for digit in digits {
-        match digit.wrapping_sub(b'0') {
-            digit @ 0..=9 => number = number * 10 + u64::from(digit),
-            _ => return Err(TimeoutError::NotANumber),
+        if !digit.is_ascii_digit() {
+            return Err(TimeoutError::NotANumber);
         }
+        number = number * 10 + u64::from(digit - b'0');
     }
-    Ok(if nanos >= NANOS_PER_SECOND {
-        Duration::from_secs(number * (nanos / NANOS_PER_SECOND))
+    Ok(if nanos >= SECOND {
+        Duration::from_secs(number * (nanos / SECOND))
     } else {
         Duration::from_nanos(number * nanos)
     })
@@ -114,15 +131,22 @@ pub fn encode(remaining: Duration, precision: Precision) -> Timeout {
 }
 
 /// The shortest spelling of the rounded value; the coarser unit where two are as short: `1S`, not `1000m`.
-#[expect(clippy::arithmetic_side_effects, reason = "the lengths of units are not zero")]
 fn shortest(nanos: u64, precision: Precision) -> Option<Timeout> {
     if precision == Precision::Exact {
         return None;
     }
     let nanos = rounded(nanos, precision)?;
-    // Each unit is a multiple of the next finer one, so the coarsest that divides the value gives the fewest digits.
-    let &(unit, length) = UNITS.iter().find(|(_, length)| nanos % length == 0)?;
-    (nanos / length <= MAX_VALUE).then(|| Timeout::new(nanos / length, unit))
+    // Each unit is a multiple of the next finer one, so the coarsest that divides the value gives the fewest digits. To
+    // divide by a constant costs little.
+    let (value, unit) = match nanos {
+        _ if nanos.is_multiple_of(HOUR) => (nanos / HOUR, b'H'),
+        _ if nanos.is_multiple_of(MINUTE) => (nanos / MINUTE, b'M'),
+        _ if nanos.is_multiple_of(SECOND) => (nanos / SECOND, b'S'),
+        _ if nanos.is_multiple_of(MILLI) => (nanos / MILLI, b'm'),
+        _ if nanos.is_multiple_of(MICRO) => (nanos / MICRO, b'u'),
+        _ => (nanos, b'n'),
+    };
+    (value <= MAX_VALUE).then(|| Timeout::new(value, unit))
 }
 
 /// The finest unit in which the value fits into eight digits, rounded up.
@@ -140,27 +164,11 @@ fn rounded(value: u64, precision: Precision) -> Option<u64> {
     match precision {
         Precision::Exact => Some(value),
         Precision::ThreeDigits => {
-            let step = hundredth(value);
+            let further_digits = value.checked_ilog10().unwrap_or(0).saturating_sub(2);
+            let step = *POWERS.get(further_digits as usize)?;
             value.div_ceil(step).checked_mul(step)
         }
     }
-}
-
-/// A hundredth of the largest power of ten up to `value`, at least 1.
-#[expect(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "19 powers of 10 at most are 63 powers of 2")]
-fn hundredth(value: u64) -> u64 {
-    const POWERS: [u64; 20] = {
-        let mut powers = [1; 20];
-        let mut at = 1;
-        while at < powers.len() {
-            powers[at] = powers[at - 1] * 10;
-            at += 1;
-        }
-        powers
-    };
-    // The power of 2 below, by 3.32 of them for each of 10, gives this one or the next: 1,233 / 4,096 is log10(2).
-    let guess = (((u64::BITS - value.leading_zeros()) * 1_233) >> 12) as usize;
-    POWERS[(guess + usize::from(value >= POWERS[guess])).saturating_sub(3)]
 }
 
 /// The spelling of a timeout: one to eight digits and a unit.
@@ -176,10 +184,12 @@ impl Timeout {
     #[expect(clippy::arithmetic_side_effects, reason = "a digit is below 10")]
     fn new(value: u64, unit: u8) -> Self {
         let mut text = [unit; MAX_DIGITS + 1];
-        let (mut rest, mut start) = (value, MAX_DIGITS);
-        while let Some(digit) = start.checked_sub(1).and_then(|before| text.get_mut(before)) {
+        let mut rest = value;
+        let mut start = MAX_DIGITS;
+        for (at, digit) in text.iter_mut().enumerate().take(MAX_DIGITS).rev() {
             *digit = b'0' + (rest % 10) as u8;
-            (rest, start) = (rest / 10, start - 1);
+            rest /= 10;
+            start = at;
             if rest == 0 {
                 break;
             }
@@ -229,20 +239,10 @@ mod tests {
             (100_000_000_000, "100S"),
             (3_600_000_000_000, "1H"),
             (3_723_000_000_000, "3730S"),
-            (101_000_000 * NANOS_PER_SECOND, "1690000M"),
+            (101_000_000 * SECOND, "1690000M"),
             (u64::MAX, "5130000H"),
         ] {
             assert_eq!(encode(Duration::from_nanos(nanos), Precision::ThreeDigits).to_string(), text, "{nanos}");
-        }
-    }
-
-    /// On both sides of each power of ten, and of two.
-    #[test]
-    fn a_value_has_the_step_of_its_digits() {
-        let powers = (0..20).map(|power| 10u64.pow(power)).chain((0..64).map(|power| 1 << power));
-        for value in powers.flat_map(|power| [power - 1, power, power + 1]).chain([u64::MAX]) {
-            let digits = value.checked_ilog10().unwrap_or(0);
-            assert_eq!(hundredth(value), 10u64.pow(digits.saturating_sub(2)), "{value}");
         }
     }
 
