@@ -6,90 +6,14 @@ use alloc::vec::Vec;
 
 use super::names::{Names, Places};
 use super::recent::Recent;
+use super::string::{Prefix, string};
+use super::used::{Indexed, Used, begin, is_noted, note, note_all, relate};
 use super::{Encoder, Entry, index_of, literal, look_up};
 use crate::hpack::block::{HEAD_LEN, Head, is_record_of, same, split_record, strip_name, strip_record};
 use crate::hpack::dynamic_table::DynamicTable;
 use crate::hpack::field::Field;
-use crate::hpack::memo::{Fit, MOST_FIELDS, MOST_PATTERNS, Memo, Part, Pattern, Segment};
+use crate::hpack::memo::{Fit, Memo, Part, Pattern, Segment};
 use crate::hpack::{integer, static_table};
-
-/// What the encoder keeps beside a pattern.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Used {
-    /// The fields of all runs.
-    fields: Vec<Indexed>,
-    /// The places of the names of fields.
-    places: Places,
-    /// For the pattern at each place.
-    behind: [Behind; MOST_PATTERNS],
-}
-
-/// What is to be noted of a pattern where another one was noted last.
-#[derive(Clone, Copy, Debug)]
-struct Behind {
-    /// The other pattern.
-    number: u32,
-    /// The fields that it does not leave as this one does.
-    fields: Set,
-    /// The places of the names of all others.
-    places: Places,
-}
-
-impl Default for Behind {
-    fn default() -> Self {
-        Self { number: 0, fields: ALL, places: Places::NONE }
-    }
-}
-
-/// A set of fields of a pattern, a bit for each.
-type Set = u32;
-
-const NONE: Set = 0;
-const ALL: Set = Set::MAX;
-const _: () = assert!(MOST_FIELDS <= Set::BITS as usize);
-
-/// A field that goes out as an index: the place of its name, and the entry.
-#[derive(Clone, Copy, Debug)]
-struct Indexed {
-    place: u8,
-    entry: Entry,
-}
-
-impl Behind {
-    /// Of a pattern where `before` was noted.
-    fn new(before: &Pattern<Used>, pattern: &Pattern<Used>) -> Self {
-        let mut behind = Self { number: before.number, fields: NONE, places: Places::NONE };
-        let fields = &pattern.extra.fields;
-        for (at, &Indexed { place, entry }) in (0..).zip(fields) {
-            let left = before.extra.fields.iter().rev().find(|left| left.place == place);
-            let is_alone = fields.iter().filter(|other| other.place == place).count() == 1
-                && !pattern.rest().any(|part| is_literal(&part, place));
-            if is_alone && left.is_some_and(|left| left.entry == entry) {
-                behind.places = behind.places.with(place);
-            } else {
-                behind.fields |= 1 << at;
-            }
-        }
-        behind
-    }
-}
-
-impl Used {
-    /// Octets allocated.
-    pub(super) fn heap_size(&self) -> usize {
-        self.fields.capacity() * size_of::<Indexed>()
-    }
-}
-
-/// Whether a pattern speaks of the name at a place.
-pub(super) fn uses(pattern: &Pattern<Used>, place: u8) -> bool {
-    pattern.extra.places.meets(Places::NONE.with(place)) || pattern.rest().any(|part| is_literal(&part, place))
-}
-
-/// Whether a part has a literal of the name at a place.
-fn is_literal(part: &Part<'_>, place: u8) -> bool {
-    part.segment.name != 0 && part.segment.place == place
-}
 
 /// A list as patterns are compared with it.
 pub(super) trait Source<'a> {
@@ -314,8 +238,9 @@ impl Encoder {
     #[inline(always)]
     pub(super) fn encode_best(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
         let at = self.memo.guess();
-        if self.memo.follow(at, self.table.inserted(), self.table.len())
-            && let Some(pattern) = self.memo.get(at).filter(|pattern| pattern.is_one())
+        if let Some(pattern) = self.memo.get(at)
+            && pattern.len() == 1
+            && pattern.is_at(self.table.inserted())
             && let known = pattern.first_run()
             && let Some((run, rest)) = list.0.split_at_checked(known.len())
             && known == run
@@ -374,7 +299,7 @@ impl Encoder {
             let Some(field) = list.only(&part) else { return false };
             append(part.octets, out);
             let place = part.segment.place;
-            if !encode_new(names, table, place, part.literal.len(), &field, out) {
+            if !encode_new(names, table, &part, &field, out) {
                 // In memory no sooner than here.
                 self.encode_rare(place, &{ field }, out);
             }
@@ -425,7 +350,7 @@ impl Encoder {
                 };
                 (*last, done, before) = (place, done + 1, before + there);
                 let ends = source.is_empty();
-                if !encode_new(names, table, place, part.literal.len(), &field, out) {
+                if !encode_new(names, table, &part, &field, out) {
                     break (place, field);
                 }
                 if ends {
@@ -450,53 +375,25 @@ impl Encoder {
     }
 }
 
-/// Whether names are as a block of a pattern leaves them, but for its literals.
+/// Encodes a literal, unless its value is one to be looked for.
 #[inline(always)]
-fn is_noted(pattern: &Pattern<Used>, names: &Names, noted: u32) -> bool {
-    noted == pattern.number && !names.changed.meets(pattern.extra.places)
-}
-
-/// The fields of a pattern that have to be noted: those whose names may have been used otherwise since they were. To say twice
-/// that a name has an entry changes nothing.
-#[inline(always)]
-fn begin(at: usize, pattern: &Pattern<Used>, names: &mut Names, (noted, noted_at): (&mut u32, &mut u8)) -> Set {
-    let Used { places, behind, .. } = &pattern.extra;
-    let (mut which, mut same) = (NONE, *places);
-    if *noted != pattern.number {
-        let behind = behind.get(usize::from(*noted_at)).filter(|behind| behind.number == *noted);
-        (which, same) = behind.map_or((ALL, *places), |behind| (behind.fields, behind.places));
-        (*noted, *noted_at) = (pattern.number, at as u8);
-    }
-    if names.changed.meets(same) {
-        which = ALL;
-    }
-    names.changed = names.changed.without(*places);
-    which
-}
-
-/// Encodes a literal whose head and name have so many octets, unless its value is one to be looked for.
-#[inline(always)]
-fn encode_new(
-    names: &mut Names,
-    table: &DynamicTable,
-    place: u8,
-    before: usize,
-    field: &Field<'_>,
-    out: &mut Vec<u8>,
-) -> bool {
-    let Some(name) = names.change(place) else { return false };
+fn encode_new(names: &mut Names, table: &DynamicTable, part: &Part<'_>, field: &Field<'_>, out: &mut Vec<u8>) -> bool {
+    let Some(name) = names.change(part.segment.place) else { return false };
     if name.is_worth_asking() || field.sensitive {
         return false;
     }
     // A value that the name had last is an index.
     if let Some((record, _)) = look_up(table, name.last[0])
-        && value_of(record, before).is_some_and(|known| same(known, field.value))
+        && value_of(record, part.literal.len()).is_some_and(|known| same(known, field.value))
     {
         return false;
     }
     name.miss();
     // RFC 7541 §6.2.2.
-    literal::<4, 0>(index_of(table, name.any()), field, out);
+    match part.segment.prefix() {
+        Some(prefix) => string(Prefix::known(prefix), field.value, out),
+        None => literal::<4, 0>(index_of(table, name.any()), field, out),
+    }
     true
 }
 
@@ -514,32 +411,6 @@ fn append(octets: &[u8], out: &mut Vec<u8>) {
 fn value_of(record: &[u8], before: usize) -> Option<&[u8]> {
     let head = Head::unpack(u64::from_le_bytes(*record.first_chunk()?));
     record.get(before..)?.get(..head.value_len)
-}
-
-/// Notes the fields of a pattern. False if that has to be done one by one.
-#[inline(never)]
-fn note_all(at: usize, pattern: &Pattern<Used>, names: &mut Names, noted: (&mut u32, &mut u8)) -> bool {
-    let which = begin(at, pattern, names, noted);
-    let is_done = note(names, &pattern.extra.fields, which);
-    if !is_done {
-        names.changed = names.changed.and(pattern.extra.places);
-    }
-    is_done
-}
-
-/// Notes that names had these entries, those of some fields. False if one of them would not be asked for: then something is
-/// noted again.
-#[inline(always)]
-#[expect(clippy::arithmetic_side_effects, reason = "a bit that is there")]
-fn note(names: &mut Names, run: &[Indexed], mut which: Set) -> bool {
-    while let Some(Indexed { place, entry }) = run.get(which.trailing_zeros() as usize) {
-        match names.get_mut(*place) {
-            Some(name) if name.last[0] == *entry || name.is_worth_asking() => name.hit(*entry),
-            _ => return false,
-        }
-        which &= which - 1;
-    }
-    true
 }
 
 /// Encodes a run of which not all fields are there, or are indices this time.
@@ -599,12 +470,7 @@ impl Encoder {
     fn end_learning(&mut self, at: usize, pattern: Pattern<Used>, is_still_so: bool) {
         let is_worth_it = is_still_so && !pattern.first_run().is_empty() && self.has_places_of(&pattern);
         self.memo.end(at, pattern, is_worth_it);
-        for (before, behind) in (0..self.memo.len()).flat_map(|other| [(at, other), (other, at)]) {
-            let (Some(pattern), Some(known)) = (self.memo.get(behind), self.memo.get(before)) else { continue };
-            let behind_it = Behind::new(known, pattern);
-            let pattern = self.memo.get_mut(behind).map(|pattern| &mut pattern.extra.behind);
-            pattern.and_then(|behind| behind.get_mut(before)).into_iter().for_each(|place| *place = behind_it);
-        }
+        relate(&mut self.memo, at);
     }
 
     /// Whether each name of a pattern is the one that its place is about: two names of one hash take turns there.
