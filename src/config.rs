@@ -54,6 +54,8 @@ pub(crate) struct Settings {
     /// Messages with fewer octets than this are small: copied, and within their limit.
     pub(crate) small_received: usize,
     pub(crate) small_sent: usize,
+    /// [`Limits::idle_trim`], in nanoseconds; as many as can be counted where it is longer.
+    pub(crate) idle_trim: u64,
 }
 
 impl Settings {
@@ -76,6 +78,7 @@ impl Settings {
             watchers: Watchers::default(),
             small_received: 0,
             small_sent: 0,
+            idle_trim: 0,
         };
         settings.derive(side, 0);
         settings
@@ -86,6 +89,7 @@ impl Settings {
         let limits = &self.limits;
         let small = |limit: Option<u32>| limits.copy_below.min(limit.unwrap_or(u32::MAX).saturating_add(1)) as usize;
         (self.small_received, self.small_sent) = (small(limits.max_receive_message), small(limits.max_send_message));
+        self.idle_trim = u64::try_from(limits.idle_trim.as_nanos()).unwrap_or(u64::MAX);
         match side {
             http2::Side::Client => {
                 self.http2 = self.limits.http2(side, seed);

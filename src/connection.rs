@@ -363,3 +363,41 @@ fn opening<'a>(_: &'a Engine, opened: &'a Result<CallId, OpenError>) -> Answer<'
 const fn assert_send_sync<T: Send + Sync>() {}
 const _: () = assert_send_sync::<Connection<Client>>();
 const _: () = assert_send_sync::<Connection<Server>>();
+
+#[cfg(test)]
+mod tests {
+    use super::{Client, Connection, Instant, OpenOptions, Server, WriteBuf};
+    use crate::grpc::{Kind, Method};
+    use crate::{ClientConfig, Limits, ServerConfig};
+    use bytes::Buf;
+
+    /// T-45: a crowd that has gone makes nobody look for what is due at each verb.
+    #[test]
+    fn a_crowd_that_has_gone_wakes_nobody() {
+        static BIDI: Method = Method::from_static("/a.B/C", Kind::BidiStreaming);
+        let mut limits = Limits::default();
+        (limits.send_queue_per_call, limits.send_queue_per_connection) = (50_000, 50_000);
+        let at = |seconds: u64| Instant::from_nanos(seconds * 1_000_000_000);
+        let config = ClientConfig::builder("a").limits(limits).build().unwrap();
+        let mut client = Connection::<Client>::new(&config, at(1));
+        let mut server = Connection::<Server>::new(&ServerConfig::builder().build().unwrap(), at(1));
+        let mut output = WriteBuf::new();
+        let mut carry = |client: &mut Connection<Client>, now| {
+            for _ in 0..4 {
+                client.transmit(now, &mut output);
+                server.receive(now, &output.copy_to_bytes(output.remaining()));
+                server.transmit(now, &mut output);
+                client.receive(now, &output.copy_to_bytes(output.remaining()));
+            }
+        };
+        carry(&mut client, at(1));
+        let call = client.open(at(1), &OpenOptions::new(&BIDI)).unwrap();
+        client.call(call).unwrap().send_slice(&[0; 40_000]).unwrap();
+        assert!(client.queued() > 0);
+        carry(&mut client, at(2));
+        assert_eq!(client.queued(), 0);
+        client.handle_timeout(at(200));
+        assert_eq!(client.poll_timeout(), None);
+        assert_eq!(client.door.engine().http2().wake(), Instant::MAX);
+    }
+}

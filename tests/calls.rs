@@ -20,6 +20,8 @@ mod heads;
 mod interop;
 #[path = "calls/kinds.rs"]
 mod kinds;
+#[path = "calls/leaks.rs"]
+mod leaks;
 #[path = "calls/lifetime.rs"]
 mod lifetime;
 #[path = "calls/management.rs"]

@@ -49,6 +49,8 @@ pub struct Cost {
     pub heap: u64,
     /// Allocations.
     pub allocations: u64,
+    /// Octets of heap that are left when it is over.
+    pub left: i64,
 }
 
 fn measure<T>(work: impl FnOnce() -> T) -> (T, AllocationInfo) {
@@ -91,7 +93,7 @@ pub(crate) fn within(budget: Budget, octets: usize, body: impl FnOnce()) -> Cost
     // What is measured inside is added to what is measured here, so the peak is right where there is nothing inside only.
     let took = allocation_counter::measure(body);
     let heap = if TALLY.get().pieces == 0 { took.bytes_max } else { peak() };
-    let cost = Cost { heap, allocations: took.count_total };
+    let cost = Cost { heap, allocations: took.count_total, left: took.bytes_current };
     for (what, cost, most) in
         [("octets of heap", cost.heap, budget.heap), ("allocations", cost.allocations, budget.allocations)]
     {

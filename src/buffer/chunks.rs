@@ -50,8 +50,12 @@ impl Queue {
         self.len == 0
     }
 
-    /// Appends memory that is shared. An empty one is not kept, so that the first chunk of a queue always has octets
-    /// left.
+    /// Whether it owns nothing: an empty one may have a buffer, of which all was [cut off](Self::cut_tail).
+    pub(crate) fn is_bare(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// Appends memory that is shared. An empty one is not kept: where a queue has octets left, its first chunk has.
     pub(crate) fn push_shared(&mut self, pool: &mut Pool, bytes: Bytes, mark: u8) {
         if !bytes.is_empty() {
             let chunk = pool.shell(Octets::Shared(bytes, mark));
@@ -125,12 +129,12 @@ impl Queue {
     /// Appends octets in two parts, to the last buffer where it is copied and holds no more than [`KEEP`] then, else to a new
     /// one.
     #[inline(always)]
-    pub(crate) fn append(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
-        let len = first.len() + second.len();
+    pub(crate) fn append<const FIRST: usize>(&mut self, pool: &mut Pool, first: [u8; FIRST], second: &[u8]) {
+        let len = FIRST + second.len();
         debug_assert!(len > 0, "the first chunk of a queue has octets left");
         // Mostly there is nothing yet, and a buffer that has been large enough before.
         if let Some(buffer) = self.begin(pool, len) {
-            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(&first);
             buffer.extend_from_slice(second);
             return;
         }
@@ -155,15 +159,15 @@ impl Queue {
 
     #[cold]
     #[inline(never)]
-    fn append_more(&mut self, pool: &mut Pool, first: &[u8], second: &[u8]) {
-        let len = first.len() + second.len();
+    fn append_more<const FIRST: usize>(&mut self, pool: &mut Pool, first: [u8; FIRST], second: &[u8]) {
+        let len = FIRST + second.len();
         if let Some(Chunk { octets: Octets::Copied(buffer), .. }) = self.last(pool)
             && buffer.len() + len <= KEEP
         {
             if buffer.capacity() - buffer.len() < len {
                 grow(buffer, len);
             }
-            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(&first);
             buffer.extend_from_slice(second);
             self.len += len;
             return;
@@ -171,7 +175,7 @@ impl Queue {
         let mut chunk = pool.take_chunk(len);
         if let Octets::Copied(buffer) = &mut chunk.octets {
             buffer.reserve(len);
-            buffer.extend_from_slice(first);
+            buffer.extend_from_slice(&first);
             buffer.extend_from_slice(second);
         }
         self.push(pool, chunk);

@@ -14,6 +14,7 @@ use crate::grpc::{
 use crate::hpack::FieldBlock;
 use crate::http2::{ConnectionError, Origin, StreamKey};
 use crate::options::OpenOptions;
+use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::{format, string::String};
 
@@ -48,7 +49,7 @@ impl Engine {
         call.may_send_compressed = options.encoding.is_some();
         call.own_head = common.pool.keep(block);
         call.progress = self.now;
-        self.trim_at = None;
+        self.trim_at = Instant::MAX;
         self.management.call_opened();
         if let Some(deadline) = options.deadline {
             call.deadline = deadline;

@@ -50,11 +50,19 @@ impl Door {
     /// one flag answers both, so that watchers who are not there cost nothing.
     #[inline(always)]
     pub(crate) fn is_unwatched(&mut self) -> bool {
-        !self.engine.attention || self.look()
+        !self.is_alert() || self.look()
     }
 
+    /// Whether the verb that begins has to [look](Door::look) first: for who watches, for something large that was lent, or
+    /// for a run, which it may go on with.
+    #[inline(always)]
+    pub(crate) fn is_alert(&self) -> bool {
+        self.engine.attention
+    }
+
+    /// As [`Door::is_unwatched`], where there is something to look for.
     #[inline(never)]
-    fn look(&mut self) -> bool {
+    pub(crate) fn look(&mut self) -> bool {
         if self.observers.is_watching() {
             return false;
         }

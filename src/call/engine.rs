@@ -11,10 +11,9 @@ use super::state::{CallState, Events, Head, Stage, Stop};
 use super::timers::Timers;
 use crate::buffer::pool::{Chunk, block_heap_size};
 use crate::config::{LastStarts, ORDINARY_HEADERS, Settings};
-use crate::event::{CallId, Event};
 use crate::grpc::outcome::HeadSummary;
 use crate::hpack::FieldBlock;
-use crate::http2::{self, Input, Part, Side, Step, StreamKey};
+use crate::http2::{self, Side, StreamKey};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -62,7 +61,7 @@ pub struct Engine {
     pub(super) management: Management,
     /// When all that an idle connection need not keep is given back, and when only what received octets took on their
     /// way.
-    pub(super) trim_at: Option<Instant>,
+    pub(super) trim_at: Instant,
     pub(super) slack_at: Instant,
     /// What the usual response says, and which trailers say OK and nothing else, by the number of their block.
     pub(super) usual_response: Option<(NonZeroU32, HeadSummary, Encoding)>,
@@ -105,7 +104,7 @@ impl Engine {
             timeouts: Spelling::new(settings.timeout_precision),
             close_at: None,
             management,
-            trim_at: None,
+            trim_at: Instant::MAX,
             slack_at: Instant::MAX,
             usual_response: None,
             usual_trailers: None,
@@ -164,87 +163,6 @@ impl Engine {
         }
     }
 
-    pub(crate) fn receive(&mut self, mut input: Input<'_>) {
-        while !self.http2.has_read(&input) {
-            if self.side == Side::Client && self.receive_reply(&mut input) {
-                continue;
-            }
-            if let Some((stream, len, end)) = self.http2.ordinary_data(&mut input) {
-                self.data(stream, &mut input, len, end);
-                continue;
-            }
-            // On a server most of the others are requests.
-            let server = self.side == Side::Server;
-            let mut step = if server { self.http2.headers_step(self.now, &mut input) } else { Step::Idle };
-            if let Step::Idle = step {
-                step = self.other_step(&mut input);
-            }
-            match step {
-                Step::Headers { stream, part: Part::Request, end_stream, oversized, .. } => {
-                    self.request(stream, end_stream, oversized);
-                    if !end_stream {
-                        self.receive_request_body(stream, &mut input);
-                    }
-                }
-                Step::Idle | Step::Closed => break,
-                step => self.follow(step, &mut input),
-            }
-        }
-        if self.http2.take_window_exhausted() {
-            self.flags.raise(Flags::EXHAUSTED);
-        }
-        // A header block of a stream that is gone takes memory where no call will end and give it back.
-        if self.slack_at == Instant::MAX && self.http2.streams() == 0 && self.http2.has_slack() {
-            self.slack_at = self.now.saturating_add(self.settings.limits.idle_trim);
-            self.http2.wake_by(self.slack_at);
-        }
-        if self.had_enough_calls() {
-            self.end_after_calls();
-        }
-        self.tell_available();
-        self.tell_room();
-        self.settle();
-    }
-
-    /// Any frame, or a part of one.
-    #[inline(never)]
-    fn other_step(&mut self, input: &mut Input<'_>) -> Step {
-        if self.side == Side::Client
-            && let Some((stream, part)) = self.http2.known_reply(input)
-        {
-            match part {
-                Part::Trailers => self.trailers(stream, false),
-                _ => self.response(stream, false, false),
-            }
-            return Step::Nothing;
-        }
-        self.http2.receive_step(self.now, input)
-    }
-
-    /// Does what follows from a frame.
-    #[inline(never)]
-    fn follow(&mut self, step: Step, input: &mut Input<'_>) {
-        match step {
-            Step::Idle | Step::Nothing | Step::Closed | Step::Headers { part: Part::Request, .. } => {}
-            Step::Ready => self.flags.raise(Flags::READY),
-            Step::Headers { stream, part: Part::Response, end_stream, oversized, .. } => {
-                self.response(stream, end_stream, oversized);
-            }
-            Step::Headers { stream, part: Part::Trailers, oversized, .. } => match self.side {
-                Side::Client => self.trailers(stream, oversized),
-                // G-033: request trailers are a half-close; their fields say nothing in gRPC.
-                Side::Server => self.half_closed(stream),
-            },
-            Step::Data { stream, len } => self.data(stream, input, len, false),
-            Step::End { stream } => self.data_ended(stream),
-            Step::Reset { stream, code, origin, reason } => self.was_reset(stream, code, origin, reason),
-            Step::GoAway { .. } => {
-                self.note_too_many_pings();
-                self.go_away();
-            }
-        }
-    }
-
     /// Raises an event of a call; each kind is queued once.
     pub(super) fn raise(&mut self, key: StreamKey, event: Events) {
         if let Some((stream, common)) = self.http2.at(key) {
@@ -286,29 +204,6 @@ impl Engine {
         self.tell_readable(key);
     }
 
-    pub(crate) fn poll_event(&mut self) -> Option<Event> {
-        if self.flags != Flags::default()
-            && let Some(event) = self.flags.take()
-        {
-            return Some(event);
-        }
-        while let Some((stream, common)) = self.http2.next_noticed() {
-            let event = stream.upper.events.take();
-            let id = CallId(stream.key());
-            if stream.upper.events.is_empty() {
-                common.clear_notice(stream);
-            }
-            match event {
-                Some(Events::OPENED) => return Some(Event::Opened(id)),
-                Some(Events::STOPPED) => return Some(Event::Stopped(id)),
-                Some(Events::READABLE) => return Some(Event::Readable(id)),
-                Some(Events::WRITABLE) => return Some(Event::Writable(id)),
-                _ => {}
-            }
-        }
-        self.flags.take_closed()
-    }
-
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         Some(self.next_timeout()).filter(|next| *next != Instant::MAX)
     }
@@ -326,7 +221,7 @@ impl Engine {
     #[inline]
     fn next_timeout_but(&self, management: Instant) -> Instant {
         let close_at = self.close_at.unwrap_or(Instant::MAX);
-        let trim_at = self.trim_at.unwrap_or(Instant::MAX).min(self.slack_at);
+        let trim_at = self.trim_at.min(self.slack_at);
         self.timers.next().min(self.http2.next_timeout()).min(close_at).min(trim_at).min(management)
     }
 
@@ -362,8 +257,8 @@ impl Engine {
             self.slack_at = Instant::MAX;
             self.http2.trim_slack();
         }
-        if self.trim_at.is_some_and(|at| at <= now) {
-            self.trim_at = None;
+        if self.trim_at <= now {
+            self.trim_at = Instant::MAX;
             self.http2.trim();
             self.timers.clear();
             (self.loan_queue, self.total_queue) = (VecDeque::new(), VecDeque::new());
@@ -474,20 +369,33 @@ impl Engine {
     }
 
     /// A call is gone that so many octets were lent to.
-    #[inline]
+    #[inline(always)]
     pub(super) fn call_gone(&mut self, lent: u32) {
+        if lent > 0 || self.open_armed || !self.loan_queue.is_empty() || !self.total_queue.is_empty() {
+            self.pass_on(lent);
+        }
+        if self.http2.streams() == 0 {
+            self.last_call_gone();
+        }
+    }
+
+    /// What a call that is gone leaves goes to those who wait for it.
+    #[cold]
+    #[inline(never)]
+    fn pass_on(&mut self, lent: u32) {
         if lent > 0 || !self.loan_queue.is_empty() {
             self.return_loan(lent);
         }
         self.tell_available();
         self.tell_room();
-        if self.http2.streams() == 0 {
-            let trim_at = self.now.saturating_add(self.settings.limits.idle_trim);
-            self.trim_at = Some(trim_at);
-            self.http2.wake_by(trim_at);
-            self.management.idle_since = self.now;
-            self.settle();
-        }
+    }
+
+    #[inline(never)]
+    fn last_call_gone(&mut self) {
+        self.trim_at = Instant::from_nanos(self.now.as_nanos().saturating_add(self.settings.idle_trim));
+        self.http2.wake_by(self.trim_at);
+        self.management.idle_since = self.now;
+        self.settle();
     }
 
     /// `Available` once, when a call that was refused for lack of room could wait now.

@@ -86,21 +86,23 @@ impl<'a, R: Role> Call<'a, R> {
     #[inline(always)]
     pub fn read(&mut self) -> Option<Item<'_, R>> {
         let call = self.id;
-        if let Some(place) = self.door.runs().goes_on_reading(call.0) {
-            return Some(Item::Message(self.door.runs().take_of_run(place)));
+        if self.door.is_alert() {
+            if let Some(place) = self.door.runs().goes_on_reading(call.0) {
+                return Some(Item::Message(self.door.runs().take_of_run(place)));
+            }
+            if let Some(place) = self.door.runs().goes_on_behind(call.0) {
+                return Some(Item::Message(self.door.runs().take_of_run(place)));
+            }
+            if !self.door.look() {
+                // Part by part: written into the result by a call, it would keep the items of runs in memory too.
+                return match read_watched::<R>(self.door, call, &Verb::Read { call })? {
+                    Item::Head(head) => Some(Item::Head(head)),
+                    Item::Message(message) => Some(Item::Message(message)),
+                    Item::End(end) => Some(Item::End(end)),
+                };
+            }
         }
-        if let Some(place) = self.door.runs().goes_on_behind(call.0) {
-            return Some(Item::Message(self.door.runs().take_of_run(place)));
-        }
-        if self.door.is_unwatched() {
-            return take(self.door.unwatched(), call.0, true);
-        }
-        // Part by part: written into the result by a call, it would keep the items of runs in memory too.
-        match read_watched::<R>(self.door, call, &Verb::Read { call })? {
-            Item::Head(head) => Some(Item::Head(head)),
-            Item::Message(message) => Some(Item::Message(message)),
-            Item::End(end) => Some(Item::End(end)),
-        }
+        take(self.door.unwatched(), call.0, true)
     }
 
     /// As [`Call::read`], but a message is appended to the caller's own buffer: an echo or a forward without

@@ -57,6 +57,19 @@ pub(super) struct Rules {
     pub(super) granted: bool,
 }
 
+/// Whether DATA is one message of fewer than `most` octets, whole, not compressed, and such that others may join its buffer.
+#[inline(always)]
+pub(super) fn is_only_message(octets: &[u8], most: usize) -> bool {
+    match octets.split_first_chunk::<PREFIX_LEN>() {
+        Some(([0, length @ ..], payload)) => {
+            payload.len() < most
+                && octets.len() < SHARED_BUFFER
+                && u32::from_be_bytes(*length) as usize == payload.len()
+        }
+        _ => false,
+    }
+}
+
 /// The messages of one direction: whole ones, then the one that is arriving.
 #[derive(Clone, Debug)]
 pub(super) struct Inbox {
@@ -76,9 +89,9 @@ impl Inbox {
     pub(super) const EMPTY: Self =
         Self { queue: Queue::EMPTY, complete: 0, prefix: [0; PREFIX_LEN], prefix_len: 0, missing: 0 };
 
-    /// Whether any octets are held.
+    /// Whether any octets are held, or memory that had some.
     pub(super) fn holds_any(&self) -> bool {
-        self.prefix_len > 0 || !self.queue.is_empty()
+        self.prefix_len > 0 || !self.queue.is_bare()
     }
 
     /// Whole messages that were not taken.
@@ -138,18 +151,12 @@ impl Inbox {
         if left == 0 { Ok(()) } else { self.receive_pieces(pool, input, left, rules) }
     }
 
-    /// Takes DATA that is one message of fewer than `most` octets, whole and not compressed, where nothing else is held; says
-    /// whether it was.
-    #[inline(never)]
-    pub(super) fn receive_only(&mut self, pool: &mut Pool, octets: &[u8], most: usize) -> bool {
-        let Some(([0, length @ ..], payload)) = octets.split_first_chunk::<PREFIX_LEN>() else { return false };
-        let small = payload.len() < most.min(SHARED_BUFFER - PREFIX_LEN);
-        if !small || u32::from_be_bytes(*length) as usize != payload.len() || self.holds_any() {
-            return false;
-        }
-        self.queue.append(pool, octets, &[]);
+    /// Takes DATA that [is one message](is_only_message), where nothing else is held.
+    #[inline(always)]
+    pub(super) fn put_only(&mut self, pool: &mut Pool, octets: &[u8]) {
+        debug_assert!(!self.holds_any() && self.complete == 0, "it is the only one");
+        self.queue.append(pool, [], octets);
         self.complete = 1;
-        true
     }
 
     /// As [`Inbox::receive`], message by message.

@@ -15,6 +15,7 @@ mod keepalive;
 mod loan;
 mod manage;
 mod read;
+mod receive;
 mod role;
 mod runs;
 mod send;

@@ -67,7 +67,7 @@ pub(super) fn room_for_run(limits: &Limits, stream: &Stream<CallState>, common: 
 fn queue_copied(stream: &mut Stream<CallState>, common: &mut Common, compressed: bool, payload: &[u8]) {
     let prefix = Prefix { compressed, length: payload.len() as u32 }.encode();
     message_queued(stream, common);
-    common.send_pair(stream, &prefix, payload);
+    common.send_pair(stream, prefix, payload);
 }
 
 /// What a message implies: the only one of a client ends its half (G-076), a server's first begins the response

@@ -2,7 +2,7 @@
 
 use super::client::grpc_fields;
 use super::engine::{Engine, REJECTION_PATIENCE, held_size};
-use super::inbox::Encoding;
+use super::inbox::{Encoding, is_only_message};
 use super::state::{CONTENT_TYPE, CallState, End, Events, Head, Sending, Stage, Stop, response_head};
 use crate::config::{Settings, TIMEOUT};
 use crate::error::Misuse;
@@ -15,7 +15,7 @@ use crate::grpc::{
     Status, UsualRequest,
 };
 use crate::hpack::{Field, FieldBlock, Shape, Start};
-use crate::http2::StreamKey;
+use crate::http2::{Input, StreamKey, find_body};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use core::time::Duration;
@@ -112,7 +112,7 @@ pub(super) struct KnownRequests([Option<KnownRequest>; 4]);
 impl KnownRequests {
     /// Reads a request. One with the fields of an earlier one, but for the values of metadata and of the timeout, and with
     /// nothing but metadata behind, says the same. `None` for any other.
-    #[inline]
+    #[inline(always)]
     fn read(&self, start: Option<&Start>, block: &FieldBlock) -> Option<Reading> {
         let start = start.filter(|start| start.rest(block).all(is_free))?;
         let known = self.0.iter().flatten().find(|known| known.shape == start.shape)?;
@@ -162,9 +162,11 @@ impl CallState {
 }
 
 impl Engine {
-    /// A client opened a stream.
-    pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool) {
-        self.trim_at = None;
+    /// A client opened a stream. Its message is taken with it, if that is all that it goes on with and lies at the front of
+    /// the input.
+    #[inline(always)]
+    pub(super) fn request(&mut self, key: StreamKey, end_stream: bool, oversized: bool, input: &mut Input<'_>) {
+        self.trim_at = Instant::MAX;
         let block = self.http2.take_fields();
         let held_headers = self.held_headers + held_size(&block);
         if held_headers > self.settings.limits.held_headers as usize {
@@ -173,12 +175,16 @@ impl Engine {
             self.http2.pool_mut().give_block(block);
             return self.drop_call(key);
         }
-        let reading = match self.read_request(key, &block, oversized) {
-            Ok(reading) => reading,
-            Err(rejection) => {
-                self.http2.pool_mut().give_block(block);
-                return self.reject(key, rejection, end_stream);
-            }
+        let known = if oversized { None } else { self.known_requests.read(self.http2.block_start(), &block) };
+        let reading = match known {
+            Some(reading) => reading,
+            None => match self.read_request(key, &block, oversized) {
+                Ok(reading) => reading,
+                Err(rejection) => {
+                    self.http2.pool_mut().give_block(block);
+                    return self.reject(key, rejection, end_stream);
+                }
+            },
         };
         let deadline = Instant::from_nanos(self.now.as_nanos().saturating_add(reading.timeout));
         let content_type = if reading.plain_content_type {
@@ -190,7 +196,12 @@ impl Engine {
             pool.keep(echo)
         };
         self.held_headers = held_headers;
+        if deadline != Instant::MAX {
+            self.add_timer(deadline, key);
+        }
+        let (most, frame) = (self.settings.small_received, self.http2.max_frame_size());
         let Some((stream, common)) = self.http2.at(key) else { return };
+        let body = find_body(stream, common, input, frame).filter(|body| is_only_message(body.payload, most));
         let call = &mut stream.upper;
         (call.head, call.head_block) = (Head::Held, common.pool.keep(block));
         call.accepted = reading.accepted;
@@ -200,21 +211,25 @@ impl Engine {
         }
         call.deadline = deadline;
         call.events.add(Events::OPENED);
-        if end_stream {
+        if let Some(body) = &body {
+            call.inbox.put_only(&mut common.pool, body.payload);
+            call.received = 1;
+        }
+        if end_stream || body.is_some() {
             call.end = End::HalfClosed;
             // What there is to read is told with it.
-            call.tell_readable(crate::http2::Side::Server);
+            call.tell_head();
         }
         common.notice(stream);
-        if deadline != Instant::MAX {
-            self.add_timer(deadline, key);
+        if let Some(body) = body {
+            stream.take_body(body.payload.len() as u32);
+            self.http2.take_body(&body, input);
         }
     }
 
+    /// Reads a request in full.
+    #[inline(never)]
     fn read_request(&mut self, key: StreamKey, block: &FieldBlock, oversized: bool) -> Result<Reading, Rejection> {
-        if !oversized && let Some(reading) = self.known_requests.read(self.http2.block_start(), block) {
-            return Ok(reading);
-        }
         let judged = self.http2.is_usual_request(key);
         let reading = Reading::new(&self.settings, block, oversized, judged)?;
         if !oversized {
@@ -473,8 +488,8 @@ impl Engine {
         }
         (call.stage, call.sending, call.own_code) = (Stage::Finished, Sending::Closed, Code::Ok);
         call.events.clear();
-        common.end(stream, true);
         common.clear_notice(stream);
+        common.end(stream, true);
         true
     }
 }

@@ -321,7 +321,13 @@ impl CallState {
     /// Notes `Readable` where the application waits for it and there is something to read; says whether it did.
     #[inline]
     pub(super) fn tell_readable(&mut self, side: Side) -> bool {
-        let tell = self.read_armed && self.next(side) != Next::Nothing;
+        self.read_armed && self.next(side) != Next::Nothing && self.tell_head()
+    }
+
+    /// As [`CallState::tell_readable`], of an open call whose head has just come.
+    #[inline]
+    pub(super) fn tell_head(&mut self) -> bool {
+        let tell = self.read_armed;
         if tell {
             self.read_armed = false;
             self.events.add(Events::READABLE);

@@ -24,7 +24,17 @@ impl Timers {
     /// Asks to be woken for `key` at `when`. `is_live` tells whether a key is still in use, among `live` that are.
     #[inline]
     pub(super) fn add(&mut self, when: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
-        if self.line.len() + self.heap.len() >= 4 * live + SLACK {
+        if self.last <= when && self.line.len() < self.line.capacity() && !self.is_overgrown(live) {
+            self.last = when;
+            return self.line.push_back((when, key));
+        }
+        self.add_any(when, key, live, is_live);
+    }
+
+    /// As [`Timers::add`], wherever its place is.
+    #[inline(never)]
+    fn add_any(&mut self, when: Instant, key: StreamKey, live: usize, is_live: impl Fn(StreamKey) -> bool) {
+        if self.is_overgrown(live) {
             self.sweep(key, live, is_live);
         }
         if self.last <= when || self.line.is_empty() {
@@ -33,6 +43,12 @@ impl Timers {
         } else {
             self.heap.push(Reverse((when, key)));
         }
+    }
+
+    /// Whether it is time to look for dead entries.
+    #[inline]
+    fn is_overgrown(&self, live: usize) -> bool {
+        self.line.len() + self.heap.len() >= 4 * live + SLACK
     }
 
     /// Drops the dead entries.

@@ -3,64 +3,45 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 use super::engine::Engine;
+use super::inbox::is_only_message;
 use super::state::{Coding, End, Head, Sending, Stage};
 use crate::buffer::WriteBuf;
 use crate::grpc::Code;
 use crate::grpc::outcome::HeadSummary;
-use crate::http2::{Input, Side, StreamKey};
+use crate::http2::{Input, Side};
 
 /// What the head of a response has to say for plain trailers to say OK (G-045, G-046).
 const PLAIN: HeadSummary = HeadSummary { http_status: 200, is_grpc: true };
 
 impl Engine {
-    /// Takes the message that a request goes on with, and its end, from the front of the input, if that is all there is of
-    /// it and nothing about it is unusual. The call has just begun.
-    #[inline]
-    pub(super) fn receive_request_body(&mut self, key: StreamKey, input: &mut Input<'_>) {
-        let most = self.settings.small_received;
-        self.http2.receive_body(key, input, |stream, common, payload| {
-            let call = &mut stream.upper;
-            let taken = matches!(call.stage, Stage::Open)
-                && call.has_nothing()
-                && call.inbox.receive_only(&mut common.pool, payload, most);
-            if taken {
-                (call.received, call.end) = (1, End::HalfClosed);
-                if call.tell_readable(Side::Server) {
-                    common.notice(stream);
-                }
-            }
-            taken
-        });
-    }
-
     /// Takes the reply at the front of the input, if it is a whole one of a client's call that expects no more than that;
     /// says whether it was.
-    #[inline]
+    #[inline(always)]
     pub(super) fn receive_reply(&mut self, input: &mut Input<'_>) -> bool {
         let (Some((response, PLAIN, encoding)), Some(trailers)) = (self.usual_response, self.usual_trailers) else {
             return false;
         };
-        let most = self.settings.small_received;
-        self.http2.receive_reply(input, [response, trailers], |stream, common, payload| {
-            let call = &mut stream.upper;
-            let is_open = matches!((call.stage, call.end), (Stage::Open, End::Awaited)) && !call.write_armed;
-            let taken = is_open
-                && !call.kind.server_streams()
-                && call.has_nothing()
-                && call.inbox.receive_only(&mut common.pool, payload, most);
-            if taken {
-                // Until it is read it does not count for the connection: it was held back until its end was there (G-081).
-                let octets = payload.len() as u32;
-                common.consumed_late(octets);
-                (call.credited, call.received) = (octets, 1);
-                (call.response, call.receive_encoding) = (PLAIN, encoding);
-                (call.head, call.end) = (Head::Usual, End::Trailers { only: false, plain: true });
-                if call.tell_readable(Side::Client) {
-                    common.notice(stream);
-                }
-            }
-            taken
-        })
+        let Some(reply) = self.http2.find_reply(input, [response, trailers]) else { return false };
+        let Some((stream, common)) = self.http2.at_reply(&reply) else { return false };
+        let call = &mut stream.upper;
+        let is_open = matches!((call.stage, call.end), (Stage::Open, End::Awaited)) && !call.write_armed;
+        let expected = is_open && !call.kind.server_streams() && call.has_nothing();
+        if !expected || !is_only_message(reply.payload, self.settings.small_received) {
+            return false;
+        }
+        call.inbox.put_only(&mut common.pool, reply.payload);
+        // Until it is read it does not count for the connection: it was held back until its end was there (G-081).
+        let octets = reply.payload.len() as u32;
+        common.consumed_late(octets);
+        (call.credited, call.received) = (octets, 1);
+        (call.response, call.receive_encoding) = (PLAIN, encoding);
+        (call.head, call.end) = (Head::Usual, End::Trailers { only: false, plain: true });
+        if call.tell_head() {
+            common.notice(stream);
+        }
+        stream.take_reply();
+        self.http2.take_reply(&reply, input);
+        true
     }
 
     /// Writes all that the call whose turn has come says, if it is a server's, that is the usual head, one small message and

@@ -50,6 +50,7 @@ impl Config {
             watchers: _,
             small_received: _,
             small_sent: _,
+            idle_trim: _,
         } = settings;
         Self {
             seed,

@@ -30,14 +30,15 @@ pub struct Head {
 impl Head {
     /// Reads a head. There is none that cannot be read; see [`check`](Self::check) for those that may not be.
     pub const fn parse(octets: &[u8; HEAD_LEN]) -> Self {
-        let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = *octets;
         // Four octets at once are one load.
-        let length_and_kind = u32::from_be_bytes([l0, l1, l2, kind]);
+        let [length_and_kind @ .., flags, _, _, _, _] = octets;
+        let [_, _, _, _, _, stream @ ..] = octets;
+        let length_and_kind = u32::from_be_bytes(*length_and_kind);
         Self {
             length: length_and_kind >> 8,
             kind: Kind(length_and_kind as u8),
-            flags: Flags(flags),
-            stream: StreamId::new(u32::from_be_bytes([s0, s1, s2, s3])),
+            flags: Flags(*flags),
+            stream: StreamId::new(u32::from_be_bytes(*stream)),
         }
     }
 

@@ -52,8 +52,17 @@ impl Common {
     pub(crate) fn end<T>(&mut self, stream: &mut Stream<T>, with_trailers: bool) {
         if stream.ending == Ending::Open {
             stream.ending = if with_trailers { Ending::Trailers } else { Ending::Data };
-            self.schedule(stream);
+            if stream.send == Send::Body {
+                self.schedule_body(stream);
+            }
         }
+    }
+
+    /// As [`Common::schedule`], where mostly the head has not left yet, and what there is to say goes with it.
+    #[cold]
+    #[inline(never)]
+    fn schedule_body<T>(&mut self, stream: &mut Stream<T>) {
+        self.schedule(stream);
     }
 
     /// Gives the stream a turn if it has an id and may have something to say.
@@ -80,9 +89,14 @@ impl Common {
     /// As [`Common::send`], of octets in two parts.
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
-    pub(crate) fn send_pair<T>(&mut self, stream: &mut Stream<T>, first: &[u8], second: &[u8]) {
+    pub(crate) fn send_pair<T, const FIRST: usize>(
+        &mut self,
+        stream: &mut Stream<T>,
+        first: [u8; FIRST],
+        second: &[u8],
+    ) {
         if stream.send != Send::Ended {
-            self.queued += first.len() + second.len();
+            self.queued += FIRST + second.len();
             self.schedule(stream);
             stream.outbox.append(&mut self.pool, first, second);
         }
@@ -148,13 +162,8 @@ impl Common {
 
     /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
     #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "compared just before")]
     pub(crate) fn correct_credit(&mut self, should: u32, is: u32) {
-        if should >= is {
-            self.consumed_late(should - is);
-        } else {
-            self.withhold(is - should);
-        }
+        self.receive_window.correct(should, is);
     }
 
     /// What the peer has been told that it may still send on the connection, in octets.
@@ -169,7 +178,7 @@ impl Common {
     }
 
     /// The layer above wants to be reminded of the stream.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn notice<T>(&mut self, stream: &mut Stream<T>) {
         self.lines.notice(stream);
     }
@@ -183,9 +192,15 @@ impl Common {
     }
 
     /// It does not want that any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn clear_notice<T>(&mut self, stream: &mut Stream<T>) {
         self.lines.clear_notice(stream);
+    }
+
+    /// As [`Common::clear_notice`], of a stream that [`Connection::next_noticed`](super::Connection::next_noticed) gave.
+    #[inline(always)]
+    pub(crate) fn clear_first_notice<T>(&mut self, stream: &mut Stream<T>) {
+        self.lines.clear_first_notice(stream);
     }
 
     /// Whether it is the end that opens streams.

@@ -456,10 +456,22 @@ impl<T: Default> Connection<T> {
     }
 
     /// As [`next_notice`](Self::next_notice), with what goes with it.
-    #[inline]
     pub(crate) fn next_noticed(&mut self) -> Option<(&mut Stream<T>, &mut Common)> {
         let key = self.common.lines.first_noticed(&self.slots)?;
         self.at(key)
+    }
+
+    /// As [`next_noticed`](Self::next_noticed), where nothing of others is before it, as mostly.
+    #[inline(always)]
+    pub(crate) fn front_noticed(&mut self) -> Option<(&mut Stream<T>, &mut Common)> {
+        let key = self.common.lines.front_of_noticed()?;
+        self.slots.get_mut(key).filter(|stream| stream.noticed).map(|stream| (stream, &mut self.common))
+    }
+
+    /// Whether there may be one.
+    #[inline(always)]
+    pub(crate) fn has_notices(&self) -> bool {
+        self.common.lines.front_of_noticed().is_some()
     }
 
     /// Takes the stream off that list.

@@ -85,6 +85,11 @@ impl ReceiveWindow {
         self.owed -= i64::from(octets);
     }
 
+    /// Octets that count as consumed are so many, and not so many.
+    pub(super) fn correct(&mut self, should: u32, is: u32) {
+        self.owed += i64::from(should) - i64::from(is);
+    }
+
     /// The announced size changed when the peer acknowledged our SETTINGS.
     pub(super) fn adjust(&mut self, difference: i64) {
         self.available += difference;

@@ -37,6 +37,13 @@ impl<'a> Input<'a> {
         taken
     }
 
+    /// Takes all that lies before the `rest`, which is the end of it.
+    #[inline]
+    pub(crate) fn skip_to(&mut self, rest: &'a [u8]) {
+        debug_assert!(self.octets.ends_with(rest), "an end of what is there");
+        self.octets = rest;
+    }
+
     /// Splits up to `count` octets off the front, as an input of their own that shares memory as this one does.
     pub fn split(&mut self, count: usize) -> Self {
         Self { octets: self.take(count), shared: self.shared }

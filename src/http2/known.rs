@@ -32,7 +32,12 @@ impl Octets {
     /// Compared one by one: mostly they are one or two.
     #[inline]
     fn are(&self, block: &[u8]) -> bool {
-        self.len == block.len() && self.octets.iter().zip(block).all(|(ours, theirs)| ours == theirs)
+        self.len == block.len()
+            && match (block, &self.octets) {
+                ([a], [b, ..]) => a == b,
+                ([a, b], [c, d, ..]) => (a, b) == (c, d),
+                (block, octets) => octets.iter().zip(block).all(|(ours, theirs)| ours == theirs),
+            }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -36,6 +36,22 @@ impl Line {
     fn is_overgrown(&self, streams: usize) -> bool {
         self.entries.len() > 4 * streams + SLACK
     }
+
+    /// Adds an entry at the end.
+    #[inline(always)]
+    fn enter(&mut self, key: StreamKey, turn: u32) {
+        if self.entries.len() < self.entries.capacity() {
+            self.entries.push_back((key, turn));
+        } else {
+            self.grow(key, turn);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, key: StreamKey, turn: u32) {
+        self.entries.push_back((key, turn));
+    }
 }
 
 /// All lines of a connection.
@@ -84,12 +100,12 @@ impl Lines {
     }
 
     /// The stream joins a line at its end; nothing changes when it stands in one already.
-    #[inline]
+    #[inline(always)]
     pub(super) fn join<T>(&mut self, place: Place, stream: &mut Stream<T>) {
         if stream.place == Place::Out {
-            let entry = self.enter(place, stream);
+            let (key, turn) = self.enter(place, stream);
             if let Some(line) = self.line(place) {
-                line.entries.push_back(entry);
+                line.enter(key, turn);
             }
         }
     }
@@ -104,7 +120,7 @@ impl Lines {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn enter<T>(&mut self, place: Place, stream: &mut Stream<T>) -> (StreamKey, u32) {
         self.turn = self.turn.wrapping_add(1);
         self.made += 1;
@@ -185,27 +201,48 @@ impl Lines {
     }
 
     /// The layer above wants to be reminded of the stream.
-    #[inline]
+    #[inline(always)]
     pub(super) fn notice<T>(&mut self, stream: &mut Stream<T>) {
         if !core::mem::replace(&mut stream.noticed, true) {
             self.notices.len += 1;
             self.made += 1;
-            self.notices.entries.push_back((stream.key, 0));
+            self.notices.enter(stream.key, 0);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn clear_notice<T>(&mut self, stream: &mut Stream<T>) {
         if core::mem::replace(&mut stream.noticed, false) {
             self.notices.len -= 1;
             // Mostly it is the first one's turn.
-            if self.notices.entries.front().is_some_and(|entry| entry.0 == stream.key) {
+            if self.notices.entries.front().is_some_and(|entry| entry.0.is(stream.key)) {
                 self.notices.entries.pop_front();
             }
         }
     }
 
+    /// As [`Lines::clear_notice`], where mostly there is none any more.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn clear_late_notice<T>(&mut self, stream: &mut Stream<T>) {
+        self.clear_notice(stream);
+    }
+
+    /// As [`Lines::clear_notice`], of the first in that line.
+    #[inline(always)]
+    pub(super) fn clear_first_notice<T>(&mut self, stream: &mut Stream<T>) {
+        debug_assert!(stream.noticed && self.front_of_noticed() == Some(stream.key), "it is the first");
+        stream.noticed = false;
+        self.notices.len -= 1;
+        self.notices.entries.pop_front();
+    }
+
+    /// The first entry of those that are noticed, which may not be any more.
     #[inline]
+    pub(super) fn front_of_noticed(&self) -> Option<StreamKey> {
+        self.notices.entries.front().map(|entry| entry.0)
+    }
+
     pub(super) fn first_noticed<T>(&mut self, slots: &Slots<T>) -> Option<StreamKey> {
         first_of(&mut self.notices, slots, |stream| stream.noticed)
     }

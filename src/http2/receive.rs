@@ -25,15 +25,17 @@ const FREE_SETTINGS: u64 = 4;
 const SMALL_INCREMENT: u32 = 1024;
 const AMPLE_WINDOW: usize = 64 * 1024;
 
+/// Where a frame's head has its type (RFC 9113 section 4.1).
+const KIND_AT: usize = 3;
+
 impl<T: Default> Connection<T> {
     /// Handles one frame, or a part of one, from the front of `input`; call it until it returns [`Step::Idle`].
     ///
     /// Never fails: a broken rule ends the stream ([`Step::Reset`]) or the connection ([`Step::Closed`]). After the end
     /// all input is taken and ignored.
     pub fn receive_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
-        let step = self.headers_step(now, input);
-        if step != Step::Idle {
-            return step;
+        if let Some((block, fragment)) = self.ordinary_headers(input) {
+            return self.end_whole_block(now, block, fragment, input);
         }
         if self.ended {
             input.take(usize::MAX);
@@ -42,19 +44,9 @@ impl<T: Default> Connection<T> {
         self.receive_frame(now, input).unwrap_or_else(|fault| self.broken(&fault, input))
     }
 
-    /// As [`receive_step`](Self::receive_step), where a whole block of headers lies at the front of the input, as it
-    /// mostly does; [`Step::Idle`], with nothing done, otherwise.
-    #[inline(always)]
-    pub(crate) fn headers_step(&mut self, now: Instant, input: &mut Input<'_>) -> Step {
-        let Some((block, fragment)) = self.ordinary_headers(input) else { return Step::Idle };
-        match self.end_block(now, block, Some(fragment)) {
-            Ok(step) => step,
-            Err(fault) => self.broken(&fault, input),
-        }
-    }
-
     #[cold]
-    fn broken(&mut self, fault: &Fault, input: &mut Input<'_>) -> Step {
+    #[inline(never)]
+    pub(super) fn broken(&mut self, fault: &Fault, input: &mut Input<'_>) -> Step {
         let (Fault::Connection(code, reason) | Fault::Stream(code, reason)) = *fault;
         self.fail(code, Origin::Local, reason);
         if let (Phase::Payload(head), false) = (self.reader.phase, self.reader.got_settings())
@@ -67,10 +59,16 @@ impl<T: Default> Connection<T> {
         Step::Closed
     }
 
+    /// Of what kind the frame at the front of the input is, where one begins there.
+    #[inline]
+    pub(crate) fn next_kind(input: &Input<'_>) -> Option<Kind> {
+        input.as_slice().get(KIND_AT).map(|kind| Kind(*kind))
+    }
+
     /// Whether [`receive_step`](Self::receive_step) has nothing to do with what is left of the input.
     #[inline]
     pub(crate) fn has_read(&self, input: &Input<'_>) -> bool {
-        input.is_empty() && matches!(self.reader.phase, Phase::Head)
+        self.ended || (input.is_empty() && matches!(self.reader.phase, Phase::Head))
     }
 
     #[expect(
@@ -119,14 +117,13 @@ impl<T: Default> Connection<T> {
     /// nothing of padding or priority. Most do, and are spared the stations of those that come in pieces.
     #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
-    fn ordinary_headers<'i>(&mut self, input: &mut Input<'i>) -> Option<(OpenBlock, &'i [u8])> {
+    pub(super) fn ordinary_headers<'i>(&mut self, input: &mut Input<'i>) -> Option<(OpenBlock, &'i [u8])> {
         const NEEDED: u8 = Flags::END_HEADERS.0;
         const OTHERS: u8 = Flags::PADDED.0 | Flags::PRIORITY.0;
         let (octets, rest) = input.as_slice().split_first_chunk::<HEAD_LEN>()?;
         let Head { length, kind: Kind::HEADERS, flags, stream } = Head::parse(octets) else { return None };
-        let whole =
-            rest.len() >= length as usize && length <= self.config.max_frame_size.min(self.config.max_header_block);
-        if !whole
+        let (fragment, rest) = rest.split_at_checked(length as usize)?;
+        if length > self.config.max_frame_size.min(self.config.max_header_block)
             || self.ended
             || flags.0 & (NEEDED | OTHERS) != NEEDED
             || stream.is_zero()
@@ -135,9 +132,9 @@ impl<T: Default> Connection<T> {
             return None;
         }
         self.counters.frames_received += 1;
-        input.take(HEAD_LEN);
+        input.skip_to(rest);
         let end_stream = flags.contains(Flags::END_STREAM);
-        Some((OpenBlock { stream, end_stream, continuations: 0 }, input.take(length as usize)))
+        Some((OpenBlock { stream, end_stream, continuations: 0 }, fragment))
     }
 
     /// The response or the trailers at the front of the input, taken, if they lie there whole, in the octets that most

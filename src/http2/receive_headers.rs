@@ -6,6 +6,7 @@ use super::config::Side;
 use super::connection::{Connection, CurrentBlock, Shutdown};
 use super::error::{Fault, Origin};
 use super::fields::{Malformed, Summary, check_request, check_response, check_trailers, class};
+use super::input::Input;
 use super::outgoing::OurSettings;
 use super::reader::OpenBlock;
 use super::slots::StreamKey;
@@ -15,7 +16,63 @@ use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
 use crate::hpack::{DecodeError, Decoded, Field, Shape, Start};
 use crate::time::Instant;
 
+/// Why a client's HEADERS open no stream.
+#[derive(Clone, Copy, Debug)]
+enum Refusal {
+    TooManyReplies,
+    ShutDown,
+    Malformed,
+    BeyondLimit,
+    NoRoom,
+}
+
+/// What HEADERS at the front of a server's input came to.
+pub(crate) enum Opening {
+    /// They do not lie there whole, or are unusual otherwise; nothing was done.
+    None,
+    /// [`Step::Headers`] with [`Part::Request`].
+    Request {
+        stream: StreamKey,
+        end_stream: bool,
+        oversized: bool,
+    },
+    Other(Step),
+}
+
 impl<T: Default> Connection<T> {
+    /// As [`receive_step`](Self::receive_step), where a whole block of headers lies at the front of a server's input: mostly
+    /// a request, whose stream is in no map yet.
+    #[inline(always)]
+    pub(crate) fn headers_step(&mut self, now: Instant, input: &mut Input<'_>) -> Opening {
+        let Some((block, fragment)) = self.ordinary_headers(input) else { return Opening::None };
+        if !self.opens_stream(block.stream) {
+            return Opening::Other(self.end_whole_block(now, block, fragment, input));
+        }
+        let oversized = match self.decode_block(Some(fragment)) {
+            Ok(oversized) => oversized,
+            Err(fault) => return Opening::Other(self.broken(&fault, input)),
+        };
+        match self.open_stream(block, oversized) {
+            Ok(stream) => Opening::Request { stream, end_stream: block.end_stream, oversized },
+            Err(refusal) => {
+                let refused = self.refuse_request(now, block.stream, refusal);
+                Opening::Other(refused.unwrap_or_else(|fault| self.broken(&fault, input)))
+            }
+        }
+    }
+
+    /// Any block that lay whole in the input, from which it was taken.
+    #[inline(never)]
+    pub(super) fn end_whole_block(
+        &mut self,
+        now: Instant,
+        block: OpenBlock,
+        fragment: &[u8],
+        input: &mut Input<'_>,
+    ) -> Step {
+        self.end_block(now, block, Some(fragment)).unwrap_or_else(|fault| self.broken(&fault, input))
+    }
+
     /// H-024, T-30, T-31: a block is bounded by its frames, empty ones included, and by its octets, before any of them
     /// is kept.
     #[expect(
@@ -64,27 +121,15 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
-    #[inline]
-    pub(super) fn end_block(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
-        match whole {
-            // A client's new stream is in no map yet.
-            Some(octets) if self.opens_stream(block.stream) => {
-                let oversized = self.decode_block(Some(octets))?;
-                self.request(now, block, oversized)
-            }
-            _ => self.end_block_of_any(now, block, whole),
-        }
-    }
-
     /// Whether HEADERS with this id are a client's way to open a stream.
     #[inline]
     fn opens_stream(&self, stream: StreamId) -> bool {
         self.common.side == Side::Server && stream.is_client() && stream > self.highest_remote
     }
 
+    /// The block is complete. It is decoded whatever its stream's fate, to keep the table right (H-021).
     #[inline(never)]
-    fn end_block_of_any(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
+    pub(super) fn end_block(&mut self, now: Instant, block: OpenBlock, whole: Option<&[u8]>) -> Result<Step, Fault> {
         let found = self.find(block.stream);
         let part = found.and_then(|key| self.slots.get(key)).map(|stream| stream.receive);
         if let (Some(key), Some(octets), Side::Client) = (found, whole, self.common.side)
@@ -279,61 +324,87 @@ impl<T: Default> Connection<T> {
     }
 
     /// A client opens a stream.
-    #[expect(clippy::arithmetic_side_effects, reason = "below the limit of streams")]
     fn request(&mut self, now: Instant, block: OpenBlock, oversized: bool) -> Result<Step, Fault> {
+        match self.open_stream(block, oversized) {
+            Ok(stream) => {
+                let (part, end_stream) = (Part::Request, block.end_stream);
+                Ok(Step::Headers { stream, part, status: 0, end_stream, oversized })
+            }
+            Err(refusal) => self.refuse_request(now, block.stream, refusal),
+        }
+    }
+
+    /// Opens the stream that a client's HEADERS ask for, if nothing is against it.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "below the limit of streams")]
+    fn open_stream(&mut self, block: OpenBlock, oversized: bool) -> Result<StreamKey, Refusal> {
         let id = block.stream;
         // A peer that does not read must not make us queue a reset for each of its requests (T-04, T-23).
         if self.control.resets.len() >= (self.config.max_replies as usize).saturating_add(self.slots.len()) {
-            return Err(Fault::calm("max_replies: streams are opened faster than their resets leave"));
+            return Err(Refusal::TooManyReplies);
         }
         self.highest_remote = id;
         if let Shutdown::Final { last } = self.shutdown
             && id > last
         {
-            // H-105: above the id of our GOAWAY; decoded, and not answered.
-            self.glitch(now, 8)?;
-            self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
-            return Ok(Step::Nothing);
+            return Err(Refusal::ShutDown);
         }
         // A list that was cut short cannot be judged; the layer above answers it.
         let summary = if oversized { Ok(Summary::default()) } else { self.judge_request() };
-        let summary = match summary {
-            Ok(summary) if block.end_stream && summary.content_length.is_some_and(|length| length > 0) => {
-                Err(Malformed("content-length without content (RFC 9113 section 8.1.1)"))
-            }
-            judged => judged,
-        };
-        let Ok(summary) = summary else { return self.refuse_malformed(now, id) };
+        let Ok(Summary { content_length, .. }) = summary else { return Err(Refusal::Malformed) };
+        if block.end_stream && content_length.is_some_and(|length| length > 0) {
+            // content-length without content (RFC 9113 section 8.1.1)
+            return Err(Refusal::Malformed);
+        }
         // H-043, T-01: open streams count, and so do those that are closed but still held by the application.
         if self.active >= self.config.max_concurrent_streams {
-            if self.control.settings == OurSettings::Acknowledged {
-                self.charge_beyond_limit(now)?;
-            }
-            return self.refuse(now, id);
+            return Err(Refusal::BeyondLimit);
         }
         if self.slots.len() as u64 >= self.config.most_streams() {
-            return self.refuse(now, id);
+            return Err(Refusal::NoRoom);
         }
         let receive = if block.end_stream { Receive::Ended } else { Receive::Body };
         let state = (Send::Head, receive);
         let window = self.starting_window();
         self.common.lines.tidy(&self.slots);
-        let Some(stream) = self.slots.insert() else { return self.refuse(now, id) };
+        let Some(stream) = self.slots.insert() else { return Err(Refusal::NoRoom) };
         stream.start(id, state, self.peer.initial_window, window);
-        if let Some(length) = summary.content_length {
+        if let Some(length) = content_length {
             stream.content_left = Some(ContentLeft::new(length));
         }
         let key = stream.key;
         self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
         self.active += 1;
-        Ok(Step::Headers { stream: key, part: Part::Request, status: 0, end_stream: block.end_stream, oversized })
+        Ok(key)
     }
 
-    /// H-129: a request that is none.
+    /// What comes of HEADERS that open no stream.
     #[cold]
-    fn refuse_malformed(&mut self, now: Instant, id: StreamId) -> Result<Step, Fault> {
-        self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
-        self.reset_unknown(now, id, ErrorCode::PROTOCOL_ERROR)
+    #[inline(never)]
+    fn refuse_request(&mut self, now: Instant, id: StreamId, refusal: Refusal) -> Result<Step, Fault> {
+        match refusal {
+            Refusal::TooManyReplies => {
+                Err(Fault::calm("max_replies: streams are opened faster than their resets leave"))
+            }
+            Refusal::ShutDown => {
+                // H-105: above the id of our GOAWAY; decoded, and not answered.
+                self.glitch(now, 8)?;
+                self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
+                Ok(Step::Nothing)
+            }
+            Refusal::Malformed => {
+                // H-129
+                self.closed.remember(id, Closed::by_us(i64::from(self.starting_window())));
+                self.reset_unknown(now, id, ErrorCode::PROTOCOL_ERROR)
+            }
+            Refusal::BeyondLimit => {
+                if self.control.settings == OurSettings::Acknowledged {
+                    self.charge_beyond_limit(now)?;
+                }
+                self.refuse(now, id)
+            }
+            Refusal::NoRoom => self.refuse(now, id),
+        }
     }
 
     /// A block with the fields of a usual one, but for the values of regular ones, and with nothing but regular fields and

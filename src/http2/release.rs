@@ -58,7 +58,9 @@ impl<T: Default> Connection<T> {
         let forgotten = self.slots.discard_if(key, |stream| {
             let bare = stream.is_closed() && is_bare(&stream.upper);
             if bare {
-                common.lines.clear_notice(stream);
+                if stream.noticed {
+                    common.lines.clear_late_notice(stream);
+                }
                 stream.renew_bare();
             }
             bare

@@ -104,7 +104,7 @@ impl<T: Default> Connection<T> {
     /// Notes whether much is queued on the connection.
     pub(super) fn watch_crowd(&mut self, now: Instant) {
         if self.common.queued <= self.config.crowded_queue as usize {
-            self.stalls.crowded_since = Instant::MAX;
+            (self.stalls.crowded_since, self.stalls.check_crowd_at) = (Instant::MAX, Instant::MAX);
         } else if !self.stalls.is_crowded() {
             self.stalls.crowded_since = now;
             self.stalls.check_crowd_at = later(now, self.config.crowded_send_timeout);

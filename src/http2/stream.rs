@@ -169,6 +169,19 @@ impl<T> Stream<T> {
         self.receive_window.available()
     }
 
+    /// Takes the DATA that a request goes on with, so many octets, and its end.
+    #[inline]
+    pub(crate) fn take_body(&mut self, octets: u32) {
+        self.receive = Receive::Ended;
+        self.receive_window.spend(octets);
+    }
+
+    /// Takes the whole reply to what was said, which closes it.
+    #[inline]
+    pub(crate) fn take_reply(&mut self) {
+        self.close();
+    }
+
     /// Whether the peer's half has ended, or the stream is closed.
     pub(crate) fn is_receive_ended(&self) -> bool {
         self.receive == Receive::Ended

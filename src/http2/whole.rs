@@ -33,6 +33,23 @@ pub(crate) enum Written {
     All,
 }
 
+/// A request's one DATA frame, where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Body<'i> {
+    pub(crate) payload: &'i [u8],
+    rest: &'i [u8],
+}
+
+/// A whole reply, where it lies, and where its stream is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply<'i> {
+    pub(crate) payload: &'i [u8],
+    rest: &'i [u8],
+    id: StreamId,
+    place: usize,
+    slot: u32,
+}
+
 /// The frame at the front of the octets, if it is whole and of this kind, with no other flags than these: its stream, its
 /// payload, and what follows.
 #[inline(always)]
@@ -135,75 +152,75 @@ impl<T: Default> Connection<T> {
         self.stalls.progress(now);
     }
 
-    /// Takes the one DATA frame that a request goes on with from the front of the input, if it ends its stream, which has
-    /// just begun, and is well within its windows, and if `accept` takes the payload; says whether it did.
+    /// The longest frame that is taken, in octets.
     #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
-    pub(crate) fn receive_body(
-        &mut self,
-        key: StreamKey,
-        input: &mut Input<'_>,
-        accept: impl FnOnce(&mut Stream<T>, &mut Common, &[u8]) -> bool,
-    ) -> bool {
-        let all = input.as_slice();
-        let Some((id, payload, rest)) = frame(all, Kind::DATA, Flags::END_STREAM) else { return false };
-        let Some(stream) = self.slots.get_mut(key) else { return false };
-        let expected = id == stream.id && stream.receive == Receive::Body && stream.content_left.is_none();
-        let fits = fits(stream, &self.common, payload, self.config.max_frame_size);
-        if !expected || !fits || !self.reader.is_at_ease() || !accept(stream, &mut self.common, payload) {
-            return false;
-        }
-        stream.receive = Receive::Ended;
-        stream.receive_window.spend(payload.len() as u32);
-        self.counters.frames_received += 1;
-        self.data_came(input, rest, payload);
-        true
+    pub(crate) fn max_frame_size(&self) -> u32 {
+        self.config.max_frame_size
     }
 
-    /// Takes the whole reply from the front of the input, if it is in the octets that most have but for its message, whose
-    /// blocks have these [numbers](Self::block_number), is well within its windows, is all that its stream expects, and if
-    /// `accept` takes the payload; says whether it did. The stream closes; the head is [held](Self::hold_response) for it.
-    #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame; one for a stream")]
-    pub(crate) fn receive_reply(
+    /// Takes the frame that [`find_body`] found in the input.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
+    pub(crate) fn take_body<'i>(&mut self, body: &Body<'i>, input: &mut Input<'i>) {
+        debug_assert!(self.reader.is_at_ease(), "a block has just ended");
+        self.counters.frames_received += 1;
+        self.data_came(input, body.rest, body.payload);
+    }
+
+    /// The whole reply at the front of the input, if it is in the octets that most have but for its message, whose blocks
+    /// have these [numbers](Self::block_number), is well within its windows, and is all that its stream expects.
+    #[inline(always)]
+    pub(crate) fn find_reply<'i>(
         &mut self,
-        input: &mut Input<'_>,
+        input: &Input<'i>,
         [response_number, trailers_number]: [NonZeroU32; 2],
-        accept: impl FnOnce(&mut Stream<T>, &mut Common, &[u8]) -> bool,
-    ) -> bool {
-        let all = input.as_slice();
-        let Some((id, response, rest)) = frame(all, Kind::HEADERS, Flags::END_HEADERS) else { return false };
-        let Some((data_id, payload, rest)) = frame(rest, Kind::DATA, Flags::NONE) else { return false };
-        let Some((trailers_id, trailers, rest)) = frame(rest, Kind::HEADERS, LAST) else { return false };
+    ) -> Option<Reply<'i>> {
+        let (id, response, rest) = frame(input.as_slice(), Kind::HEADERS, Flags::END_HEADERS)?;
+        let (data_id, payload, rest) = frame(rest, Kind::DATA, Flags::NONE)?;
+        let (trailers_id, trailers, rest) = frame(rest, Kind::HEADERS, LAST)?;
         if data_id != id || trailers_id != id || !self.reader.is_at_ease() {
-            return false;
+            return None;
         }
-        let (Some(known), Some(generation)) = (self.known.as_deref_mut(), self.decoder.generation()) else {
-            return false;
-        };
+        let (known, generation) = (self.known.as_deref_mut()?, self.decoder.generation()?);
         let same = known.response.number == response_number.get()
             && known.trailers.number == trailers_number.get()
             && known.response.recall(response, generation)
             && known.trailers.recall(trailers, generation);
-        let found = self.ids.locate(id.get(), |slot| self.slots.id(slot)).filter(|_| same);
-        let Some((place, slot)) = found else { return false };
-        let Some(stream) = self.slots.at_mut(slot) else { return false };
-        let expected = matches!(stream.receive, Receive::Head { .. }) && stream.send == Send::Ended;
-        let fits = fits(stream, &self.common, payload, self.config.max_frame_size);
-        if !expected || !fits || !accept(stream, &mut self.common, payload) {
-            return false;
+        if !same {
+            return None;
         }
-        known.held += 1;
-        self.common.leave_wire(stream);
-        self.ids.remove_at(place, id.get(), |slot| self.slots.id(slot));
+        let (place, slot) = self.ids.locate(id.get(), |slot| self.slots.id(slot))?;
+        let stream = self.slots.at(slot)?;
+        let expected = matches!(stream.receive, Receive::Head { .. }) && stream.send == Send::Ended;
+        // It has said all, so it waits for nothing, and owes nothing for what it has not received.
+        let is_quiet = stream.place == Place::Out && !stream.owes && stream.outbox.is_empty();
+        if !expected || !is_quiet || !fits(stream, &self.common, payload, self.config.max_frame_size) {
+            return None;
+        }
+        Some(Reply { id, place, slot, payload, rest })
+    }
+
+    /// The stream that the reply belongs to, as long as that is not [taken](Self::take_reply).
+    #[inline(always)]
+    pub(crate) fn at_reply(&mut self, reply: &Reply<'_>) -> Option<(&mut Stream<T>, &mut Common)> {
+        self.slots.at_mut(reply.slot).map(|stream| (stream, &mut self.common))
+    }
+
+    /// Takes the reply from the input in which it was found, once its stream [has](Stream::take_reply); the head is
+    /// [held](Self::hold_response) for that.
+    #[inline(always)]
+    #[expect(clippy::arithmetic_side_effects, reason = "64 bits, and one for a frame")]
+    pub(crate) fn take_reply<'i>(&mut self, reply: &Reply<'i>, input: &mut Input<'i>) {
+        let id = reply.id;
+        self.hold_response();
+        self.ids.remove_at(reply.place, id.get(), |slot| self.slots.id(slot));
         self.counters.frames_received += 3;
-        self.data_came(input, rest, payload);
+        self.data_came(input, reply.rest, reply.payload);
         self.closed_cleanly(id);
-        true
     }
 
     /// A stream whose halves have both ended is off the wire, and out of the map.
-    #[inline]
+    #[inline(always)]
     #[expect(clippy::arithmetic_side_effects, reason = "counted when it began")]
     fn closed_cleanly(&mut self, id: StreamId) {
         self.active -= 1;
@@ -212,10 +229,9 @@ impl<T: Default> Connection<T> {
     }
 
     /// DATA is taken from the input, of which the `rest` is left.
-    #[inline]
-    #[expect(clippy::arithmetic_side_effects, reason = "the rest of it")]
-    fn data_came(&mut self, input: &mut Input<'_>, rest: &[u8], payload: &[u8]) {
-        input.take(input.as_slice().len() - rest.len());
+    #[inline(always)]
+    fn data_came<'i>(&mut self, input: &mut Input<'i>, rest: &'i [u8], payload: &[u8]) {
+        input.skip_to(rest);
         let octets = payload.len() as u32;
         self.common.receive_window.spend(octets);
         self.data_arrived(octets);
@@ -286,13 +302,30 @@ impl<T: Default> Connection<T> {
     }
 }
 
+/// The one DATA frame that a request goes on with, if it lies at the front of the input, ends the stream, and is well within
+/// the windows and `max_frame_size`. To be asked right behind the HEADERS that opened the stream, where any frame may come;
+/// [`Connection::take_body`] and [`Stream::take_body`] are to follow if it is taken.
+#[inline(always)]
+pub(crate) fn find_body<'i, T>(
+    stream: &Stream<T>,
+    common: &Common,
+    input: &Input<'i>,
+    max_frame_size: u32,
+) -> Option<Body<'i>> {
+    let (id, payload, rest) = frame(input.as_slice(), Kind::DATA, Flags::END_STREAM)?;
+    let expected = id == stream.id && stream.receive == Receive::Body && stream.content_left.is_none();
+    if !expected || !fits(stream, common, payload, max_frame_size) {
+        return None;
+    }
+    Some(Body { payload, rest })
+}
+
 /// Whether DATA is so far within its windows that nothing has to be announced, or lent, for what may follow.
-#[inline]
-#[expect(clippy::arithmetic_side_effects, reason = "32 bits in 64")]
+#[inline(always)]
+#[expect(clippy::arithmetic_side_effects, reason = "24 bits in 64")]
 fn fits<T>(stream: &Stream<T>, common: &Common, payload: &[u8], max_frame_size: u32) -> bool {
     let window = stream.receive_window.available().min(common.receive_window.available());
-    let octets = payload.len().min(max_frame_size as usize);
-    octets == payload.len() && window >= octets as i64 + i64::from(MAX_PADDING)
+    payload.len() <= max_frame_size as usize && window >= payload.len() as i64 + i64::from(MAX_PADDING)
 }
 
 /// All that is queued on a stream, if that is one small DATA frame, within its window, that nobody waits to see leave.

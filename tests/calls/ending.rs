@@ -5,8 +5,41 @@ use crate::{BIDI, DOWNLOAD, UNARY};
 use grpc_sansio::frame::{ErrorCode, SettingId};
 use grpc_sansio::grpc::{Code, Kind, Metadata, Status};
 use grpc_sansio::testing::{Cut, Pair, Record, answer, echo};
-use grpc_sansio::{Event, Instant, OpenError, OpenOptions, Origin, Stop};
+use grpc_sansio::{Event, Instant, Item, OpenError, OpenOptions, Origin, Stop};
 use std::time::Duration;
+
+/// RFC 9113 §5.4.1: what comes once the connection has ended is taken and ignored, however usual it is.
+#[test]
+fn a_reply_behind_the_end_changes_no_outcome() {
+    for usual in [false, true] {
+        let mut raw = Raw::client();
+        let say = |raw: &mut Raw<_>, stream| {
+            raw.headers(stream, &RESPONSE, false);
+            raw.data(stream, &framed(b"m"), false);
+            raw.headers(stream, &OK, true);
+        };
+        let mut stream = 1;
+        if usual {
+            for _ in 0..4 {
+                raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+                say(&mut raw, stream);
+                raw.poll();
+                stream += 2;
+            }
+        }
+        let id = raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
+        raw.settings(&[(SettingId::ENABLE_PUSH, 1)]);
+        assert!(raw.it.error().is_some());
+        raw.collect();
+        say(&mut raw, stream);
+        let octets = raw.collected();
+        let now = raw.now();
+        raw.it.receive(now, &octets);
+        let mut call = raw.it.call(id).unwrap();
+        let Some(Item::End(outcome)) = call.read() else { panic!("usual: {usual}") };
+        assert_eq!(outcome.status().code(), Code::Unavailable, "usual: {usual}");
+    }
+}
 
 /// G-136, L-31, L-36: the transport ends at every octet of a conversation; each call has one end on the client, and one
 /// Stopped or a regular end on the server.

@@ -44,6 +44,10 @@ impl Start {
     /// The fields of a list that come behind this start of it.
     #[inline]
     pub(crate) fn rest<'b>(&self, block: &'b FieldBlock) -> Fields<'b> {
+        // Mostly that was all.
+        if self.count as usize == block.len() {
+            return Fields::EMPTY;
+        }
         let mut fields = block.fields();
         fields.skip_records(self.count as usize, self.len as usize);
         fields
