@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use crate::grpc::{Field, Metadata, MetadataView, Method, Path, Retry, Status, Told, encoding};
 use crate::hpack::{FieldBlock, Fields};
-use crate::http2::{Origin, Side, StreamKey};
+use crate::http2::{Origin, Side, StreamKey, class};
 use crate::observe::Answer;
 use crate::time::Instant;
 use core::fmt::Debug;
@@ -156,7 +156,7 @@ impl<'a> Request<'a> {
     /// ```
     #[inline]
     pub fn is(&self, method: &Method) -> bool {
-        find(self.block, ":path") == Some(method.path().as_bytes())
+        self.block.value_of(class::PATH) == Some(method.path().as_bytes())
     }
 
     /// The path's part before the last slash: the service.

@@ -82,7 +82,7 @@ impl RequestTemplate {
     fn write_start(&self, path: Path<'_>, timeout: Option<&Timeout>, block: &mut FieldBlock) -> (usize, usize) {
         block.clear();
         block.extend_from(&self.before_path);
-        block.push(hpack::Field::new(b":path", path.as_bytes()));
+        block.push_named(b":path", path.as_bytes());
         block.extend_from(&self.behind_path);
         let pseudo = (block.byte_len(), block.len());
         self.write_regular(timeout, block);
@@ -92,7 +92,7 @@ impl RequestTemplate {
     /// What stands between pseudo-headers and metadata.
     fn write_regular(&self, timeout: Option<&Timeout>, block: &mut FieldBlock) {
         if let Some(timeout) = timeout {
-            block.push(timeout_field(timeout));
+            block.push_named(TIMEOUT, timeout.as_bytes());
         }
         block.extend_from(&self.regular);
     }
@@ -213,12 +213,7 @@ impl LastStart {
 }
 
 /// The name of the field that says how long a request may take.
-pub(crate) const TIMEOUT: &[u8] = b"grpc-timeout";
-
-/// That field.
-pub(crate) fn timeout_field(timeout: &Timeout) -> hpack::Field<'_> {
-    hpack::Field::new(TIMEOUT, timeout.as_bytes())
-}
+pub(crate) const TIMEOUT: &[u8; 12] = b"grpc-timeout";
 
 #[cfg(test)]
 mod tests {

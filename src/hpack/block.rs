@@ -170,6 +170,17 @@ impl FieldBlock {
         self.count += 1;
     }
 
+    /// As [`push`](Self::push) of a field whose name is known when this is compiled: it and the head are one copy.
+    #[inline(always)]
+    pub(crate) fn push_named<const NAME_LEN: usize>(&mut self, name: &[u8; NAME_LEN], value: &[u8]) {
+        let Some(head) = Head::of(Field::new(name, value)).pack() else { return };
+        self.bytes.reserve(HEAD_LEN + NAME_LEN + value.len());
+        self.bytes.extend_from_slice(&head.to_le_bytes());
+        self.bytes.extend_from_slice(name);
+        self.bytes.extend_from_slice(value);
+        self.count += 1;
+    }
+
     /// Adds all fields of `other` at the end, as one copy.
     pub fn extend_from(&mut self, other: &FieldBlock) {
         self.bytes.extend_from_slice(&other.bytes);
@@ -271,6 +282,19 @@ impl FieldBlock {
     /// The fields, in order.
     pub fn fields(&self) -> Fields<'_> {
         Fields { bytes: &self.bytes, remaining: self.count }
+    }
+
+    /// The value of the first field of a class, where classes are told of.
+    #[inline]
+    pub(crate) fn value_of(&self, class: u8) -> Option<&[u8]> {
+        let mut rest = &self.bytes[..];
+        while let Some((Record { head, value, .. }, behind)) = record::split(rest) {
+            if head.class == class {
+                return Some(value);
+            }
+            rest = behind;
+        }
+        None
     }
 
     /// The records of all fields.

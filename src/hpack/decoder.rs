@@ -154,6 +154,7 @@ impl Decoder {
         // Neither begins with a size update.
         if self.owed.is_none()
             && matches!(input.first(), Some(..0x20 | 0x40..))
+            && !self.memo.is_empty()
             && self.decode_best(&mut known, limits, block)
         {
             return Ok(Decoded::Complete);

@@ -12,6 +12,7 @@ mod known;
 mod names;
 mod recent;
 mod string;
+mod used;
 
 use alloc::vec::Vec;
 
@@ -22,10 +23,11 @@ use super::memo::Memo;
 use super::{integer, static_table};
 use hash::Hasher;
 use index::Index;
-use known::{Listed, Records, Taken, Used, uses};
+use known::{Listed, Records, Taken};
 use names::{Name, Names};
 use recent::Recent;
 use string::{Prefix, string};
+use used::{Used, uses};
 
 /// The table size before the peer says otherwise (RFC 9113 §6.5.2).
 const INITIAL_TABLE_SIZE: u32 = 4096;
@@ -68,11 +70,15 @@ pub struct Encoder {
     expected: [u8; 2],
     first: [u8; 2],
     memo: Memo<Used>,
-    /// The number of the last pattern whose use of names was noted.
+    /// The number of the last pattern whose use of names was noted, and its place.
     noted: u32,
+    noted_at: u8,
     own_limit: u32,
     resize: Option<Resize>,
 }
+
+/// The fields of a list that goes field by field at once: to look for its kind would cost as much.
+const FEW: usize = 2;
 
 /// No place of a name.
 const NOWHERE: u8 = u8::MAX;
@@ -122,6 +128,7 @@ impl Encoder {
             first: [0, 1],
             memo: Memo::new(),
             noted: 0,
+            noted_at: 0,
             own_limit: max_table_size,
             resize: None,
         };
@@ -176,7 +183,7 @@ impl Encoder {
             && let Some(known) = strip_name(record, text)
         {
             (self.at, self.expected) = (place, name.next);
-            if same(known, value) && !sensitive {
+            if !sensitive && same(known, value) {
                 name.hit_again();
                 // RFC 7541 §6.1.
                 integer::encode(index, 7, 0x80, out);
@@ -190,13 +197,32 @@ impl Encoder {
 
     /// Writes one whole header block.
     pub fn encode<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+        let fields = fields.into_iter();
+        match fields.size_hint() {
+            (_, Some(..=FEW)) => {
+                self.begin_block(out);
+                self.encode_rest(None, fields, out);
+            }
+            _ => self.encode_many(fields, out),
+        }
+    }
+
+    /// Encodes a list that may be of a kind.
+    #[inline(never)]
+    fn encode_many<'a>(&mut self, fields: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
         if self.memo.is_due() {
-            return self.encode_and_learn(fields.into_iter(), out);
+            return self.encode_and_learn(fields, out);
         }
         self.begin_block(out);
+        if self.memo.is_empty() {
+            let inserted = self.table.inserted();
+            self.encode_rest(None, fields, out);
+            self.memo.misses(self.table.inserted() != inserted);
+            return;
+        }
         let guess = self.memo.guess();
-        self.memo.follow(guess, self.table.inserted(), self.table.len());
-        let (list, run) = Listed::strip(fields.into_iter(), guess, self.memo.first_run(guess));
+        let start = self.memo.start(guess, self.table.inserted(), self.table.len());
+        let (list, run) = Listed::strip(fields, guess, start);
         if !(run.is_all() && self.encode_usual(guess, &list, out)) {
             self.encode_listed(list, run, out);
         }
@@ -211,17 +237,22 @@ impl Encoder {
         if whole != Some(true) {
             found.into_iter().for_each(|found| self.memo.was_partial(found.at));
             if let Some((first, rest)) = list.split() {
-                self.encode_rest(first, rest, out);
+                self.encode_rest(Some(first), rest, out);
             }
             self.memo.misses(self.table.inserted() != inserted);
         }
     }
 
-    /// Encodes what follows the part of a list whose kind is known.
+    /// Encodes field by field what follows the part of a list whose kind is known. A first field may have been taken off.
     #[inline(never)]
-    fn encode_rest<'a>(&mut self, first: Field<'a>, mut rest: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
+    fn encode_rest<'a>(
+        &mut self,
+        first: Option<Field<'a>>,
+        mut rest: impl Iterator<Item = Field<'a>>,
+        out: &mut Vec<u8>,
+    ) {
         self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
-        let mut next = Some(first);
+        let mut next = first.or_else(|| rest.next());
         while let Some(field) = next {
             self.encode_next(field, out);
             next = rest.next();
@@ -233,14 +264,12 @@ impl Encoder {
         self.begin_block(out);
         let (inserted, start) = (self.table.inserted(), out.len());
         let mut fields = Records(block.records());
-        if self.encode_best(&mut fields, out) {
+        if !self.memo.is_empty() && self.encode_best(&mut fields, out) {
             return;
         }
         let mut rest = block.fields();
         rest.skip_records(0, block.byte_len() - fields.0.len());
-        if let Some(first) = rest.next() {
-            self.encode_rest(first, rest, out);
-        }
+        self.encode_rest(None, rest, out);
         if self.memo.misses(self.table.inserted() != inserted) {
             self.learn(block.records(), out.get(start..).unwrap_or_default());
         }
@@ -381,8 +410,11 @@ impl Encoder {
             // RFC 7541 §6.2.3; P-034, P-037.
             return literal::<4, 0x10>(same_name, field, out);
         }
+        if let Some(entry) = self.ask_first(name, field) {
+            return self.hit(place, entry, out);
+        }
         let hash = self.hasher.value(u64::from(name.hash), field.value) as u32;
-        if let Some(entry) = self.ask(name, hash, field) {
+        if let Some(entry) = self.ask(hash, field) {
             return self.hit(place, entry, out);
         }
         if self.is_worth_indexing(place, same_name == 0, field) {
@@ -395,14 +427,16 @@ impl Encoder {
         }
     }
 
-    /// The entry that is a field of this name and this hash.
-    fn ask(&self, name: &Name, hash: u32, field: &Field<'_>) -> Option<Entry> {
+    /// The entry that is a field of this name, if it is the last but one or of the static table.
+    fn ask_first(&self, name: &Name, field: &Field<'_>) -> Option<Entry> {
         if look_up(&self.table, name.last[1]).is_some_and(|(record, _)| is_record_of(record, field)) {
             return Some(name.last[1]);
         }
-        if let Some(index) = static_table::find_value(usize::from(name.fixed), field.value) {
-            return Some(Entry::fixed(index));
-        }
+        static_table::find_value(usize::from(name.fixed), field.value).map(Entry::fixed)
+    }
+
+    /// The entry that is a field of this hash.
+    fn ask(&self, hash: u32, field: &Field<'_>) -> Option<Entry> {
         let is_it = |newer| self.table.record(newer).is_some_and(|record| is_record_of(record, field));
         let newer = self.index.find_field(hash, self.table.len(), is_it)?;
         Some(self.made_before(newer))
@@ -422,6 +456,10 @@ impl Encoder {
             let inserted = self.table.inserted();
             self.index.insert(inserted as u32, self.table.len(), name.hash, hash);
             name.insert(Entry::made(inserted));
+            if name.fixed == 0 {
+                // Literals go by the newest entry of their name.
+                self.memo.rename(place, inserted, self.table.len());
+            }
             if inserted.is_multiple_of(LONG_AGO) {
                 self.names = Names::new();
                 self.memo.forget();

@@ -7,14 +7,18 @@
 //!
 //! An insertion gives all older entries the next index (RFC 7541 §2.3.3), so patterns are moved along with the table.
 
+mod segment;
+
 use alloc::vec::Vec;
 
 use super::block::{HEAD_LEN, Head};
 use super::field::Field;
 use super::{integer, static_table};
+use segment::Rest;
+pub(super) use segment::{Part, Segment};
 
 /// Patterns that are kept.
-const MOST_PATTERNS: usize = 4;
+pub(super) const MOST_PATTERNS: usize = 4;
 
 /// Literals of a pattern.
 const MOST_SEGMENTS: usize = 4;
@@ -23,7 +27,7 @@ const MOST_SEGMENTS: usize = 4;
 const MAX_LEN: usize = 512;
 
 /// Indexed fields of a pattern.
-const MOST_FIELDS: usize = 32;
+pub(super) const MOST_FIELDS: usize = 32;
 
 /// Blocks of no known kind after which one is learnt: as long as there is room, and where another has to go for it or the
 /// last one was not worth it.
@@ -36,30 +40,11 @@ const CHANGE: u8 = 4;
 /// The last index that takes two octets as a field (RFC 7541 §6.1). No larger one is kept.
 const LAST_INDEX: usize = 127 + 127;
 
+/// The newest entry of a table (RFC 7541 §2.3.3).
+const NEWEST: u8 = 62;
+
 /// More insertions than any table has.
 const NEVER: u64 = u64::MAX;
-
-/// A part of a pattern: a run of indexed fields, which may be empty, and a literal with the name of an entry, which stays
-/// out of the table.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Segment {
-    /// The fields of the run, and their octets on the wire.
-    pub(super) count: u8,
-    octets: u8,
-    /// The index of the literal's name; 0 where the block ends with the run, or goes on in a way that is not known.
-    pub(super) name: u8,
-    /// Whether the literal is never indexed.
-    sensitive: bool,
-    /// The literal's octets before its string, as a little-endian word, and how many these are.
-    prefix: u32,
-    prefix_len: u8,
-    /// What a side keeps beside the literal.
-    pub(super) place: u8,
-    /// Octets of the run's records.
-    run: u16,
-    /// Octets of the literal's record before its value.
-    literal: u16,
-}
 
 /// A kind of block. `E` is what a side keeps beside it.
 #[derive(Clone, Debug)]
@@ -80,82 +65,6 @@ pub(super) struct Pattern<E> {
     indices: Vec<u8>,
     octets: Vec<u8>,
     pub(super) extra: E,
-}
-
-/// What is left of a pattern.
-#[derive(Clone, Copy)]
-pub(super) struct Rest<'p> {
-    segments: &'p [Segment],
-    records: &'p [u8],
-    octets: &'p [u8],
-}
-
-/// A segment, read.
-#[derive(Clone, Copy)]
-pub(super) struct Part<'p> {
-    pub(super) segment: &'p Segment,
-    /// The run in both forms.
-    pub(super) octets: &'p [u8],
-    pub(super) records: &'p [u8],
-    /// The run's records and what is known of the literal's.
-    pub(super) both: &'p [u8],
-    /// The literal's record before its value.
-    pub(super) literal: &'p [u8],
-}
-
-impl Segment {
-    /// Gives the literal's name an index (RFC 7541 §6.2.2, §6.2.3). One that takes three octets gets a prefix that no two
-    /// octets are.
-    fn set_name(&mut self, index: u8) {
-        let pattern = if self.sensitive { 0x10 } else { 0 };
-        self.name = index;
-        (self.prefix, self.prefix_len) = match index {
-            ..0x0f => (u32::from(pattern | index), 1),
-            0x0f..0x8f => (u32::from_le_bytes([pattern | 0x0f, index.wrapping_sub(0x0f), 0, 0]), 2),
-            _ => (1 << 16, 3),
-        };
-    }
-
-    /// What follows the beginning of the literal, of which there is one, if a block goes on with it.
-    #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "up to three octets")]
-    pub(super) fn strip_prefix<'i>(&self, input: &'i [u8]) -> Option<&'i [u8]> {
-        let word = u32::from(u16::from_le_bytes(*input.first_chunk()?));
-        let unlike = (word ^ self.prefix) << (32 - 8 * u32::from(self.prefix_len));
-        if unlike == 0 { input.get(usize::from(self.prefix_len)..) } else { None }
-    }
-}
-
-impl Part<'_> {
-    /// The head of the literal, whose value has no octets.
-    #[inline(always)]
-    pub(super) fn head(&self) -> Option<Head> {
-        Some(Head::unpack(u64::from_le_bytes(*self.literal.first_chunk()?)))
-    }
-}
-
-impl Rest<'_> {
-    /// Whether no segment is left.
-    #[inline(always)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.segments.is_empty()
-    }
-}
-
-impl<'p> Iterator for Rest<'p> {
-    type Item = Part<'p>;
-
-    #[inline(always)]
-    #[expect(clippy::arithmetic_side_effects, reason = "two lengths of 16 bits")]
-    fn next(&mut self) -> Option<Part<'p>> {
-        let (segment, segments) = self.segments.split_first()?;
-        let run = usize::from(segment.run);
-        let (both, records) = self.records.split_at_checked(run + usize::from(segment.literal))?;
-        let (run, literal) = both.split_at_checked(run)?;
-        let (octets, others) = self.octets.split_at_checked(usize::from(segment.octets))?;
-        *self = Self { segments, records, octets: others };
-        Some(Part { segment, octets, records: run, both, literal })
-    }
 }
 
 impl<E: Default> Pattern<E> {
@@ -184,16 +93,24 @@ impl<E> Pattern<E> {
         self.records.get(..usize::from(first.run)).unwrap_or_default()
     }
 
-    /// Whether it is of one segment.
+    /// Of how many segments it is.
     #[inline(always)]
-    pub(super) fn is_one(&self) -> bool {
-        self.len == 1
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// Whether it need not [`follow`](Memo::follow) a table that has had so many insertions.
+    #[inline(always)]
+    pub(super) fn is_at(&self, inserted: u64) -> bool {
+        self.inserted == inserted
     }
 
     /// The segment that is all of it.
     #[inline(always)]
     pub(super) fn only(&self) -> Option<Part<'_>> {
-        if self.is_one() { self.rest().next() } else { None }
+        let Self { segments: [segment, ..], records: both, octets, .. } = self;
+        let (records, literal) = both.split_at_checked(usize::from(segment.run)).filter(|_| self.len() == 1)?;
+        Some(Part { segment, octets, records, both, literal })
     }
 
     /// All of it.
@@ -252,8 +169,6 @@ impl<E> Pattern<E> {
     }
 
     /// Follows a table; a pattern of which something is gone is dropped.
-    #[cold]
-    #[inline(never)]
     fn follow(&mut self, inserted: u64, len: usize) -> bool {
         let by = usize::try_from(inserted.wrapping_sub(self.inserted)).unwrap_or(usize::MAX);
         self.inserted = inserted;
@@ -276,19 +191,20 @@ impl<E> Pattern<E> {
                 *index = older as u8;
             }
         };
-        let Self { segments, indices, octets, .. } = self;
-        for segment in segments.iter_mut().filter(|segment| segment.name != 0) {
-            age(&mut segment.name);
-            segment.set_name(segment.name);
-        }
-        indices.iter_mut().for_each(&mut age);
+        let Self { segments, len, indices, octets, .. } = self;
         octets.clear();
-        let mut indices = indices.iter();
-        for segment in segments {
+        let mut indices = indices.iter_mut();
+        for segment in segments.iter_mut().take(usize::from(*len)) {
             let before = octets.len();
-            let run = indices.by_ref().take(usize::from(segment.count));
-            run.for_each(|index| integer::encode(usize::from(*index), 7, 0x80, octets));
+            for index in indices.by_ref().take(usize::from(segment.count)) {
+                age(index);
+                integer::encode(usize::from(*index), 7, 0x80, octets);
+            }
             segment.octets = (octets.len() - before) as u8;
+            if segment.name != 0 {
+                age(&mut segment.name);
+                segment.set_name(segment.name);
+            }
         }
         is_there
     }
@@ -329,6 +245,8 @@ pub(super) enum Fit {
 #[derive(Clone, Debug)]
 pub(super) struct Memo<E> {
     patterns: Vec<Pattern<E>>,
+    /// Whether any of them says something.
+    knows: bool,
     /// Patterns ever learnt. A connection has not blocks enough for a number to come again.
     learnt: u32,
     /// Blocks of no known kind, and how many there may be before one is learnt.
@@ -348,6 +266,7 @@ impl<E: Default> Memo<E> {
     pub(super) const fn new() -> Self {
         Self {
             patterns: Vec::new(),
+            knows: false,
             learnt: 0,
             misses: PATIENCE,
             patience: PATIENCE,
@@ -371,8 +290,14 @@ impl<E: Default> Memo<E> {
         self.patterns.len()
     }
 
+    #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
-        self.patterns.iter().all(Pattern::is_empty)
+        !self.knows
+    }
+
+    /// Some patterns were cleared, or another one is there.
+    fn count(&mut self) {
+        self.knows = !self.patterns.iter().all(Pattern::is_empty);
     }
 
     /// The records of the first run of a pattern.
@@ -381,14 +306,34 @@ impl<E: Default> Memo<E> {
         self.get(at).map_or(&[], Pattern::first_run)
     }
 
+    /// The same, where it has to [`follow`](Self::follow) first. Empty where it cannot.
+    #[inline(always)]
+    pub(super) fn start(&mut self, at: usize, inserted: u64, len: usize) -> &[u8] {
+        if self.get(at).is_some_and(|pattern| pattern.is_at(inserted)) {
+            return self.first_run(at);
+        }
+        self.follow(at, inserted, len);
+        self.first_run(at)
+    }
+
     /// Has a pattern follow a table that has had so many insertions, and has `len` entries; returns whether all that it
     /// names is still there.
     #[inline(always)]
     pub(super) fn follow(&mut self, at: usize, inserted: u64, len: usize) -> bool {
         match self.patterns.get_mut(at) {
-            Some(pattern) => pattern.inserted == inserted || pattern.inserted != NEVER && pattern.follow(inserted, len),
+            Some(pattern) => pattern.is_at(inserted) || pattern.inserted != NEVER && self.move_on(at, inserted, len),
             None => false,
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn move_on(&mut self, at: usize, inserted: u64, len: usize) -> bool {
+        let is_there = self.patterns.get_mut(at).is_some_and(|pattern| pattern.follow(inserted, len));
+        if !is_there {
+            self.count();
+        }
+        is_there
     }
 
     /// The pattern that the next block mostly has, by what came after the last one.
@@ -488,6 +433,7 @@ impl<E: Default> Memo<E> {
         if let Some(place) = self.patterns.get_mut(at) {
             *place = pattern;
         }
+        self.count();
         if is_worth_it {
             let has_room = self.patterns.len() < MOST_PATTERNS || self.patterns.iter().any(Pattern::is_empty);
             (self.misses, self.patience) = (0, if has_room { PATIENCE } else { LONG_PATIENCE });
@@ -524,17 +470,33 @@ impl<E: Default> Memo<E> {
     pub(super) fn forget(&mut self) {
         self.learnt = self.learnt.wrapping_add(1);
         self.patterns.iter_mut().for_each(Pattern::clear);
+        self.knows = false;
+    }
+
+    /// The newest entry of a table is one of the name of which literals have this place.
+    #[inline(never)]
+    pub(super) fn rename(&mut self, place: u8, inserted: u64, len: usize) {
+        let is_named = |segment: &Segment| segment.name != 0 && segment.place == place;
+        for at in 0..self.patterns.len() {
+            if self.get(at).is_some_and(|pattern| pattern.segments.iter().any(is_named))
+                && self.follow(at, inserted, len)
+                && let Some(Pattern { segments, .. }) = self.patterns.get_mut(at)
+            {
+                segments.iter_mut().filter(|segment| is_named(segment)).for_each(|segment| segment.set_name(NEWEST));
+            }
+        }
     }
 
     /// What some patterns are made of is no longer so.
     #[cold]
     pub(super) fn forget_if(&mut self, is_wrong: impl Fn(&Pattern<E>) -> bool) {
         self.patterns.iter_mut().filter(|pattern| is_wrong(pattern)).for_each(Pattern::clear);
+        self.count();
     }
 
     /// As [`forget`](Self::forget), with the memory given back.
     pub(super) fn trim(&mut self) {
-        self.patterns = Vec::new();
+        (self.patterns, self.knows) = (Vec::new(), false);
         (self.misses, self.patience) = (PATIENCE, PATIENCE);
     }
 
@@ -550,132 +512,4 @@ impl<E: Default> Memo<E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::vec;
-
-    const HEAD: Head = Head { name_len: 1, value_len: 0, sensitive: false, class: 0 };
-
-    /// A pattern of fields with these indices, whose records are these numbers.
-    fn learn_with(memo: &mut Memo<()>, learn: impl FnOnce(&mut Pattern<()>) -> bool) {
-        let (at, mut pattern) = memo.begin(0);
-        let is_worth_it = learn(&mut pattern);
-        memo.end(at, pattern, is_worth_it);
-    }
-
-    fn learn(memo: &mut Memo<()>, indices: &[usize]) {
-        learn_with(memo, |pattern| indices.iter().all(|index| pattern.push(*index, Field::new(&[*index as u8], b""))));
-    }
-
-    fn octets(memo: &Memo<()>) -> Vec<Vec<u8>> {
-        memo.patterns.iter().map(|pattern| pattern.octets.clone()).collect()
-    }
-
-    /// Each limit on both sides.
-    #[test]
-    fn a_pattern_ends_where_it_would_be_too_long() {
-        let mut memo = Memo::<()>::new();
-        learn_with(&mut memo, |pattern| {
-            let mut fits = |records: usize, len: usize, index: usize| {
-                pattern.clear();
-                (0..records).take_while(|_| pattern.push(index, Field::new(b"n", &vec![1; len - HEAD_LEN - 1]))).count()
-            };
-            assert_eq!([fits(33, 9, 62), fits(9, 64, 62), fits(9, 65, 62)], [MOST_FIELDS, 8, 7]);
-            assert_eq!([fits(1, 9, 254), fits(1, 9, 255)], [1, 0]);
-            let mut fits = |literals: usize, name: usize, index: usize| {
-                pattern.clear();
-                let name = vec![b'n'; name];
-                (0..literals).take_while(|_| pattern.push_literal(index, 0, HEAD, &name)).count()
-            };
-            assert_eq!([fits(5, 1, 1), fits(3, 248, 1), fits(3, 249, 1)], [MOST_SEGMENTS, 2, 1]);
-            assert_eq!([fits(1, 1, 254), fits(1, 1, 255), fits(1, 1, 0)], [1, 0, 0]);
-            // Behind the last literal there is no run.
-            (
-                pattern.clear(),
-                assert!(
-                    (0..4).all(|_| pattern.push(2, Field::new(b"n", b"")) && pattern.push_literal(1, 0, HEAD, b"n"))
-                ),
-            );
-            assert!(!pattern.push(2, Field::new(b"n", b"")));
-            assert_eq!(
-                pattern.rest().map(|part| (part.octets, part.literal.len())).collect::<Vec<_>>(),
-                [(&[0x82][..], 9); 4]
-            );
-            true
-        });
-    }
-
-    /// RFC 7541 §2.3.3: an insertion gives older entries the next index, until they are gone.
-    #[test]
-    fn patterns_follow_the_table() {
-        let mut memo = Memo::<()>::new();
-        learn(&mut memo, &[2, 62, 126, 130]);
-        learn_with(&mut memo, |pattern| {
-            pattern.push(61, Field::new(b"n", b"")) && pattern.push_literal(76, 0, HEAD, b"n")
-        });
-        assert!(memo.follow(0, 1, 200) && memo.follow(1, 1, 200) && memo.follow(1, 1, 0));
-        assert_eq!(octets(&memo), [vec![0x82, 0xbf, 0xff, 0, 0xff, 4], vec![0xbd]]);
-        let prefix = |memo: &Memo<()>, input: &[u8]| {
-            let segment = memo.get(1).unwrap().rest().next().unwrap().segment;
-            segment.strip_prefix(input).map(<[u8]>::to_vec)
-        };
-        assert_eq!(prefix(&memo, &[0x0f, 62, 7, 7]), Some(vec![7, 7]));
-        assert_eq!([prefix(&memo, &[0x1f, 62, 7]), prefix(&memo, &[0x0f, 61, 7])], [None, None]);
-        // Index 131 is the oldest of 70, and goes with the next one.
-        assert!(memo.follow(0, 1, 70) && !memo.follow(0, 2, 70));
-        assert!(memo.get(0).unwrap().rest().next().is_none());
-        // A name of which the index takes a third octet.
-        assert!(memo.follow(1, 67, 150));
-        assert_eq!(prefix(&memo, &[0x0f, 0x80, 1]), None);
-        assert!(memo.follow(1, 178, 300) && !memo.follow(1, 179, 300), "254 and 255");
-    }
-
-    /// A kind is learnt after nine blocks of no known kind, and in place of another after many more, but for one that was used.
-    #[test]
-    fn patience_is_counted() {
-        let mut memo = Memo::<()>::new();
-        let misses = |memo: &mut Memo<()>| (1..1_000).find(|_| memo.misses(false));
-        assert_eq!(misses(&mut memo), Some(1), "the first block");
-        for index in 2..6 {
-            learn(&mut memo, &[index]);
-            assert_eq!(misses(&mut memo), Some(1 + usize::from(if index < 5 { PATIENCE } else { LONG_PATIENCE })));
-        }
-        for used in 0..4 {
-            memo.was_right(used % 3);
-            learn(&mut memo, &[6 + used]);
-        }
-        assert_eq!(memo.patterns.len(), MOST_PATTERNS);
-        // What is known already, or nothing, is not worth a place.
-        let known = octets(&memo);
-        learn(&mut memo, &[9]);
-        assert_eq!(octets(&memo).iter().filter(|octets| octets[..] == [0x89]).count(), 1, "{known:x?}");
-        (0..9).for_each(|_| learn_with(&mut memo, |_| false));
-        assert_eq!(misses(&mut memo), Some(usize::from(LONG_PATIENCE) - 9), "each of the ten was waited for");
-        // Blocks that change the table are not learnt, and make up for others.
-        assert!(!memo.misses(true) && !memo.misses(false) && !memo.misses(false) && !memo.misses(false));
-        assert!(memo.misses(false));
-    }
-
-    /// What came after a pattern is guessed to come again.
-    #[test]
-    fn the_next_pattern_is_guessed() {
-        let mut memo = Memo::<()>::new();
-        (2..5).for_each(|index| learn(&mut memo, &[index]));
-        let mut wrong = 0;
-        for at in [0usize, 1, 2, 1].into_iter().cycle().take(40) {
-            match memo.guess() == at {
-                true => memo.was_right(at),
-                false => {
-                    wrong += 1;
-                    let fit = |pattern: &Pattern<()>| {
-                        if pattern.octets[0] == 0x82 + at as u8 { Fit::Segment } else { Fit::Run }
-                    };
-                    assert_eq!(memo.find(0, 0, fit), Some(at));
-                }
-            }
-        }
-        assert_eq!(wrong, 21, "all that follow the one in between, and the first one");
-        assert_eq!(memo.find(0, 0, |_| Fit::Run), Some(2));
-        assert_eq!(memo.find(0, 0, |_| Fit::None), None);
-    }
-}
+mod tests;

@@ -111,10 +111,13 @@ pub(crate) fn is_valid_name(name: &[u8]) -> bool {
 /// H-135: no control octets but HTAB, no white space at either end.
 #[inline(always)]
 pub(crate) fn is_valid_value(value: &[u8]) -> bool {
+    if octets::are_no_controls(value) {
+        return value.first() != Some(&b' ') && value.last() != Some(&b' ');
+    }
     let edge = |octet: Option<&u8>| matches!(octet, Some(b' ' | b'\t'));
     // RFC 9110 §5.5 `field-content`: visible, SP, HTAB and obs-text; RFC 9113 §8.2.1 forbids the rest.
     let allowed = |octet: &u8| *octet == b'\t' || !octet.is_ascii_control();
-    !edge(value.first()) && !edge(value.last()) && (octets::are_no_controls(value) || value.iter().all(allowed))
+    !edge(value.first()) && !edge(value.last()) && value.iter().all(allowed)
 }
 
 /// Why a message is malformed (RFC 9113 §8.1.1). The text names the rule.

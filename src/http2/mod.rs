@@ -96,6 +96,7 @@ pub use config::{Config, Side};
 pub use connection::Connection;
 pub use counters::{Counters, Guard, Guards};
 pub use error::{ConnectionError, OpenError, Origin};
+pub(crate) use fields::class;
 #[cfg(feature = "web")]
 pub(crate) use fields::{is_valid_name, is_valid_value};
 pub use input::Input;

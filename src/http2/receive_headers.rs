@@ -13,7 +13,7 @@ use super::slots::StreamKey;
 use super::step::{Part, Step};
 use super::stream::{ContentLeft, Receive, Send};
 use crate::frame::{Continuation, ErrorCode, Head, Headers, Kind, StreamId};
-use crate::hpack::{DecodeError, Decoded, Shape, Start};
+use crate::hpack::{DecodeError, Decoded, Field, Shape, Start};
 use crate::time::Instant;
 
 /// Why a client's HEADERS open no stream.
@@ -407,27 +407,31 @@ impl<T: Default> Connection<T> {
         }
     }
 
-    /// A block with the fields of one that was sound, but for the values of regular ones, and with nothing but regular
-    /// fields behind, is sound too.
+    /// A block with the fields of a usual one, but for the values of regular ones, and with nothing but regular fields and
+    /// `te: trailers` behind, is usual too.
     #[inline]
     fn judge_request(&mut self) -> Result<Summary, Malformed> {
         let regular = |start: &&Start| {
-            start.has_no_class() && start.rest(&self.fields).all(|field| field.class == class::REGULAR)
+            let is_regular = |field: Field<'_>| matches!(field.class, class::REGULAR | class::TE_TRAILERS);
+            start.has_no_class() && start.rest(&self.fields).all(is_regular)
         };
         const { assert!(class::REGULAR == 0, "the class that is none") };
         let shape = self.decoder.start().filter(regular).map(|start| start.shape);
         match shape.is_some_and(|shape| self.sound_requests.contains(&shape)) {
-            true => Ok(Summary::default()),
+            true => {
+                self.usual_request = self.highest_remote;
+                Ok(Summary::default())
+            }
             false => self.judge_any_request(shape),
         }
     }
 
-    /// A request of this shape, if that is to be remembered where it is sound.
+    /// A request of this shape, if that is to be remembered where it is usual.
     #[inline(never)]
     fn judge_any_request(&mut self, shape: Option<Shape>) -> Result<Summary, Malformed> {
         let (summary, usual) = check_request(&self.fields)?;
         self.usual_request = if usual { self.highest_remote } else { StreamId::ZERO };
-        if let Some(shape) = shape.filter(|_| summary == Summary::default()) {
+        if let Some(shape) = shape.filter(|_| usual && summary == Summary::default()) {
             self.sound_requests.rotate_right(1);
             self.sound_requests[0] = shape;
         }

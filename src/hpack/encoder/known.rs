@@ -6,41 +6,14 @@ use alloc::vec::Vec;
 
 use super::names::{Names, Places};
 use super::recent::Recent;
+use super::string::{Prefix, string};
+use super::used::{Indexed, Used, begin, is_noted, note, note_all, relate};
 use super::{Encoder, Entry, index_of, literal, look_up};
 use crate::hpack::block::{HEAD_LEN, Head, is_record_of, same, split_record, strip_name, strip_record};
 use crate::hpack::dynamic_table::DynamicTable;
 use crate::hpack::field::Field;
 use crate::hpack::memo::{Fit, Memo, Part, Pattern, Segment};
 use crate::hpack::{integer, static_table};
-
-/// What the encoder keeps beside a pattern.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Used {
-    /// The fields of all runs.
-    fields: Vec<Indexed>,
-    /// The places of the names of fields.
-    places: Places,
-}
-
-/// A field that goes out as an index: the place of its name, and the entry.
-#[derive(Clone, Copy, Debug)]
-struct Indexed {
-    place: u8,
-    entry: Entry,
-}
-
-impl Used {
-    /// Octets allocated.
-    pub(super) fn heap_size(&self) -> usize {
-        self.fields.capacity() * size_of::<Indexed>()
-    }
-}
-
-/// Whether a pattern speaks of the name at a place.
-pub(super) fn uses(pattern: &Pattern<Used>, place: u8) -> bool {
-    let is_literal = |part: Part<'_>| part.segment.name != 0 && part.segment.place == place;
-    pattern.extra.places.meets(Places::NONE.with(place)) || pattern.rest().any(is_literal)
-}
 
 /// A list as patterns are compared with it.
 pub(super) trait Source<'a> {
@@ -265,8 +238,9 @@ impl Encoder {
     #[inline(always)]
     pub(super) fn encode_best(&mut self, list: &mut Records<'_>, out: &mut Vec<u8>) -> bool {
         let at = self.memo.guess();
-        if self.memo.follow(at, self.table.inserted(), self.table.len())
-            && let Some(pattern) = self.memo.get(at).filter(|pattern| pattern.is_one())
+        if let Some(pattern) = self.memo.get(at)
+            && pattern.len() == 1
+            && pattern.is_at(self.table.inserted())
             && let known = pattern.first_run()
             && let Some((run, rest)) = list.0.split_at_checked(known.len())
             && known == run
@@ -307,26 +281,25 @@ impl Encoder {
     /// Encodes a list that is the run of a pattern, which was taken off, and its literal, or no more.
     #[inline(always)]
     pub(super) fn encode_usual<'a>(&mut self, at: usize, list: &impl Source<'a>, out: &mut Vec<u8>) -> bool {
-        let Self { memo, names, table, noted, .. } = self;
+        let Self { memo, names, table, noted, noted_at, .. } = self;
         let Some(pattern) = memo.get(at) else { return false };
         let Some(part) = pattern.only() else { return false };
         if list.is_empty() {
-            if part.segment.name != 0 {
-                return false;
-            }
-            if begin(pattern, names, noted) && !note(names, &pattern.extra.fields) {
-                names.changed = names.changed.and(pattern.extra.places);
+            if part.segment.name != 0
+                || !is_noted(pattern, names, *noted) && !note_all(at, pattern, names, (noted, noted_at))
+            {
                 return false;
             }
             append(part.octets, out);
         } else {
-            if part.segment.name == 0 || *noted != pattern.number || names.changed.meets(pattern.extra.places) {
+            // What is to be noted is noted elsewhere: here it would be in the way.
+            if part.segment.name == 0 || !is_noted(pattern, names, *noted) {
                 return false;
             }
             let Some(field) = list.only(&part) else { return false };
             append(part.octets, out);
             let place = part.segment.place;
-            if !encode_new(names, table, place, part.literal.len(), &field, out) {
+            if !encode_new(names, table, &part, &field, out) {
                 // In memory no sooner than here.
                 self.encode_rare(place, &{ field }, out);
             }
@@ -346,7 +319,7 @@ impl Encoder {
     ) -> Option<bool> {
         let (mut notes, mut done, mut all_noted) = (None, 0, true);
         let whole = 'whole: loop {
-            let Self { memo, names, table, noted, at: last, .. } = &mut *self;
+            let Self { memo, names, table, noted, noted_at, at: last, .. } = &mut *self;
             let pattern = memo.get(at)?;
             let (mut parts, mut before) = (pattern.rest(), 0);
             if done > 0 {
@@ -361,10 +334,10 @@ impl Encoder {
                 let notes = match notes {
                     Some(notes) => notes,
                     None if there == 0 || strict && !(is_run && value.is_some() == (name != 0)) => return None,
-                    None => *notes.insert(begin(pattern, names, noted)),
+                    None => *notes.insert(begin(at, pattern, names, (noted, noted_at))),
                 };
                 let run = || pattern.extra.fields.get(before..before + there).unwrap_or_default();
-                if is_run && (!notes || note(names, run())) {
+                if is_run && note(names, run(), notes.unbounded_shr(before as u32)) {
                     append(part.octets, out);
                 } else {
                     one_by_one(names, table, run(), out);
@@ -377,7 +350,7 @@ impl Encoder {
                 };
                 (*last, done, before) = (place, done + 1, before + there);
                 let ends = source.is_empty();
-                if !encode_new(names, table, place, part.literal.len(), &field, out) {
+                if !encode_new(names, table, &part, &field, out) {
                     break (place, field);
                 }
                 if ends {
@@ -402,41 +375,25 @@ impl Encoder {
     }
 }
 
-/// Whether names may have been used otherwise since a block of this pattern, so that what it does to them has to be noted
-/// again. To say twice that a name has an entry changes nothing.
+/// Encodes a literal, unless its value is one to be looked for.
 #[inline(always)]
-fn begin(pattern: &Pattern<Used>, names: &mut Names, noted: &mut u32) -> bool {
-    if *noted != pattern.number {
-        (*noted, names.changed) = (pattern.number, Places::ALL);
-    }
-    let notes = names.changed.meets(pattern.extra.places);
-    names.changed = names.changed.without(pattern.extra.places);
-    notes
-}
-
-/// Encodes a literal whose head and name have so many octets, unless its value is one to be looked for.
-#[inline(always)]
-fn encode_new(
-    names: &mut Names,
-    table: &DynamicTable,
-    place: u8,
-    before: usize,
-    field: &Field<'_>,
-    out: &mut Vec<u8>,
-) -> bool {
-    let Some(name) = names.change(place) else { return false };
+fn encode_new(names: &mut Names, table: &DynamicTable, part: &Part<'_>, field: &Field<'_>, out: &mut Vec<u8>) -> bool {
+    let Some(name) = names.change(part.segment.place) else { return false };
     if name.is_worth_asking() || field.sensitive {
         return false;
     }
     // A value that the name had last is an index.
     if let Some((record, _)) = look_up(table, name.last[0])
-        && value_of(record, before).is_some_and(|known| same(known, field.value))
+        && value_of(record, part.literal.len()).is_some_and(|known| same(known, field.value))
     {
         return false;
     }
     name.miss();
     // RFC 7541 §6.2.2.
-    literal::<4, 0>(index_of(table, name.any()), field, out);
+    match part.segment.prefix() {
+        Some(prefix) => string(Prefix::known(prefix), field.value, out),
+        None => literal::<4, 0>(index_of(table, name.any()), field, out),
+    }
     true
 }
 
@@ -454,18 +411,6 @@ fn append(octets: &[u8], out: &mut Vec<u8>) {
 fn value_of(record: &[u8], before: usize) -> Option<&[u8]> {
     let head = Head::unpack(u64::from_le_bytes(*record.first_chunk()?));
     record.get(before..)?.get(..head.value_len)
-}
-
-/// Notes that names had these entries. False if one of them would not be asked for: then something is noted again.
-#[inline(always)]
-fn note(names: &mut Names, run: &[Indexed]) -> bool {
-    run.iter().all(|Indexed { place, entry }| match names.get_mut(*place) {
-        Some(name) if name.last[0] == *entry || name.is_worth_asking() => {
-            name.hit(*entry);
-            true
-        }
-        _ => false,
-    })
 }
 
 /// Encodes a run of which not all fields are there, or are indices this time.
@@ -525,6 +470,7 @@ impl Encoder {
     fn end_learning(&mut self, at: usize, pattern: Pattern<Used>, is_still_so: bool) {
         let is_worth_it = is_still_so && !pattern.first_run().is_empty() && self.has_places_of(&pattern);
         self.memo.end(at, pattern, is_worth_it);
+        relate(&mut self.memo, at);
     }
 
     /// Whether each name of a pattern is the one that its place is about: two names of one hash take turns there.

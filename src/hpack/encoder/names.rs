@@ -114,7 +114,6 @@ pub(super) struct Places(u64);
 
 impl Places {
     pub(super) const NONE: Self = Self(0);
-    pub(super) const ALL: Self = Self(u64::MAX);
 
     #[inline]
     pub(super) const fn with(self, place: u8) -> Self {

@@ -19,6 +19,12 @@ pub(super) struct Prefix {
 impl Prefix {
     pub(super) const NONE: Self = Self { octets: 0, len: 0 };
 
+    /// Up to three octets that are known.
+    #[inline(always)]
+    pub(super) const fn known((octets, len): (u32, usize)) -> Self {
+        Self { octets, len }
+    }
+
     /// An integer as [`integer::encode`] writes it; `None` for one that takes more octets.
     #[inline(always)]
     pub(super) const fn integer(value: usize, prefix_bits: u32, pattern: u8) -> Option<Self> {

@@ -162,6 +162,19 @@ proptest! {
     }
 }
 
+/// Both sides of what is worth a look for its kind.
+#[test]
+fn a_list_of_few_fields_is_of_no_kind() {
+    let fields = [Field::new(b":status", b"200"), Field::new(b"a", b"1"), Field::new(b"b", b"2")];
+    for len in [2, 3] {
+        let mut encoder = Encoder::new(4096, 1);
+        for _ in 0..100 {
+            encode(&mut encoder, &fields[..len]);
+        }
+        assert_eq!(encoder.memo.is_empty(), len == 2);
+    }
+}
+
 /// Two names that have one place.
 const COLLIDING: [&str; 2] = ["x-009a17", "x-00c377"];
 
