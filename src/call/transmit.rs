@@ -16,7 +16,7 @@ use crate::time::Instant;
 enum Turn {
     /// The next stream's.
     Next,
-    /// The request of this one.
+    /// The request of this one, or what follows its HEADERS.
     Begins(StreamKey),
     /// The next stream's, after what goes before all turns.
     Again,
@@ -26,27 +26,40 @@ enum Turn {
 impl Engine {
     #[inline(never)]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
-        // A loop asks until nothing comes, so every other question is for nothing.
         let http2 = &self.http2;
-        if http2.has_turns()
-            || http2.may_reply()
-            || http2.is_crowded()
+        if http2.goes_before_turns()
             || http2.is_draining()
             || self.management.knocks
             || self.open_armed
             || !self.total_queue.is_empty()
         {
-            self.transmit_all(output);
+            return self.transmit_all(None, output);
+        }
+        // A loop asks until nothing comes, so every other question is for nothing.
+        if !http2.has_turns() {
+            return;
+        }
+        let before = output.len();
+        let turn = self.whole_turns(None, output);
+        self.http2.spoke(output.len() > before);
+        // Mostly that is all.
+        let http2 = &self.http2;
+        if !matches!(turn, Turn::Next) || http2.has_turns() || http2.has_replies() || http2.is_draining() {
+            self.transmit_all(Some(turn), output);
         }
     }
 
+    /// All there is to say, or what is left of it behind such a turn.
     #[inline(never)]
-    fn transmit_all(&mut self, output: &mut WriteBuf) {
+    fn transmit_all(&mut self, mut turn: Option<Turn>, output: &mut WriteBuf) {
         let mut spoke = false;
         loop {
-            self.http2.transmit_replies(self.now, output);
+            if turn.is_none() && self.http2.goes_before_turns() {
+                self.http2.transmit_replies(self.now, output);
+            }
             let before = output.len();
-            let mut more = self.transmit_turns(output);
+            let first = turn.take().unwrap_or_else(|| self.whole_turns(None, output));
+            let mut more = self.transmit_turns(first, output);
             spoke |= output.len() > before;
             // What an end gives to say waits for the turns of the other streams.
             more |= self.http2.has_replies() && !output.is_full();
@@ -60,28 +73,33 @@ impl Engine {
         self.settle();
     }
 
-    /// The turns of the streams; says whether they are to go on after what goes before them.
-    #[inline(always)]
-    fn transmit_turns(&mut self, output: &mut WriteBuf) -> bool {
-        let mut begins = None;
+    /// The turns of the streams behind one; says whether they are to go on after what goes before them.
+    #[inline]
+    fn transmit_turns(&mut self, mut turn: Turn, output: &mut WriteBuf) -> bool {
         loop {
-            let mut inside = None;
-            match self.side {
-                http2::Side::Server => self.write_replies(output),
-                http2::Side::Client => match self.write_requests(begins.take(), output) {
-                    Turn::Begins(key) => inside = Some(key),
-                    Turn::Again => return true,
-                    Turn::Next | Turn::Done => {}
-                },
-            }
-            if inside.is_none() && !self.http2.has_turns() {
-                return false;
-            }
-            match self.other_turn(inside, output) {
-                Turn::Next => {}
-                Turn::Begins(key) => begins = Some(key),
+            let inside = match turn {
+                Turn::Begins(key) => Some(key),
                 Turn::Again => return true,
                 Turn::Done => return false,
+                Turn::Next if self.http2.has_turns() => None,
+                Turn::Next => return false,
+            };
+            turn = match self.other_turn(inside, output) {
+                Turn::Next => self.whole_turns(None, output),
+                Turn::Begins(key) => self.whole_turns(Some(key), output),
+                turn => turn,
+            };
+        }
+    }
+
+    /// The turns of streams whose request or reply is whole, beginning with the one that `begins`.
+    #[inline]
+    fn whole_turns(&mut self, begins: Option<StreamKey>, output: &mut WriteBuf) -> Turn {
+        match self.side {
+            http2::Side::Client => self.write_requests(begins, output),
+            http2::Side::Server => {
+                self.write_replies(output);
+                Turn::Next
             }
         }
     }

@@ -37,7 +37,7 @@ impl<T: Default> Connection<T> {
 
     /// The same at first sight, which mostly answers it.
     #[inline]
-    pub(crate) fn may_reply(&self) -> bool {
+    fn may_reply(&self) -> bool {
         self.control.is_pending() || !self.is_at_ease() || self.common.lines.is_any_owing()
     }
 
@@ -57,7 +57,7 @@ impl<T: Default> Connection<T> {
 
     /// Whether so much is queued that stalled streams are watched together (T-45).
     #[inline]
-    pub(crate) fn is_crowded(&self) -> bool {
+    fn is_crowded(&self) -> bool {
         self.common.queued > self.config.crowded_queue as usize || self.stalls.is_crowded()
     }
 
@@ -67,24 +67,25 @@ impl<T: Default> Connection<T> {
     ///
     /// A stream's turn is its HEADERS, at most one DATA, and its end if it has drained; turns go round.
     pub fn transmit_step(&mut self, now: Instant, output: &mut WriteBuf) -> Transmit {
-        self.transmit_replies(now, output);
+        if self.goes_before_turns() {
+            self.transmit_replies(now, output);
+        }
         let before = output.len();
         let turn = self.transmit_turn(now, None, output);
         self.spoke(output.len() > before);
         turn
     }
 
-    /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to
-    /// do again until something was received, read, reset or let go.
+    /// Whether anything may go before the streams' turns.
     #[inline]
-    pub(crate) fn transmit_replies(&mut self, now: Instant, output: &mut WriteBuf) {
-        if self.may_reply() || self.is_crowded() {
-            self.transmit_some_replies(now, output);
-        }
+    pub(crate) fn goes_before_turns(&self) -> bool {
+        self.may_reply() || self.is_crowded()
     }
 
+    /// What goes before any stream's turn: the first half of [`transmit_step`](Self::transmit_step). It has nothing to
+    /// do again until something was received, read, reset or let go.
     #[inline(never)]
-    fn transmit_some_replies(&mut self, now: Instant, output: &mut WriteBuf) {
+    pub(crate) fn transmit_replies(&mut self, now: Instant, output: &mut WriteBuf) {
         if self.ended {
             // RFC 9113 §3.4: the preface goes before everything, also before an early end.
             if self.control.has_frames() {
