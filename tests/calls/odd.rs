@@ -291,7 +291,7 @@ proptest! {
             for end in &mut ends {
                 for _ in calls {
                     let opened = end.connection.open(now, &OpenOptions::new(&METHOD));
-                    end.note(&opened);
+                    end.note(opened);
                     if let Some(mut call) = opened.ok().and_then(|id| end.connection.call(id)) {
                         call.send_slice(b"request").unwrap();
                     }
