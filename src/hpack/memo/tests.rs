@@ -1,4 +1,7 @@
-use super::*;
+use super::{Fit, LONG_PATIENCE, MOST_FIELDS, MOST_PATTERNS, MOST_SEGMENTS, Memo, PATIENCE, Pattern};
+use crate::hpack::block::{HEAD_LEN, Head};
+use crate::hpack::field::Field;
+use alloc::vec::Vec;
 use std::vec;
 
 const HEAD: Head = Head { name_len: 1, value_len: 0, sensitive: false, class: 0 };
