@@ -4,6 +4,8 @@
 #[path = "calls/raw.rs"]
 mod raw;
 
+#[path = "calls/among_others.rs"]
+mod among_others;
 #[path = "calls/cancelling.rs"]
 mod cancelling;
 #[path = "calls/cardinality.rs"]
@@ -34,6 +36,8 @@ mod messages;
 mod metadata;
 #[path = "calls/misuse.rs"]
 mod misuse;
+#[path = "calls/paths.rs"]
+mod paths;
 #[path = "calls/queues.rs"]
 mod queues;
 #[path = "calls/refusals.rs"]
