@@ -4,6 +4,8 @@
 #[path = "calls/raw.rs"]
 mod raw;
 
+#[path = "calls/among_others.rs"]
+mod among_others;
 #[path = "calls/cancelling.rs"]
 mod cancelling;
 #[path = "calls/cardinality.rs"]
@@ -38,6 +40,8 @@ mod metadata;
 mod misuse;
 #[path = "calls/odd.rs"]
 mod odd;
+#[path = "calls/paths.rs"]
+mod paths;
 #[path = "calls/queues.rs"]
 mod queues;
 #[path = "calls/refusals.rs"]
