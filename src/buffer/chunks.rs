@@ -131,7 +131,7 @@ impl Queue {
     #[inline(always)]
     pub(crate) fn append<const FIRST: usize>(&mut self, pool: &mut Pool, first: [u8; FIRST], second: &[u8]) {
         let len = FIRST + second.len();
-        debug_assert!(len > 0, "the first chunk of a queue has octets left");
+        debug_assert!(len > 0, "what is appended has octets");
         // Mostly there is nothing yet, and a buffer that has been large enough before.
         if let Some(buffer) = self.begin(pool, len) {
             buffer.extend_from_slice(&first);

@@ -324,7 +324,7 @@ impl CallState {
         self.read_armed && self.next(side) != Next::Nothing && self.tell_head()
     }
 
-    /// As [`CallState::tell_readable`], of an open call whose head has just come.
+    /// As [`CallState::tell_readable`], where there is known to be something to read.
     #[inline]
     pub(super) fn tell_head(&mut self) -> bool {
         let tell = self.read_armed;

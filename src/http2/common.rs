@@ -197,7 +197,7 @@ impl Common {
         self.lines.clear_notice(stream);
     }
 
-    /// As [`Common::clear_notice`], of a stream that [`Connection::next_noticed`](super::Connection::next_noticed) gave.
+    /// As [`Common::clear_notice`], of the stream that is the first of those noticed.
     #[inline(always)]
     pub(crate) fn clear_first_notice<T>(&mut self, stream: &mut Stream<T>) {
         self.lines.clear_first_notice(stream);
