@@ -30,7 +30,7 @@ pub(super) fn split_record(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
 }
 
 /// Whether the record at the start of `bytes`, of class 0 and not sensitive, has the name and the value of a field.
-#[inline]
+#[inline(always)]
 pub(super) fn is_record_of(bytes: &[u8], field: &Field<'_>) -> bool {
     strip_record(bytes, field).is_some()
 }
@@ -38,15 +38,34 @@ pub(super) fn is_record_of(bytes: &[u8], field: &Field<'_>) -> bool {
 /// What follows the record of a field, class 0 and not sensitive, at the start of `bytes`; `None` where it is another's.
 #[inline(always)]
 pub(super) fn strip_record<'a>(bytes: &'a [u8], field: &Field<'_>) -> Option<&'a [u8]> {
-    // One look at both lengths.
-    let lengths = (field.name.len() as u64) << Head::NAME_SHIFT | field.value.len() as u64;
     let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
-    if u64::from_le_bytes(*head) != lengths {
+    if u64::from_le_bytes(*head) != lengths(field.name, field.value) {
         return None;
     }
     let (name, rest) = rest.split_at_checked(field.name.len())?;
     let (value, rest) = rest.split_at_checked(field.value.len())?;
     (same(name, field.name) && same(value, field.value)).then_some(rest)
+}
+
+/// Whether the record at the start of `bytes`, of class 0 and not sensitive, has a name and a value as long as those of a
+/// field.
+#[inline(always)]
+pub(super) fn has_lengths(bytes: &[u8], field: &Field<'_>) -> bool {
+    bytes.first_chunk().is_some_and(|head| u64::from_le_bytes(*head) == lengths(field.name, field.value))
+}
+
+/// Whether it has the value of a field, too, whose name it has.
+#[inline(always)]
+pub(super) fn has_value(bytes: &[u8], field: &Field<'_>) -> bool {
+    let value = bytes.get(HEAD_LEN + field.name.len()..).and_then(|rest| rest.get(..field.value.len()));
+    has_lengths(bytes, field) && value.is_some_and(|value| same(value, field.value))
+}
+
+/// The head of a field of class 0 that is not sensitive: one look at both lengths. One that is longer than a record can say
+/// has another's, and its octets are not there.
+#[inline(always)]
+const fn lengths(name: &[u8], value: &[u8]) -> u64 {
+    (name.len() as u64) << Head::NAME_SHIFT | value.len() as u64
 }
 
 /// The value of the record at the start of `bytes`, of class 0 and not sensitive, if it has this name.

@@ -26,6 +26,8 @@ pub(super) struct DynamicTable {
     bytes: Vec<u8>,
     /// The place of `bytes[0]` among all octets ever inserted, modulo 2^32. Keeps `starts` true when records move.
     base: u32,
+    /// The number of the insertion that made the first of `starts`, modulo 2^32: with it an entry is found at once.
+    first: u32,
     /// Where each record starts among all octets ever inserted, oldest first; the first `gone` are dead.
     starts: Vec<u32>,
     gone: usize,
@@ -40,7 +42,17 @@ pub(super) struct DynamicTable {
 impl DynamicTable {
     /// An empty table; allocates nothing.
     pub(super) const fn new(max_size: usize) -> Self {
-        Self { bytes: Vec::new(), base: 0, starts: Vec::new(), gone: 0, live: 0, max_size, inserted: 0, generation: 0 }
+        Self {
+            bytes: Vec::new(),
+            base: 0,
+            first: 1,
+            starts: Vec::new(),
+            gone: 0,
+            live: 0,
+            max_size,
+            inserted: 0,
+            generation: 0,
+        }
     }
 
     /// The number of entries.
@@ -66,6 +78,7 @@ impl DynamicTable {
     /// As if so many entries had come and gone.
     #[cfg(test)]
     pub(super) fn count_from(&mut self, inserted: u64) {
+        self.first = self.first.wrapping_add((inserted - self.inserted) as u32);
         self.inserted = inserted;
     }
 
@@ -85,7 +98,8 @@ impl DynamicTable {
         self.generation += 1;
         self.evict_to(max_size);
         if max_size == 0 {
-            *self = Self { inserted: self.inserted, generation: self.generation, ..Self::new(0) };
+            let Self { inserted, generation, first, .. } = *self;
+            *self = Self { inserted, generation, first, ..Self::new(0) };
         }
     }
 
@@ -112,6 +126,19 @@ impl DynamicTable {
             return None;
         }
         self.bytes.get(start.wrapping_sub(self.base) as usize..)
+    }
+
+    /// The octets from an entry to the end, and its place, 1 being the newest; `None` for one that is gone. It goes by the
+    /// number of its insertion, from 1 on, modulo 2^31.
+    #[inline(always)]
+    pub(super) fn made(&self, serial: u32) -> Option<(&[u8], usize)> {
+        let place = (serial.wrapping_sub(self.first) & (u32::MAX >> 1)) as usize;
+        let start = *self.starts.get(place)?;
+        if place < self.gone {
+            return None;
+        }
+        let record = self.bytes.get(start.wrapping_sub(self.base) as usize..)?;
+        Some((record, self.starts.len() - place))
     }
 
     /// The entry with `index` newer ones, read.
@@ -154,6 +181,7 @@ impl DynamicTable {
         // The places are reclaimed by the same rule as the octets.
         if self.starts.len() == self.starts.capacity() && self.gone >= self.len() {
             self.starts.drain(..self.gone);
+            self.first = self.first.wrapping_add(self.gone as u32);
             self.gone = 0;
         }
         self.starts.push(self.base.wrapping_add(self.bytes.len() as u32));
@@ -173,6 +201,7 @@ impl DynamicTable {
         if self.len() == 0 {
             self.base = self.base.wrapping_add(self.bytes.len() as u32);
             self.bytes.clear();
+            self.first = self.first.wrapping_add(self.starts.len() as u32);
             self.starts.clear();
             self.gone = 0;
         }
@@ -319,6 +348,12 @@ mod tests {
                 model.pop_back();
             }
             assert!((0..table.len()).map(|index| table.get(index).unwrap()).eq(model.iter().map(Vec::as_slice)));
+            // By number those that are there are found, and no other near them.
+            for newer in 0..2 * table.len() {
+                let made = table.made((table.inserted() as u32).wrapping_sub(newer as u32));
+                assert_eq!(made, table.record(newer).map(|record| (record, newer + 1)));
+            }
+            assert_eq!(table.made(table.inserted() as u32 + 1), None);
             assert!(table.heap_size() <= 2 * 1000 + 64 * 8, "{}", table.heap_size());
         }
     }

@@ -1,9 +1,10 @@
 //! Header blocks out (RFC 7541 §3, §6).
 //!
 //! What is indexed (P-038): a field goes into the table at first sight, until three values of its name in a row were in
-//! no table; from then on at its second sight within a short memory, so values that never repeat stay out. After many
-//! more such values only each eighth is looked for at all. A name that no table has goes in with whatever value it has,
-//! or it would be spelled out for ever.
+//! no table; from then on at its second sight, while an entry made at the first would still be there. So values that never
+//! repeat stay out, and those that come back too late. After many more such values only each eighth is looked for at all.
+//! A value that comes back makes up for five that did not, and one that is there again for all. A name that no table has
+//! goes in with whatever value it has, or it would be spelled out for ever.
 #![expect(clippy::arithmetic_side_effects, reason = "lengths and places of our own fields, in memory")]
 
 mod hash;
@@ -16,7 +17,7 @@ mod used;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, is_record_of, same, strip_name};
+use super::block::{FieldBlock, has_lengths, has_value, is_record_of, same, strip_name};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
@@ -178,21 +179,31 @@ impl Encoder {
         // Names mostly come in the same order, with the values that they had last.
         let [place, _] = self.expected;
         let Field { name: text, value, sensitive, .. } = field;
+        // Only a field that is not such a one has to lie in memory.
+        let field = || Field { name: text, value, sensitive, class: 0 };
+        if sensitive {
+            return self.encode_unexpected(&field(), out);
+        }
         if let Some(name) = self.names.get_mut(place)
-            && let Some((record, index)) = look_up(&self.table, name.last[0])
+            && let Some((record, index)) = record_of(&self.table, name.last[0])
             && let Some(known) = strip_name(record, text)
         {
             (self.at, self.expected) = (place, name.next);
-            if !sensitive && same(known, value) {
+            if same(known, value) {
                 name.hit_again();
                 // RFC 7541 §6.1.
                 integer::encode(index, 7, 0x80, out);
                 return;
             }
-            return self.encode_changed(place, &Field { name: text, value, sensitive, class: 0 }, out);
+            return self.encode_changed(place, &field(), out);
         }
-        // Only a field that comes here has to lie in memory.
-        self.encode_unexpected(&Field { name: text, value, sensitive, class: 0 }, out);
+        self.encode_unexpected(&field(), out);
+    }
+
+    /// As [`encode_field`](Self::encode_field), out of line.
+    #[inline(never)]
+    fn encode_one(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
+        self.encode_next(field, out);
     }
 
     /// Writes one whole header block.
@@ -202,6 +213,12 @@ impl Encoder {
             (_, Some(..=FEW)) => {
                 self.begin_block(out);
                 self.encode_rest(None, fields, out);
+            }
+            _ if self.memo.is_idle() => {
+                self.begin_block(out);
+                let inserted = self.table.inserted();
+                self.encode_rest(None, fields, out);
+                self.memo.misses(self.table.inserted() != inserted);
             }
             _ => self.encode_many(fields, out),
         }
@@ -214,12 +231,6 @@ impl Encoder {
             return self.encode_and_learn(fields, out);
         }
         self.begin_block(out);
-        if self.memo.is_empty() {
-            let inserted = self.table.inserted();
-            self.encode_rest(None, fields, out);
-            self.memo.misses(self.table.inserted() != inserted);
-            return;
-        }
         let guess = self.memo.guess();
         let start = self.memo.start(guess, self.table.inserted(), self.table.len());
         let (list, run) = Listed::strip(fields, guess, start);
@@ -245,18 +256,12 @@ impl Encoder {
 
     /// Encodes field by field what follows the part of a list whose kind is known. A first field may have been taken off.
     #[inline(never)]
-    fn encode_rest<'a>(
-        &mut self,
-        first: Option<Field<'a>>,
-        mut rest: impl Iterator<Item = Field<'a>>,
-        out: &mut Vec<u8>,
-    ) {
+    fn encode_rest<'a>(&mut self, first: Option<Field<'a>>, rest: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
         self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
-        let mut next = first.or_else(|| rest.next());
-        while let Some(field) = next {
-            self.encode_next(field, out);
-            next = rest.next();
+        if let Some(field) = first {
+            self.encode_one(field, out);
         }
+        rest.for_each(|field| self.encode_next(field, out));
     }
 
     /// As [`encode`](Self::encode), the same octets, for a block in one piece; cheaper where blocks mostly are alike.
@@ -314,10 +319,13 @@ impl Encoder {
         self.memo.forget();
     }
 
-    /// Encodes a field whose name is not the one that is expected first, or has nothing in the table any more.
+    /// Encodes a field whose name is not the one that is expected first, or has nothing in the table any more, or that is
+    /// sensitive.
     fn encode_unexpected(&mut self, field: &Field<'_>, out: &mut Vec<u8>) {
-        let [gone, other] = self.expected;
-        for place in [other, gone] {
+        let [first, other] = self.expected;
+        let was_compared = |name: &Name| !field.sensitive && look_up(&self.table, name.last[0]).is_some();
+        let first = if self.names.get(first).is_some_and(was_compared) { NOWHERE } else { first };
+        for place in [first, other] {
             if let Some(is_last) = self.compare(place, field) {
                 return self.encode_named(place, is_last, field, out);
             }
@@ -349,8 +357,11 @@ impl Encoder {
     #[inline]
     fn encode_named(&mut self, place: u8, is_last: bool, field: &Field<'_>, out: &mut Vec<u8>) {
         self.come_to(place);
-        let entry = self.names.get(place).map_or(Entry::NONE, |name| name.last[0]);
-        if is_last && !field.sensitive { self.hit(place, entry, out) } else { self.encode_changed(place, field, out) }
+        let last = self.names.get(place).and_then(|name| Some((name.last[0], look_up(&self.table, name.last[0])?.1)));
+        match last.filter(|_| is_last && !field.sensitive) {
+            Some(last) => self.hit(place, last, out),
+            None => self.encode_changed(place, field, out),
+        }
     }
 
     /// Notes that the name at a place came next.
@@ -368,14 +379,11 @@ impl Encoder {
         self.expected = self.names.get(place).map_or(self.first, |name| name.next);
     }
 
-    /// Writes the index of a field (RFC 7541 §6.1).
-    fn hit(&mut self, place: u8, entry: Entry, out: &mut Vec<u8>) {
-        if let Some((_, index)) = look_up(&self.table, entry)
-            && let Some(name) = self.names.change(place)
-        {
-            name.hit(entry);
-            integer::encode(index, 7, 0x80, out);
-        }
+    /// Writes the index of a field, which is that of an entry (RFC 7541 §6.1).
+    #[inline]
+    fn hit(&mut self, place: u8, (entry, index): (Entry, usize), out: &mut Vec<u8>) {
+        self.names.change(place).into_iter().for_each(|name| name.hit(entry));
+        integer::encode(index, 7, 0x80, out);
     }
 
     /// Takes a name into a place where nothing is known of it, and where another of the same hash may have been.
@@ -391,33 +399,60 @@ impl Encoder {
     }
 
     /// Encodes a field whose value is not the last one that its name, which has this place, had in a table.
+    #[inline(never)]
     fn encode_changed(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
         let Some(name) = self.names.change(place) else { return };
         if name.is_worth_asking() || field.sensitive {
-            return self.encode_rare(place, field, out);
+            // Values often take turns.
+            let other = look_up(&self.table, name.last[1]);
+            return match other.filter(|(record, _)| has_lengths(record, field)) {
+                Some(_) => self.encode_turn(place, field, out),
+                None => self.encode_sought(place, field, out),
+            };
         }
         name.miss();
         // RFC 7541 §6.2.2.
         literal::<4, 0>(index_of(&self.table, name.any()), field, out);
     }
 
-    /// The same, unless its values never come back.
+    /// The same, where it may be the last value but one.
     #[inline(never)]
-    fn encode_rare(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
+    fn encode_turn(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
+        // All entries of a place have its name, which the caller has compared.
+        match self.names.get(place).and_then(|name| Some((name.last[1], look_up(&self.table, name.last[1])?))) {
+            Some((entry, (record, index))) if !field.sensitive && has_value(record, field) => {
+                self.hit(place, (entry, index), out);
+            }
+            _ => self.encode_sought(place, field, out),
+        }
+    }
+
+    /// The same, where it is not the last value but one.
+    #[inline(never)]
+    fn encode_sought(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
+        let Some(name) = self.names.get(place) else { return };
+        let mut hash = 0;
+        if !field.sensitive {
+            if let Some(index) = static_table::find_value(usize::from(name.fixed), field.value) {
+                return self.hit(place, (Entry::fixed(index), index), out);
+            }
+            hash = self.hasher.value(u64::from(name.hash), field.value) as u32;
+            if let Some(newer) = self.index.find_field(hash, self.table.len(), |newer| self.is_made(newer, field)) {
+                return self.hit(place, (self.made_before(newer), static_table::LEN + 1 + newer), out);
+            }
+        }
+        self.encode_unknown(place, hash, field, out);
+    }
+
+    /// Encodes a field of this hash that no table has, or that may not go by one.
+    #[inline(never)]
+    fn encode_unknown(&mut self, place: u8, hash: u32, field: &Field<'_>, out: &mut Vec<u8>) {
         let Some(name) = self.names.get(place) else { return };
         let same_name = index_of(&self.table, name.any());
         if field.sensitive {
             // RFC 7541 §6.2.3; P-034, P-037.
-            return literal::<4, 0x10>(same_name, field, out);
-        }
-        if let Some(entry) = self.ask_first(name, field) {
-            return self.hit(place, entry, out);
-        }
-        let hash = self.hasher.value(u64::from(name.hash), field.value) as u32;
-        if let Some(entry) = self.ask(hash, field) {
-            return self.hit(place, entry, out);
-        }
-        if self.is_worth_indexing(place, same_name == 0, field) {
+            literal::<4, 0x10>(same_name, field, out);
+        } else if self.is_worth_indexing(place, same_name == 0, field) {
             // RFC 7541 §6.2.1.
             literal::<6, 0x40>(same_name, field, out);
             self.insert(place, hash, field);
@@ -427,19 +462,10 @@ impl Encoder {
         }
     }
 
-    /// The entry that is a field of this name, if it is the last but one or of the static table.
-    fn ask_first(&self, name: &Name, field: &Field<'_>) -> Option<Entry> {
-        if look_up(&self.table, name.last[1]).is_some_and(|(record, _)| is_record_of(record, field)) {
-            return Some(name.last[1]);
-        }
-        static_table::find_value(usize::from(name.fixed), field.value).map(Entry::fixed)
-    }
-
-    /// The entry that is a field of this hash.
-    fn ask(&self, hash: u32, field: &Field<'_>) -> Option<Entry> {
-        let is_it = |newer| self.table.record(newer).is_some_and(|record| is_record_of(record, field));
-        let newer = self.index.find_field(hash, self.table.len(), is_it)?;
-        Some(self.made_before(newer))
+    /// Whether a field is the entry with so many newer ones. One that has its hash mostly is, so the search goes without.
+    #[inline(never)]
+    fn is_made(&self, newer: usize, field: &Field<'_>) -> bool {
+        self.table.record(newer).is_some_and(|record| is_record_of(record, field))
     }
 
     /// Whether a field that no table has should enter ours. What takes most of the table for itself should not, nor
@@ -447,7 +473,9 @@ impl Encoder {
     fn is_worth_indexing(&mut self, place: u8, new_name: bool, field: &Field<'_>) -> bool {
         let (size, max) = (field.list_size(), self.table.max_size());
         let Some(name) = self.names.get(place).filter(|_| size <= max / 4 * 3) else { return false };
-        size <= max / 4 && (new_name || name.keeps_new_values()) || self.recent.seen(name.tag(), field.value)
+        let (inserted, len) = (self.table.inserted(), self.table.len());
+        size <= max / 4 && (new_name || name.keeps_new_values())
+            || self.recent.seen(name.tag(), field.value, inserted, len)
     }
 
     fn insert(&mut self, place: u8, hash: u32, field: &Field<'_>) {
@@ -502,28 +530,25 @@ fn unusual_literal(
 fn index_of(table: &DynamicTable, entry: Entry) -> usize {
     match entry {
         Entry(fixed @ ..Entry::MADE) => fixed as usize,
-        Entry(serial) => {
-            let newer = newer_than(table, serial);
-            if newer < table.len() { static_table::LEN + 1 + newer } else { 0 }
-        }
+        Entry(serial) => table.made(serial).map_or(0, |(_, age)| static_table::LEN + age),
     }
-}
-
-/// How many entries came in after the one with this number.
-#[inline(always)]
-fn newer_than(table: &DynamicTable, serial: u32) -> usize {
-    ((table.inserted() as u32).wrapping_sub(serial) & !Entry::MADE) as usize
 }
 
 /// The record of an entry, and more, and its wire index; `None` for none, and for one that is gone.
 #[inline(always)]
 fn look_up(table: &DynamicTable, entry: Entry) -> Option<(&[u8], usize)> {
+    if entry == Entry::NONE { None } else { record_of(table, entry) }
+}
+
+/// As [`look_up`], with a record that is no field's for none.
+#[inline(always)]
+fn record_of(table: &DynamicTable, entry: Entry) -> Option<(&[u8], usize)> {
     match entry {
-        Entry::NONE => None,
-        Entry(fixed @ ..Entry::MADE) => Some((static_table::record(fixed as usize), fixed as usize)),
+        // As many as six bits tell apart.
+        Entry(fixed @ ..Entry::MADE) => Some((static_table::record(fixed as usize % 64), fixed as usize)),
         Entry(serial) => {
-            let newer = newer_than(table, serial);
-            Some((table.record(newer)?, static_table::LEN + 1 + newer))
+            let (record, age) = table.made(serial)?;
+            Some((record, static_table::LEN + age))
         }
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::slice;
 
 use super::error::DecodeError;
-use table::{INVERSE_CODES, LENGTHS, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
+use table::{INVERSE_CODES, LENGTHS, LONG, LONGEST_CODE, SORTED, SUMMANDS, WINDOW_BITS, WINDOWS, Window};
 
 /// Octets beyond the code that [`encode`] needs room for, as it writes whole words.
 pub(super) const SLACK: usize = size_of::<u64>();
@@ -22,8 +22,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut [u8]) -> Option<usize> {
         out.get_mut(place..place + SLACK)?.copy_from_slice(&word);
         Some(())
     };
-    let len = encode_into(bytes, 0, |packed, octets, place| {
-        let all = packed.with(octets);
+    let len = encode_into(bytes, 0, |packed, all, octets, place| {
         if all.fits() { all.flush(place, &mut store) } else { packed.one_by_one(octets, place, &mut store) }
     })?;
     (len + SLACK <= room).then_some(len)
@@ -45,31 +44,30 @@ pub(super) fn encode_short(bytes: &[u8], place: usize, out: &mut [u8; SHORT_ROOM
         out[within..within + SLACK].copy_from_slice(&word);
         Some(())
     };
-    let end = encode_into(bytes, place, |packed, octets, place| {
+    let end = encode_into(bytes, place, |packed, all, octets, place| {
         // Stored before it is looked at: or the compiler would put off the packing, and keep all that it takes in memory.
-        let all = packed.with(octets);
         let flushed = all.flush(place, &mut store)?;
         if all.fits() { Some(flushed) } else { packed.one_by_one(octets, place, &mut store) }
     });
     end.unwrap_or(usize::MAX)
 }
 
-/// Has up to eight octets at a time put behind what is pending, at a place; returns where the code ends. `None` where `put`
-/// says so.
+/// Has up to eight octets at a time put at a place: `put` gets what is pending, the same with their codes behind, and the
+/// octets. Returns where the code ends; `None` where `put` says so.
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "places in memory")]
 fn encode_into(
     bytes: &[u8],
     mut place: usize,
-    mut put: impl FnMut(Packed, &[u8], usize) -> Option<(Packed, usize)>,
+    mut put: impl FnMut(Packed, Packed, &[u8], usize) -> Option<(Packed, usize)>,
 ) -> Option<usize> {
     let mut packed = Packed { inverse: 0, pending: 0 };
     let (eights, rest) = bytes.as_chunks::<8>();
     for eight in eights {
-        (packed, place) = put(packed, eight, place)?;
+        (packed, place) = put(packed, packed.with(eight), eight, place)?;
     }
     if !rest.is_empty() {
-        (packed, place) = put(packed, rest, place)?;
+        (packed, place) = put(packed, packed.with_few(rest), rest, place)?;
     }
     // What is still pending was written, and padded.
     Some(place + usize::from(packed.pending > 0))
@@ -119,9 +117,24 @@ impl Packed {
         for &octet in octets {
             let length = u32::from(LENGTHS[usize::from(octet)]);
             inverse = inverse << (length & 63) | INVERSE_CODES[usize::from(octet)];
-            pending += length;
+            pending += SUMMANDS[usize::from(octet)];
         }
         Self { inverse, pending }
+    }
+
+    /// As [`with`](Self::with), for seven octets at most, which take no loop.
+    #[inline(always)]
+    fn with_few(mut self, mut octets: &[u8]) -> Self {
+        if let Some((four, rest)) = octets.split_first_chunk::<4>() {
+            (self, octets) = (self.with(four), rest);
+        }
+        if let Some((two, rest)) = octets.split_first_chunk::<2>() {
+            (self, octets) = (self.with(two), rest);
+        }
+        match octets {
+            [one, ..] => self.with(slice::from_ref(one)),
+            [] => self,
+        }
     }
 
     /// Stores all whole octets, which leaves seven bits at most, and these as the last octet of a code: RFC 7541 §5.2 fills

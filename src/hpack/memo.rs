@@ -295,6 +295,12 @@ impl<E: Default> Memo<E> {
         !self.knows
     }
 
+    /// Whether there is neither a pattern to look at nor one to be learnt.
+    #[inline(always)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_empty() && !self.is_due()
+    }
+
     /// Some patterns were cleared, or another one is there.
     fn count(&mut self) {
         self.knows = !self.patterns.iter().all(Pattern::is_empty);
@@ -396,7 +402,7 @@ impl<E: Default> Memo<E> {
 
     /// A block had no pattern, or went on in another way than its pattern, and it changed the table or did not; returns
     /// whether it should be learnt.
-    #[inline(never)]
+    #[inline]
     pub(super) fn misses(&mut self, changed: bool) -> bool {
         // There is less to gain from a table that changes a lot.
         self.misses = if changed { self.misses.saturating_sub(CHANGE) } else { self.misses.saturating_add(1) };

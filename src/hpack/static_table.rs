@@ -1,6 +1,6 @@
 //! The static table (RFC 7541 Appendix A), with a perfect hash over its names.
 
-use super::block::{HEAD_LEN, Head};
+use super::block::{HEAD_LEN, Head, same};
 use super::field::Field;
 
 /// The number of entries; the dynamic table's indices start above it (P-003).
@@ -73,14 +73,13 @@ pub(super) fn find_name(name: &[u8]) -> Option<usize> {
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "a place in the table")]
 pub(super) fn find_value(first: usize, value: &[u8]) -> Option<usize> {
-    let mut entries = ENTRIES.get(first.checked_sub(1)?..)?.iter();
-    let (name, fixed) = entries.next()?;
-    if *fixed == value {
-        return Some(first);
+    let (name, fixed) = ENTRIES.get(first.checked_sub(1)?)?;
+    if fixed.is_empty() {
+        // Such a name has no other entry.
+        return value.is_empty().then_some(first);
     }
-    // Most names have one entry.
-    let others = entries.take_while(|entry| entry.0 == *name);
-    others.zip(first + 1..).find(|(entry, _)| entry.1 == value).map(|(_, index)| index)
+    let others = ENTRIES.get(first - 1..)?.iter().take_while(|entry| same(entry.0, name));
+    others.zip(first..).find(|(entry, _)| same(entry.1, value)).map(|(_, index)| index)
 }
 
 /// A hash without collisions among the 52 names. The keys are fixed, so it needs no seed: whatever a peer asks for,

@@ -301,7 +301,7 @@ impl Encoder {
             let place = part.segment.place;
             if !encode_new(names, table, &part, &field, out) {
                 // In memory no sooner than here.
-                self.encode_rare(place, &{ field }, out);
+                self.encode_changed(place, &{ field }, out);
             }
         }
         self.memo.was_right(at);
@@ -359,7 +359,7 @@ impl Encoder {
                 }
             };
             let inserted = self.table.inserted();
-            self.encode_rare(place, &field, out);
+            self.encode_changed(place, &field, out);
             if self.table.inserted() != inserted {
                 all_noted = false;
                 break source.is_empty();
@@ -383,10 +383,12 @@ fn encode_new(names: &mut Names, table: &DynamicTable, part: &Part<'_>, field: &
         return false;
     }
     // A value that the name had last is an index.
-    if let Some((record, _)) = look_up(table, name.last[0])
+    if let Some((record, index)) = look_up(table, name.last[0])
         && value_of(record, part.literal.len()).is_some_and(|known| same(known, field.value))
     {
-        return false;
+        name.hit_again();
+        integer::encode(index, 7, 0x80, out);
+        return true;
     }
     name.miss();
     // RFC 7541 §6.2.2.

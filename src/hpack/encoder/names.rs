@@ -17,6 +17,9 @@ const REACH: usize = 4;
 /// Values of a name that no table had, in a row, after which a new one no longer enters the table at first sight.
 const FEW_MISSES: u8 = 3;
 
+/// Values that no table had, for which one makes up that comes back after another.
+const COMES_BACK: u8 = 5;
+
 /// Values in a row after which no table is asked for the next one, but for each [`ASK_EACH`]th.
 const MANY_MISSES: u8 = 16;
 
@@ -45,10 +48,11 @@ impl Name {
     /// A field turned out to be this entry.
     #[inline]
     pub(super) fn hit(&mut self, entry: Entry) {
-        self.misses = 0;
-        if self.last[0] != entry {
-            self.last = [entry, self.last[0]];
+        if self.last[0] == entry {
+            return self.hit_again();
         }
+        self.misses = self.misses.saturating_sub(COMES_BACK);
+        self.last = [entry, self.last[0]];
     }
 
     /// An entry that has the name. The static table's indices are shorter and never move, so they go first.
@@ -330,8 +334,16 @@ mod tests {
             name.miss();
         }
         assert_eq!(asked, (0..=16).chain([24, 32]).collect::<Vec<_>>());
+        // One that comes back makes up for five that did not, and one that is there again for all.
+        assert_eq!(name.misses, 16);
+        let kept = [2, 3, 2].map(|entry| {
+            name.hit(Entry(entry));
+            (name.misses, name.keeps_new_values())
+        });
+        assert_eq!(kept, [(11, false), (6, false), (1, true)]);
+        assert_eq!(name.last, [Entry(2), Entry(3)]);
+        (0..9).for_each(|_| name.miss());
         name.hit(Entry(2));
-        assert!(name.keeps_new_values() && name.is_worth_asking());
-        assert_eq!(name.last, [Entry(2), Entry::NONE]);
+        assert_eq!((name.misses, name.last), (0, [Entry(2), Entry(3)]));
     }
 }

@@ -176,7 +176,7 @@ fn a_list_of_few_fields_is_of_no_kind() {
 }
 
 /// Two names that have one place.
-const COLLIDING: [&str; 2] = ["x-009a17", "x-00c377"];
+const COLLIDING: [&str; 2] = ["x-006b9a", "x-007f7b"];
 
 #[test]
 fn colliding_names_have_one_place() {

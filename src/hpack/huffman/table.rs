@@ -88,6 +88,17 @@ pub(super) static INVERSE_CODES: [u64; 256] = {
     codes
 };
 
+/// The lengths once more, to be summed up from memory: one that is also what a word moves by would have to be kept aside.
+pub(super) static SUMMANDS: [u32; 256] = {
+    let mut lengths = [0; 256];
+    let mut octet = 0;
+    while octet < lengths.len() {
+        lengths[octet] = LENGTHS[octet] as u32;
+        octet += 1;
+    }
+    lengths
+};
+
 /// The codes of one length.
 #[derive(Clone, Copy)]
 pub(super) struct Class {
