@@ -72,7 +72,12 @@ const fn lengths(name: &[u8], value: &[u8]) -> u64 {
 #[inline(always)]
 pub(super) fn strip_name<'a>(bytes: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = bytes.split_first_chunk::<HEAD_LEN>()?;
-    let head = u64::from_le_bytes(*head);
+    strip_known(u64::from_le_bytes(*head), rest, name)
+}
+
+/// The same, where the head of the record was taken off.
+#[inline(always)]
+pub(super) fn strip_known<'a>(head: u64, rest: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let value_len = head as u32 as usize;
     // One look at the bounds: the name is no longer than both.
     let (known, value) = rest.get(..name.len() + value_len)?.split_at_checked(name.len())?;

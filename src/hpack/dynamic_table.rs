@@ -132,13 +132,28 @@ impl DynamicTable {
     /// number of its insertion, from 1 on, modulo 2^31.
     #[inline(always)]
     pub(super) fn made(&self, serial: u32) -> Option<(&[u8], usize)> {
+        let (start, age) = self.start_of(serial)?;
+        Some((self.bytes.get(start..)?, age))
+    }
+
+    /// The same with the head of its record apart.
+    #[inline(always)]
+    pub(super) fn made_split(&self, serial: u32) -> Option<(u64, &[u8], usize)> {
+        let (start, age) = self.start_of(serial)?;
+        // In this order one look at the bounds is enough.
+        let rest = self.bytes.get(start + HEAD_LEN..)?;
+        let head = self.bytes.get(start..start + HEAD_LEN)?.first_chunk()?;
+        Some((u64::from_le_bytes(*head), rest, age))
+    }
+
+    #[inline(always)]
+    fn start_of(&self, serial: u32) -> Option<(usize, usize)> {
         let place = (serial.wrapping_sub(self.first) & (u32::MAX >> 1)) as usize;
         let start = *self.starts.get(place)?;
         if place < self.gone {
             return None;
         }
-        let record = self.bytes.get(start.wrapping_sub(self.base) as usize..)?;
-        Some((record, self.starts.len() - place))
+        Some((start.wrapping_sub(self.base) as usize, self.starts.len() - place))
     }
 
     /// The entry with `index` newer ones, read.
@@ -354,6 +369,8 @@ mod tests {
                 assert_eq!(made, table.record(newer).map(|record| (record, newer + 1)));
             }
             assert_eq!(table.made(table.inserted() as u32 + 1), None);
+            let (head, rest, age) = table.made_split(table.inserted() as u32).unwrap();
+            assert_eq!((Some(&[&head.to_le_bytes(), rest].concat()[..]), age), (table.record(0), 1));
             assert!(table.heap_size() <= 2 * 1000 + 64 * 8, "{}", table.heap_size());
         }
     }

@@ -17,7 +17,7 @@ mod used;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, has_lengths, has_value, is_record_of, same, strip_name};
+use super::block::{FieldBlock, has_lengths, has_value, is_record_of, same, strip_known, strip_name};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
@@ -185,8 +185,8 @@ impl Encoder {
             return self.encode_unexpected(&field(), out);
         }
         if let Some(name) = self.names.get_mut(place)
-            && let Some((record, index)) = record_of(&self.table, name.last[0])
-            && let Some(known) = strip_name(record, text)
+            && let Some((head, rest, index)) = split(&self.table, name.last[0])
+            && let Some(known) = strip_known(head, rest, text)
         {
             (self.at, self.expected) = (place, name.next);
             if same(known, value) {
@@ -537,18 +537,27 @@ fn index_of(table: &DynamicTable, entry: Entry) -> usize {
 /// The record of an entry, and more, and its wire index; `None` for none, and for one that is gone.
 #[inline(always)]
 fn look_up(table: &DynamicTable, entry: Entry) -> Option<(&[u8], usize)> {
-    if entry == Entry::NONE { None } else { record_of(table, entry) }
-}
-
-/// As [`look_up`], with a record that is no field's for none.
-#[inline(always)]
-fn record_of(table: &DynamicTable, entry: Entry) -> Option<(&[u8], usize)> {
     match entry {
-        // As many as six bits tell apart.
-        Entry(fixed @ ..Entry::MADE) => Some((static_table::record(fixed as usize % 64), fixed as usize)),
+        Entry::NONE => None,
+        Entry(fixed @ ..Entry::MADE) => Some((static_table::record(fixed as usize), fixed as usize)),
         Entry(serial) => {
             let (record, age) = table.made(serial)?;
             Some((record, static_table::LEN + age))
+        }
+    }
+}
+
+/// The same with the head of the record apart, and with one that is no field's for none.
+#[inline(always)]
+fn split(table: &DynamicTable, entry: Entry) -> Option<(u64, &[u8], usize)> {
+    match entry {
+        Entry(fixed @ ..Entry::MADE) => {
+            let (head, rest) = static_table::record_split(fixed as usize);
+            Some((head, rest, fixed as usize))
+        }
+        Entry(serial) => {
+            let (head, rest, age) = table.made_split(serial)?;
+            Some((head, rest, static_table::LEN + age))
         }
     }
 }

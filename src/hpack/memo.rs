@@ -29,8 +29,8 @@ const MAX_LEN: usize = 512;
 /// Indexed fields of a pattern.
 pub(super) const MOST_FIELDS: usize = 32;
 
-/// Blocks of no known kind after which one is learnt: as long as there is room, and where another has to go for it or the
-/// last one was not worth it.
+/// Blocks of no known kind after which one is learnt: as long as there is room, and where another has to go for it, or did
+/// with an entry, or the last one was not worth it.
 const PATIENCE: u8 = 8;
 const LONG_PATIENCE: u8 = 64;
 
@@ -337,6 +337,8 @@ impl<E: Default> Memo<E> {
     fn move_on(&mut self, at: usize, inserted: u64, len: usize) -> bool {
         let is_there = self.patterns.get_mut(at).is_some_and(|pattern| pattern.follow(inserted, len));
         if !is_there {
+            // Where entries go while patterns name them, the next pattern would not last either.
+            self.patience = LONG_PATIENCE;
             self.count();
         }
         is_there

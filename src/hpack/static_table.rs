@@ -19,6 +19,15 @@ pub(super) fn record(index: usize) -> &'static [u8] {
     &RECORDS[if index < RECORDS.len() { index } else { 0 }]
 }
 
+/// The same with the head of its record apart, for an index of six bits.
+#[inline(always)]
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "an entry for each value of six bits")]
+pub(super) fn record_split(index: usize) -> (u64, &'static [u8]) {
+    let record = &RECORDS[index % RECORDS.len()];
+    let (head, rest) = record.split_at(HEAD_LEN);
+    (head.first_chunk().map_or(0, |head| u64::from_le_bytes(*head)), rest)
+}
+
 /// The same, as long as it is.
 #[inline]
 pub(super) fn whole_record(index: usize) -> Option<&'static [u8]> {
@@ -73,14 +82,25 @@ pub(super) fn find_name(name: &[u8]) -> Option<usize> {
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "a place in the table")]
 pub(super) fn find_value(first: usize, value: &[u8]) -> Option<usize> {
-    let (name, fixed) = ENTRIES.get(first.checked_sub(1)?)?;
-    if fixed.is_empty() {
-        // Such a name has no other entry.
-        return value.is_empty().then_some(first);
+    if first < 64 && WITHOUT_VALUE >> first & 1 != 0 {
+        // Such a name has no other entry, and 0 is none.
+        return if value.is_empty() { Some(first).filter(|first| *first > 0) } else { None };
     }
+    let (name, _) = ENTRIES.get(first.checked_sub(1)?)?;
     let others = ENTRIES.get(first - 1..)?.iter().take_while(|entry| same(entry.0, name));
     others.zip(first..).find(|(entry, _)| same(entry.1, value)).map(|(_, index)| index)
 }
+
+/// The entries whose value is empty, and 0, a bit for each wire index.
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
+const WITHOUT_VALUE: u64 = {
+    let (mut set, mut index) = (1, LEN);
+    while index > 0 {
+        set |= (ENTRIES[index - 1].1.is_empty() as u64) << index;
+        index -= 1;
+    }
+    set
+};
 
 /// A hash without collisions among the 52 names. The keys are fixed, so it needs no seed: whatever a peer asks for,
 /// one slot is looked at.
@@ -185,6 +205,8 @@ mod tests {
         for index in 1..=LEN {
             let Field { name, value, .. } = get(index).unwrap();
             assert_eq!(split_record(record(index)).map(|(field, _)| field), get(index));
+            let (head, rest) = record_split(index);
+            assert_eq!([&head.to_le_bytes(), rest].concat(), record(index));
             let first = ENTRIES.iter().position(|entry| entry.0 == name).unwrap() + 1;
             assert_eq!(find_name(name), Some(first));
             assert_eq!((find_value(first, value), find_value(first, b"no such value")), (Some(index), None));
