@@ -51,14 +51,19 @@ pub(super) fn strip_record<'a>(bytes: &'a [u8], field: &Field<'_>) -> Option<&'a
 /// field.
 #[inline(always)]
 pub(super) fn has_lengths(bytes: &[u8], field: &Field<'_>) -> bool {
-    bytes.first_chunk().is_some_and(|head| u64::from_le_bytes(*head) == lengths(field.name, field.value))
+    match bytes.first_chunk() {
+        Some(head) => u64::from_le_bytes(*head) == lengths(field.name, field.value),
+        None => false,
+    }
 }
 
-/// Whether it has the value of a field, too, whose name it has.
+/// Whether it has the value of a field, where [it has its lengths](has_lengths) and its name.
 #[inline(always)]
 pub(super) fn has_value(bytes: &[u8], field: &Field<'_>) -> bool {
-    let value = bytes.get(HEAD_LEN + field.name.len()..).and_then(|rest| rest.get(..field.value.len()));
-    has_lengths(bytes, field) && value.is_some_and(|value| same(value, field.value))
+    match bytes.get(HEAD_LEN + field.name.len()..) {
+        Some(rest) if rest.len() >= field.value.len() => same(rest.split_at(field.value.len()).0, field.value),
+        _ => false,
+    }
 }
 
 /// The head of a field of class 0 that is not sensitive: one look at both lengths. One that is longer than a record can say

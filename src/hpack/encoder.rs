@@ -65,7 +65,7 @@ pub struct Encoder {
     recent: Recent,
     names: Names,
     /// The place of the last field's name, [`NOWHERE`] before the first field of a block.
-    at: u8,
+    at: u32,
     /// The places of the names that may come next, the likelier one first, and of those that a block may start with. No
     /// more than a guess: who is there is looked at.
     expected: [u8; 2],
@@ -124,7 +124,7 @@ impl Encoder {
             hasher: Hasher::new(seed),
             recent: Recent::new(),
             names: Names::new(),
-            at: NOWHERE,
+            at: NOWHERE as u32,
             expected: [0, 1],
             first: [0, 1],
             memo: Memo::new(),
@@ -150,7 +150,7 @@ impl Encoder {
     /// Starts a header block: writes the size updates that are due. The block's fields follow through
     /// [`encode_field`](Self::encode_field).
     pub fn begin_block(&mut self, out: &mut Vec<u8>) {
-        (self.at, self.expected) = (NOWHERE, self.first);
+        (self.at, self.expected) = (NOWHERE as u32, self.first);
         if let Some(resize) = self.resize {
             self.tell_sizes(resize, out);
         }
@@ -177,25 +177,25 @@ impl Encoder {
     #[inline(always)]
     fn encode_next(&mut self, field: Field<'_>, out: &mut Vec<u8>) {
         // Names mostly come in the same order, with the values that they had last.
-        let [place, _] = self.expected;
+        let place = usize::from(self.expected[0]);
         let Field { name: text, value, sensitive, .. } = field;
         // Only a field that is not such a one has to lie in memory.
         let field = || Field { name: text, value, sensitive, class: 0 };
         if sensitive {
             return self.encode_unexpected(&field(), out);
         }
-        if let Some(name) = self.names.get_mut(place)
+        if let Some(name) = self.names.known(place)
             && let Some((head, rest, index)) = split(&self.table, name.last[0])
             && let Some(known) = strip_known(head, rest, text)
         {
-            (self.at, self.expected) = (place, name.next);
+            (self.at, self.expected) = (place as u32, name.next);
             if same(known, value) {
                 name.hit_again();
                 // RFC 7541 §6.1.
                 integer::encode(index, 7, 0x80, out);
                 return;
             }
-            return self.encode_changed(place, &field(), out);
+            return self.encode_changed(place as u8, &field(), out);
         }
         self.encode_unexpected(&field(), out);
     }
@@ -212,12 +212,12 @@ impl Encoder {
         match fields.size_hint() {
             (_, Some(..=FEW)) => {
                 self.begin_block(out);
-                self.encode_rest(None, fields, out);
+                self.encode_rest(fields, out);
             }
             _ if self.memo.is_idle() => {
                 self.begin_block(out);
                 let inserted = self.table.inserted();
-                self.encode_rest(None, fields, out);
+                self.encode_rest(fields, out);
                 self.memo.misses(self.table.inserted() != inserted);
             }
             _ => self.encode_many(fields, out),
@@ -247,21 +247,24 @@ impl Encoder {
         let whole = found.and_then(|found| self.encode_known(found, &mut list, out));
         if whole != Some(true) {
             found.into_iter().for_each(|found| self.memo.was_partial(found.at));
+            self.expect_next();
             if let Some((first, rest)) = list.split() {
-                self.encode_rest(Some(first), rest, out);
+                self.encode_one(first, out);
+                self.encode_rest(rest, out);
             }
             self.memo.misses(self.table.inserted() != inserted);
         }
     }
 
-    /// Encodes field by field what follows the part of a list whose kind is known. A first field may have been taken off.
+    /// Encodes field by field what is left of a list.
     #[inline(never)]
-    fn encode_rest<'a>(&mut self, first: Option<Field<'a>>, rest: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
-        self.expected = self.names.get(self.at).map_or(self.first, |name| name.next);
-        if let Some(field) = first {
-            self.encode_one(field, out);
-        }
+    fn encode_rest<'a>(&mut self, rest: impl Iterator<Item = Field<'a>>, out: &mut Vec<u8>) {
         rest.for_each(|field| self.encode_next(field, out));
+    }
+
+    /// Expects what came behind the last field, where that was of a known kind.
+    fn expect_next(&mut self) {
+        self.expected = self.names.get(self.at as u8).map_or(self.first, |name| name.next);
     }
 
     /// As [`encode`](Self::encode), the same octets, for a block in one piece; cheaper where blocks mostly are alike.
@@ -274,7 +277,8 @@ impl Encoder {
         }
         let mut rest = block.fields();
         rest.skip_records(0, block.byte_len() - fields.0.len());
-        self.encode_rest(None, rest, out);
+        self.expect_next();
+        self.encode_rest(rest, out);
         if self.memo.misses(self.table.inserted() != inserted) {
             self.learn(block.records(), out.get(start..).unwrap_or_default());
         }
@@ -370,20 +374,22 @@ impl Encoder {
         let [likely, _] = self.expected;
         if likely != place {
             let expected = [place, likely];
-            match self.names.get_mut(self.at) {
+            match self.names.get_mut(self.at as u8) {
                 Some(name) => name.next = expected,
                 None => self.first = expected,
             }
         }
-        self.at = place;
+        self.at = u32::from(place);
         self.expected = self.names.get(place).map_or(self.first, |name| name.next);
     }
 
     /// Writes the index of a field, which is that of an entry (RFC 7541 §6.1).
-    #[inline]
+    #[inline(always)]
     fn hit(&mut self, place: u8, (entry, index): (Entry, usize), out: &mut Vec<u8>) {
-        self.names.change(place).into_iter().for_each(|name| name.hit(entry));
-        integer::encode(index, 7, 0x80, out);
+        if let Some(name) = self.names.change(place) {
+            name.hit(entry);
+            integer::encode(index, 7, 0x80, out);
+        }
     }
 
     /// Takes a name into a place where nothing is known of it, and where another of the same hash may have been.
@@ -404,10 +410,9 @@ impl Encoder {
         let Some(name) = self.names.change(place) else { return };
         if name.is_worth_asking() || field.sensitive {
             // Values often take turns.
-            let other = look_up(&self.table, name.last[1]);
-            return match other.filter(|(record, _)| has_lengths(record, field)) {
-                Some(_) => self.encode_turn(place, field, out),
-                None => self.encode_sought(place, field, out),
+            return match look_up(&self.table, name.last[1]) {
+                Some((record, _)) if has_lengths(record, field) => self.encode_turn(place, field, out),
+                _ => self.encode_sought(place, field, out),
             };
         }
         name.miss();
@@ -415,30 +420,36 @@ impl Encoder {
         literal::<4, 0>(index_of(&self.table, name.any()), field, out);
     }
 
-    /// The same, where it may be the last value but one.
+    /// The same, where the last value but one is as long.
     #[inline(never)]
     fn encode_turn(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
         // All entries of a place have its name, which the caller has compared.
-        match self.names.get(place).and_then(|name| Some((name.last[1], look_up(&self.table, name.last[1])?))) {
-            Some((entry, (record, index))) if !field.sensitive && has_value(record, field) => {
-                self.hit(place, (entry, index), out);
-            }
-            _ => self.encode_sought(place, field, out),
+        if let Some(name) = self.names.get_mut(place)
+            && let Some((record, index)) = look_up(&self.table, name.last[1])
+            && has_value(record, field)
+            && !field.sensitive
+        {
+            name.hit(name.last[1]);
+            return integer::encode(index, 7, 0x80, out);
         }
+        self.encode_sought(place, field, out);
     }
 
     /// The same, where it is not the last value but one.
     #[inline(never)]
     fn encode_sought(&mut self, place: u8, field: &Field<'_>, out: &mut Vec<u8>) {
-        let Some(name) = self.names.get(place) else { return };
+        let Self { names, table, index, hasher, .. } = self;
+        let Some(name) = names.get_mut(place) else { return };
         let mut hash = 0;
         if !field.sensitive {
             if let Some(index) = static_table::find_value(usize::from(name.fixed), field.value) {
-                return self.hit(place, (Entry::fixed(index), index), out);
+                name.hit(Entry::fixed(index));
+                return integer::encode(index, 7, 0x80, out);
             }
-            hash = self.hasher.value(u64::from(name.hash), field.value) as u32;
-            if let Some(newer) = self.index.find_field(hash, self.table.len(), |newer| self.is_made(newer, field)) {
-                return self.hit(place, (self.made_before(newer), static_table::LEN + 1 + newer), out);
+            hash = hasher.value(u64::from(name.hash), field.value) as u32;
+            if let Some(newer) = index.find_field(hash, table.len(), |newer| is_made(table, newer, field)) {
+                name.hit(Entry::made(table.inserted() - newer as u64));
+                return integer::encode(static_table::LEN + 1 + newer, 7, 0x80, out);
             }
         }
         self.encode_unknown(place, hash, field, out);
@@ -462,20 +473,16 @@ impl Encoder {
         }
     }
 
-    /// Whether a field is the entry with so many newer ones. One that has its hash mostly is, so the search goes without.
-    #[inline(never)]
-    fn is_made(&self, newer: usize, field: &Field<'_>) -> bool {
-        self.table.record(newer).is_some_and(|record| is_record_of(record, field))
-    }
-
     /// Whether a field that no table has should enter ours. What takes most of the table for itself should not, nor
     /// should a value that may never come back, unless it brings a new name.
     fn is_worth_indexing(&mut self, place: u8, new_name: bool, field: &Field<'_>) -> bool {
         let (size, max) = (field.list_size(), self.table.max_size());
         let Some(name) = self.names.get(place).filter(|_| size <= max / 4 * 3) else { return false };
-        let (inserted, len) = (self.table.inserted(), self.table.len());
-        size <= max / 4 && (new_name || name.keeps_new_values())
-            || self.recent.seen(name.tag(), field.value, inserted, len)
+        if size <= max / 4 && (new_name || name.keeps_new_values()) {
+            return true;
+        }
+        let (name, inserted, len) = (name.tag(), self.table.inserted(), self.table.len());
+        self.recent.seen(name, field.value, inserted, len)
     }
 
     fn insert(&mut self, place: u8, hash: u32, field: &Field<'_>) {
@@ -499,6 +506,12 @@ impl Encoder {
     fn made_before(&self, newer: usize) -> Entry {
         Entry::made(self.table.inserted() - newer as u64)
     }
+}
+
+/// Whether a field is the entry with so many newer ones. One that has its hash mostly is, so the search goes without.
+#[inline(never)]
+fn is_made(table: &DynamicTable, newer: usize, field: &Field<'_>) -> bool {
+    table.record(newer).is_some_and(|record| is_record_of(record, field))
 }
 
 /// A literal with the name of an entry, by wire index, or with its own: `PATTERN` over a prefix of so many bits.

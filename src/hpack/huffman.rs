@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::slice;
 
 use super::error::DecodeError;
-use table::{INVERSE_CODES, LENGTHS, LONG, LONGEST_CODE, SORTED, SUMMANDS, WINDOW_BITS, WINDOWS, Window};
+use table::{ENCODING, Encoding, LONG, LONGEST_CODE, SORTED, WINDOW_BITS, WINDOWS, Window};
 
 /// Octets beyond the code that [`encode`] needs room for, as it writes whole words.
 pub(super) const SLACK: usize = size_of::<u64>();
@@ -114,10 +114,11 @@ impl Packed {
     )]
     fn with(self, octets: &[u8]) -> Self {
         let Self { mut inverse, mut pending } = self;
+        let Encoding { inverse: codes, lengths, summands } = &ENCODING;
         for &octet in octets {
-            let length = u32::from(LENGTHS[usize::from(octet)]);
-            inverse = inverse << (length & 63) | INVERSE_CODES[usize::from(octet)];
-            pending += SUMMANDS[usize::from(octet)];
+            let at = usize::from(octet);
+            inverse = inverse << (lengths[at] & 63) | codes[at];
+            pending += summands[at];
         }
         Self { inverse, pending }
     }
@@ -325,7 +326,7 @@ fn long_code(head: u32) -> Option<(u16, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::table::CODES;
+    use super::table::{CODES, LENGTHS};
     use super::*;
     use std::vec;
 

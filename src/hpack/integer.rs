@@ -43,12 +43,11 @@ fn decode_continuation(mut rest: &[u8], prefix: u8) -> Result<(u32, &[u8]), Deco
 #[inline]
 pub(super) fn encode(value: usize, prefix_bits: u32, pattern: u8, out: &mut Vec<u8>) {
     let mask = mask(prefix_bits);
-    match value.checked_sub(usize::from(mask)) {
-        None => out.push(pattern | value as u8),
-        Some(rest) => {
-            out.push(pattern | mask);
-            encode_continuation(rest, out);
-        }
+    if value < usize::from(mask) {
+        out.push(pattern | value as u8);
+    } else {
+        out.push(pattern | mask);
+        encode_continuation(value.wrapping_sub(usize::from(mask)), out);
     }
 }
 

@@ -82,24 +82,33 @@ pub(super) fn find_name(name: &[u8]) -> Option<usize> {
 #[inline]
 #[expect(clippy::arithmetic_side_effects, reason = "a place in the table")]
 pub(super) fn find_value(first: usize, value: &[u8]) -> Option<usize> {
-    if first < 64 && WITHOUT_VALUE >> first & 1 != 0 {
-        // Such a name has no other entry, and 0 is none.
-        return if value.is_empty() { Some(first).filter(|first| *first > 0) } else { None };
+    let last = usize::from(*LASTS.get(first)?);
+    if last == 0 {
+        return (first > 0 && value.is_empty()).then_some(first);
     }
-    let (name, _) = ENTRIES.get(first.checked_sub(1)?)?;
-    let others = ENTRIES.get(first - 1..)?.iter().take_while(|entry| same(entry.0, name));
-    others.zip(first..).find(|(entry, _)| same(entry.1, value)).map(|(_, index)| index)
+    let entries = ENTRIES.get(first - 1..last)?;
+    entries.iter().position(|entry| same(entry.1, value)).map(|at| first + at)
 }
 
-/// The entries whose value is empty, and 0, a bit for each wire index.
-#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
-const WITHOUT_VALUE: u64 = {
-    let (mut set, mut index) = (1, LEN);
+/// By wire index of the first entry with a name, the last one; 0 where there is one, whose value is empty.
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "made by the compiler, where a panic is an error of the build"
+)]
+static LASTS: [u8; LEN + 1] = {
+    let mut lasts = [0; LEN + 1];
+    let mut index = LEN;
     while index > 0 {
-        set |= (ENTRIES[index - 1].1.is_empty() as u64) << index;
+        let (name, value) = ENTRIES[index - 1];
+        if !value.is_empty() {
+            // From the end, so the last of several counts.
+            let first = SLOTS[slot(name)] as usize;
+            lasts[first] = if lasts[first] == 0 { index as u8 } else { lasts[first] };
+        }
         index -= 1;
     }
-    set
+    lasts
 };
 
 /// A hash without collisions among the 52 names. The keys are fixed, so it needs no seed: whatever a peer asks for,

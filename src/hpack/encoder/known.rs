@@ -344,11 +344,11 @@ impl Encoder {
                 }
                 let Some(field) = value else {
                     if let Some(field) = run().last() {
-                        *last = field.place;
+                        *last = u32::from(field.place);
                     }
                     break 'whole is_run && name == 0 && source.is_empty();
                 };
-                (*last, done, before) = (place, done + 1, before + there);
+                (*last, done, before) = (u32::from(place), done + 1, before + there);
                 let ends = source.is_empty();
                 if !encode_new(names, table, &part, &field, out) {
                     break (place, field);
@@ -384,7 +384,8 @@ fn encode_new(names: &mut Names, table: &DynamicTable, part: &Part<'_>, field: &
     }
     // A value that the name had last is an index.
     if let Some((record, index)) = look_up(table, name.last[0])
-        && value_of(record, part.literal.len()).is_some_and(|known| same(known, field.value))
+        && let Some(known) = value_of(record, part.literal.len())
+        && same(known, field.value)
     {
         name.hit_again();
         integer::encode(index, 7, 0x80, out);

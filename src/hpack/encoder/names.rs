@@ -166,6 +166,15 @@ impl Names {
         self.places.get_mut(usize::from(place))
     }
 
+    /// As [`get_mut`](Self::get_mut).
+    #[inline(always)]
+    pub(super) fn known(&mut self, place: usize) -> Option<&mut Name> {
+        match self.places.get_mut(place..) {
+            Some([name, ..]) => Some(name),
+            _ => None,
+        }
+    }
+
     #[inline]
     pub(super) fn change(&mut self, place: u8) -> Option<&mut Name> {
         self.changed = self.changed.with(place);

@@ -306,12 +306,12 @@ fn the_next_name_is_guessed() {
                 let place = encoder.names.clone().place(super::Recent::name(name)).place;
                 assert!(round == 0 || encoder.expected.contains(&place));
                 encoder.encode_field(Field::new(name, b""), &mut Vec::new());
-                assert_eq!(encoder.at, place);
+                assert_eq!(encoder.at, u32::from(place));
             }
         }
     }
     encoder.begin_block(&mut Vec::new());
-    assert_eq!(encoder.at, NOWHERE);
+    assert_eq!(encoder.at, u32::from(NOWHERE));
 }
 
 /// The kind of a list is known from the second one on that changes no table, whether it comes in one piece or not.

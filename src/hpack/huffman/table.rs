@@ -77,26 +77,26 @@ pub(super) const CODES: [u64; 256] = {
     codes
 };
 
-/// The same, each bit inverted.
-pub(super) static INVERSE_CODES: [u64; 256] = {
-    let mut codes = CODES;
-    let mut octet = 0;
-    while octet < codes.len() {
-        codes[octet] = !codes[octet] & ((1 << LENGTHS[octet]) - 1);
-        octet += 1;
-    }
-    codes
-};
+/// What the encoder looks up by octet. In one place, which takes one register.
+pub(super) struct Encoding {
+    /// The codes, each bit inverted.
+    pub(super) inverse: [u64; 256],
+    pub(super) lengths: [u8; 256],
+    /// The lengths once more, to be summed up from memory: one that is also what a word moves by would have to be kept
+    /// aside.
+    pub(super) summands: [u32; 256],
+}
 
-/// The lengths once more, to be summed up from memory: one that is also what a word moves by would have to be kept aside.
-pub(super) static SUMMANDS: [u32; 256] = {
-    let mut lengths = [0; 256];
+pub(super) static ENCODING: Encoding = {
+    let mut encoding = Encoding { inverse: [0; 256], lengths: [0; 256], summands: [0; 256] };
     let mut octet = 0;
-    while octet < lengths.len() {
-        lengths[octet] = LENGTHS[octet] as u32;
+    while octet < CODES.len() {
+        let length = LENGTHS[octet];
+        encoding.inverse[octet] = !CODES[octet] & ((1 << length) - 1);
+        (encoding.lengths[octet], encoding.summands[octet]) = (length, length as u32);
         octet += 1;
     }
-    lengths
+    encoding
 };
 
 /// The codes of one length.
