@@ -91,11 +91,7 @@ pub(super) fn find_value(first: usize, value: &[u8]) -> Option<usize> {
 }
 
 /// By wire index of the first entry with a name, the last one; 0 where there is one, whose value is empty.
-#[expect(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    reason = "made by the compiler, where a panic is an error of the build"
-)]
+#[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
 static LASTS: [u8; LEN + 1] = {
     let mut lasts = [0; LEN + 1];
     let mut index = LEN;
