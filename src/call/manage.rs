@@ -92,10 +92,11 @@ impl Management {
         self.heard = self.heard.max(now);
     }
 
-    /// A call was opened.
+    /// A call was opened; says whether a PING goes with it.
     #[inline]
-    pub(super) fn call_opened(&mut self) {
+    pub(super) fn call_opened(&mut self) -> bool {
         self.knocks |= self.keepalive.is_owed();
+        self.knocks
     }
 
     fn schedule(&mut self) {
@@ -144,6 +145,7 @@ impl Engine {
         self.act(due);
         // A call that waits for the peer's limit asks as soon as it is on the wire.
         self.management.knocks |= self.management.keepalive.is_owed() && self.http2.waiting_streams() > 0;
+        self.http2.stir();
         if self.management.age_at <= now {
             self.management.age_at = Instant::MAX;
             match self.management.age {

@@ -16,10 +16,10 @@ impl<T: Default> Connection<T> {
         if stream.is_closed() {
             return;
         }
-        if !stream.id.is_zero() && !self.ended {
-            self.control.say_reset(stream.id, code);
+        let (id, window) = (stream.id, stream.receive_window.available());
+        if !id.is_zero() && !self.ended {
+            self.control_mut().say_reset(id, code);
         }
-        let window = stream.receive_window.available();
         self.close(key, Closed::by_us(window));
     }
 
