@@ -111,10 +111,14 @@ impl<T: Default> Connection<T> {
         self.common.pool.give_block(block);
         let written = if let Some(octets) = sent {
             // It is not to be given a turn: it has had it.
-            self.active += u32::from(stream.send == Send::Waiting);
+            if stream.send == Send::Waiting {
+                self.active += 1;
+                self.common.lines.leave_first(Place::Waiting, stream);
+            } else {
+                self.common.lines.leave_first(Place::Ready, stream);
+            }
             stream.send = Send::Ended;
             self.common.drop_queue(stream);
-            self.common.lines.leave(stream);
             self.data_left(now, octets);
             Written::All
         } else {
@@ -285,7 +289,9 @@ impl<T: Default> Connection<T> {
                 trailers.put(out);
             });
             sent = (id, octets);
-            common.leave_wire(stream);
+            common.lines.leave_first(Place::Ready, stream);
+            common.drop_queue(stream);
+            common.lines.forgive(stream);
             common.lines.clear_notice(stream);
             stream.renew_bare();
             true
@@ -295,7 +301,6 @@ impl<T: Default> Connection<T> {
             self.data_left(now, octets);
             self.ids.remove(id.get(), key.index() as u32, |slot| self.slots.id(slot));
             self.closed_cleanly(id);
-            self.end_if_drained();
         }
         written
     }
