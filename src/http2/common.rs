@@ -116,14 +116,12 @@ impl Common {
     }
 
     /// Brings back what [`Common::set_aside`] took out, with `added` octets more.
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn put_back<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>, added: usize) {
         stream.outbox.put_last(&mut self.pool, buffer, added);
         self.queue_grew(added);
     }
 
     /// As [`Connection::send_shared`](super::Connection::send_shared).
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_shared<T>(&mut self, stream: &mut Stream<T>, octets: Bytes) {
         if octets.len() < SHARE_FROM {
             return self.send(stream, |buffer| buffer.extend_from_slice(&octets));
@@ -136,7 +134,6 @@ impl Common {
     }
 
     /// Queues a buffer of the pool, which goes back there once its octets have left.
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_buffer<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>) {
         if stream.send == Send::Ended {
             return self.pool.give_buffer(buffer);
