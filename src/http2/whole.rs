@@ -64,12 +64,12 @@ fn frame(octets: &[u8], kind: Kind, flags: Flags) -> Option<(StreamId, &[u8], &[
 }
 
 impl<T: Default> Connection<T> {
-    /// The stream whose turn to start has come, where no other has its turn before and the connection is not
-    /// [`is_held_up`](Self::is_held_up): [`send_request`](Self::send_request) goes on with it.
+    /// The stream whose turn to start has come, where no other has its turn before: [`send_request`](Self::send_request)
+    /// goes on with it. To be asked where the connection has not ended.
     #[inline]
     pub(crate) fn next_to_start(&mut self, output: &WriteBuf) -> Option<StreamKey> {
         let mine = self.waiting_streams() > 0 && self.may_start() && !output.is_full();
-        if !mine || !self.common.lines.is_empty(Place::Ready) {
+        if !mine || !self.common.lines.is_empty(Place::Ready) || self.may_unblock() {
             return None;
         }
         self.common.lines.first(Place::Waiting, &self.slots)
