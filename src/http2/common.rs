@@ -86,9 +86,10 @@ impl Common {
         if stream.send == Send::Ended {
             return;
         }
-        let before = stream.outbox.len();
+        // A `write` may also take octets back.
+        self.queued -= stream.outbox.len();
         stream.outbox.write(&mut self.pool, JOIN_UP_TO, 0, write);
-        self.queue_grew(stream.outbox.len() - before);
+        self.queue_grew(stream.outbox.len());
         self.schedule(stream);
     }
 
