@@ -152,6 +152,7 @@ impl<T: Default> Connection<T> {
     pub fn skip_to(&mut self, stream: StreamId) {
         if self.common.side == super::Side::Client && self.next_id < stream && stream.is_client() {
             self.next_id = stream;
+            self.stir();
         }
     }
 
