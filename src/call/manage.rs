@@ -191,9 +191,6 @@ impl Engine {
     /// write: before them a server would see a PING while no call is open, and may count it (G-207, L-30).
     #[cold]
     pub(super) fn knock(&mut self) -> bool {
-        if self.http2.active_streams() == 0 {
-            return false;
-        }
         self.management.knocks = false;
         let (rules, heard) = (self.rules(), self.management.heard);
         let due = self.management.keepalive.in_use_again(&rules, self.now, heard);

@@ -62,7 +62,7 @@ impl Engine {
             spoke |= output.len() > before;
             // What an end gives to say waits for the turns of the other streams.
             more |= self.http2.has_replies() && !output.is_full();
-            if !(more || self.management.knocks && self.knock()) {
+            if !(more || spoke && self.management.knocks && self.knock()) {
                 break;
             }
         }

@@ -4,7 +4,7 @@ use crate::raw::{OK, RESPONSE, Raw, Seen, client_config, framed, limits};
 use crate::{BIDI, DOWNLOAD, UNARY};
 use grpc_sansio::frame::{ErrorCode, Frame, Ping, SettingId, Settings};
 use grpc_sansio::grpc::{Code, Metadata, Status};
-use grpc_sansio::{Client, Event, OpenOptions, SendError};
+use grpc_sansio::{Client, ClientConfig, ClientManagement, Event, OpenOptions, SendError, WriteBuf};
 use std::time::Duration;
 
 /// From here on a client takes no more ids (G-166).
@@ -99,6 +99,26 @@ fn g_190_a_loan_behind_a_call_that_has_ended() {
     raw.headers(3, &OK, true);
     raw.poll();
     assert!(was_lent(&raw.said(), 5));
+}
+
+/// G-203: the first call after a long silence has a PING sent with it, also where the output had no room when it came.
+#[test]
+fn g_203_a_call_that_finds_the_output_full() {
+    let mut management = ClientManagement::default();
+    management.keepalive_time = Some(Duration::from_secs(60));
+    let config = ClientConfig::builder("localhost").management(management).build().unwrap();
+    let mut raw = Raw::client_with(&config);
+    // What another connection said.
+    let mut full = WriteBuf::with_target(1);
+    Raw::fresh_client(&config).it.transmit(raw.now(), &mut full);
+    let octets = full.len();
+    raw.sleep(Duration::from_secs(100));
+    assert_eq!(raw.said(), []);
+    let id = raw.open(&OpenOptions::new(&UNARY));
+    raw.it.call(id).unwrap().send(b"m".to_vec()).unwrap();
+    raw.it.transmit(raw.now(), &mut full);
+    assert_eq!(full.len(), octets, "not a word");
+    assert!(matches!(raw.said()[..], [Seen::Headers { .. }, Seen::Data { .. }, Seen::Ping(false, _)]));
 }
 
 /// RFC 9113 section 5.4.1: behind the GOAWAY of a broken connection no call begins that waited for its turn.
