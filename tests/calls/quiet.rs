@@ -2,9 +2,9 @@
 
 use crate::raw::{OK, RESPONSE, Raw, Seen, client_config, framed, limits};
 use crate::{BIDI, DOWNLOAD, UNARY};
-use grpc_sansio::frame::{ErrorCode, Frame, Ping, SettingId, Settings};
+use grpc_sansio::frame::{ErrorCode, Frame, HEAD_LEN, Head, Kind, Ping, SettingId, Settings};
 use grpc_sansio::grpc::{Code, Metadata, Status};
-use grpc_sansio::{Client, ClientConfig, ClientManagement, Event, OpenOptions, SendError, WriteBuf};
+use grpc_sansio::{Client, ClientConfig, ClientManagement, Event, OpenOptions, SendError, Server, WriteBuf};
 use std::time::Duration;
 
 /// From here on a client takes no more ids (G-166).
@@ -130,6 +130,53 @@ fn nothing_leaves_behind_the_end() {
     raw.frame(Frame::Settings(Settings::ACK));
     assert!(matches!(raw.said()[..], [Seen::GoAway(0, ErrorCode::PROTOCOL_ERROR, _)]));
     assert_eq!(raw.said(), []);
+}
+
+/// H-097: who waited for the connection's window stands before whoever answers after that has opened, also where replies leave
+/// as a whole and fill the output.
+#[test]
+fn h_097_who_waited_for_the_window_goes_first() {
+    let mut raw = Raw::server();
+    let answer = |raw: &mut Raw<Server>, stream: u32| {
+        raw.request(stream, &[], false);
+        raw.data(stream, &framed(b"m"), true);
+        let id = raw.opened();
+        let mut call = raw.it.call(id).unwrap();
+        call.send(vec![7; 1_000]).unwrap();
+        call.finish(&Status::ok(), &Metadata::new());
+    };
+    let mut reply = 0;
+    for stream in [1, 3, 5] {
+        answer(&mut raw, stream);
+        reply = raw.said_octets().len();
+    }
+    raw.request(7, &[], false);
+    let waits = raw.opened();
+    raw.it.call(waits).unwrap().send(vec![7; 70_000]).unwrap();
+    raw.window(7, 100_000);
+    raw.said_octets();
+    raw.window(0, 50_000);
+    for stream in [9, 11] {
+        answer(&mut raw, stream);
+    }
+    raw.output_target(reply);
+    assert_eq!(data_of(&raw.said_octets()), [9]);
+    answer(&mut raw, 13);
+    raw.output_target(usize::MAX);
+    assert_eq!(data_of(&raw.said_octets()), [11, 7, 13]);
+}
+
+/// The streams of all DATA frames.
+fn data_of(mut wire: &[u8]) -> Vec<u32> {
+    let mut streams = Vec::new();
+    while let Some((head, rest)) = wire.split_first_chunk::<HEAD_LEN>() {
+        let head = Head::parse(head);
+        if head.kind == Kind::DATA {
+            streams.push(head.stream.get());
+        }
+        wire = &rest[head.length as usize..];
+    }
+    streams
 }
 
 /// G-211, H-107: who was told to end does with its last call: a server behind a reply that leaves as a whole, a client
