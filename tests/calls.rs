@@ -44,6 +44,8 @@ mod odd;
 mod paths;
 #[path = "calls/queues.rs"]
 mod queues;
+#[path = "calls/quiet.rs"]
+mod quiet;
 #[path = "calls/refusals.rs"]
 mod refusals;
 #[path = "calls/runs.rs"]

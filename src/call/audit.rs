@@ -60,6 +60,7 @@ impl Engine {
         }
         fact(self.grown_octets <= self.settings.limits.window_growth, "windows have grown beyond their budget")?;
         fact(self.lent_octets <= self.settings.limits.assembly_budget, "more is lent than the budget has")?;
+        fact(!self.http2.is_quiet() || self.may_be_quiet(), "not as quiet as is believed")?;
         fact(
             !self.open_armed || self.flags.has(Flags::AVAILABLE) || !self.http2.has_room_to_wait(),
             "Available is not told (L-07)",

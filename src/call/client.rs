@@ -39,6 +39,7 @@ impl Engine {
             Err(error) => {
                 self.http2.pool_mut().give_block(block);
                 self.open_armed |= error == crate::http2::OpenError::Full;
+                self.http2.stir();
                 let full = error == crate::http2::OpenError::Full;
                 return Err(if full { OpenError::Full } else { OpenError::Draining });
             }
@@ -50,7 +51,9 @@ impl Engine {
         call.own_head = common.pool.keep(block);
         call.progress = self.now;
         self.trim_at = Instant::MAX;
-        self.management.call_opened();
+        if self.management.call_opened() {
+            common.stir();
+        }
         if let Some(deadline) = options.deadline {
             call.deadline = deadline;
             self.add_timer(deadline, key);

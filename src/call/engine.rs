@@ -371,7 +371,7 @@ impl Engine {
     /// A call is gone that so many octets were lent to.
     #[inline(always)]
     pub(super) fn call_gone(&mut self, lent: u32) {
-        if lent > 0 || self.open_armed || !self.loan_queue.is_empty() || !self.total_queue.is_empty() {
+        if lent > 0 || !self.http2.is_quiet() {
             self.pass_on(lent);
         }
         if self.http2.streams() == 0 {

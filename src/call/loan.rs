@@ -83,6 +83,7 @@ impl Engine {
             self.loan_queue.retain(|key| http2.get(*key).is_some_and(|call| call.wants_loan));
         }
         self.loan_queue.push_back(key);
+        self.http2.stir();
         self.grant_loans();
     }
 

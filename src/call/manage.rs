@@ -92,10 +92,11 @@ impl Management {
         self.heard = self.heard.max(now);
     }
 
-    /// A call was opened.
+    /// A call was opened; says whether a PING goes with it.
     #[inline]
-    pub(super) fn call_opened(&mut self) {
+    pub(super) fn call_opened(&mut self) -> bool {
         self.knocks |= self.keepalive.is_owed();
+        self.knocks
     }
 
     fn schedule(&mut self) {
@@ -144,6 +145,7 @@ impl Engine {
         self.act(due);
         // A call that waits for the peer's limit asks as soon as it is on the wire.
         self.management.knocks |= self.management.keepalive.is_owed() && self.http2.waiting_streams() > 0;
+        self.http2.stir();
         if self.management.age_at <= now {
             self.management.age_at = Instant::MAX;
             match self.management.age {
@@ -189,9 +191,6 @@ impl Engine {
     /// write: before them a server would see a PING while no call is open, and may count it (G-207, L-30).
     #[cold]
     pub(super) fn knock(&mut self) -> bool {
-        if self.http2.active_streams() == 0 {
-            return false;
-        }
         self.management.knocks = false;
         let (rules, heard) = (self.rules(), self.management.heard);
         let due = self.management.keepalive.in_use_again(&rules, self.now, heard);

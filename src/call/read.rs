@@ -274,14 +274,16 @@ static NO_FIELDS: FieldBlock = FieldBlock::new();
 impl CallState {
     /// What the next read would give.
     pub(super) fn next(&self, side: Side) -> Next {
-        if !matches!(self.stage, Stage::Open) && self.is_hidden() {
+        let open = matches!(self.stage, Stage::Open);
+        if !open && self.is_hidden() {
             return Next::Nothing;
         }
         if matches!(self.head, Head::Held | Head::Usual) {
             return Next::Head;
         }
         if self.inbox.complete() > 0 {
-            return if self.may_deliver(side) { Next::Message } else { Next::Nothing };
+            // What is neither open nor hidden has stopped.
+            return if !open || self.is_deliverable(side) { Next::Message } else { Next::Nothing };
         }
         match self.end {
             End::Awaited | End::Read => Next::Nothing,
@@ -297,10 +299,15 @@ impl CallState {
 
     /// A single message is held back until it is known to be the only one (G-081, G-082, G-084).
     pub(super) fn may_deliver(&self, side: Side) -> bool {
+        self.is_deliverable(side) || matches!(self.stage, Stage::Stopped(_))
+    }
+
+    /// The same of a call that has not stopped.
+    fn is_deliverable(&self, side: Side) -> bool {
         let streams = match side {
             Side::Client => self.kind.server_streams(),
             Side::Server => !self.kind_known || self.kind.client_streams(),
         };
-        streams || self.has_ended() || matches!(self.stage, Stage::Stopped(_))
+        streams || self.has_ended()
     }
 }

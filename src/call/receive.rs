@@ -21,9 +21,6 @@ impl Engine {
                 break;
             }
         }
-        if self.http2.take_window_exhausted() {
-            self.flags.raise(Flags::EXHAUSTED);
-        }
         // A header block of a stream that is gone takes memory where no call will end and give it back.
         if self.http2.streams() == 0 && self.slack_at == Instant::MAX && self.http2.has_slack() {
             self.slack_at = self.now.saturating_add(self.settings.limits.idle_trim);
@@ -31,6 +28,17 @@ impl Engine {
         }
         if self.had_enough_calls() {
             self.end_after_calls();
+        }
+        if !self.http2.is_quiet() {
+            self.tell_rare();
+        }
+    }
+
+    /// Tells of what rarely comes of what was received.
+    #[inline(never)]
+    fn tell_rare(&mut self) {
+        if self.http2.take_window_exhausted() {
+            self.flags.raise(Flags::EXHAUSTED);
         }
         self.tell_available();
         self.tell_room();

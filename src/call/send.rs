@@ -122,6 +122,7 @@ impl Engine {
                 self.total_queue.retain(|key| http2.get(*key).is_some());
             }
             self.total_queue.push_back(key);
+            self.http2.stir();
         }
     }
 

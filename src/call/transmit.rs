@@ -26,27 +26,26 @@ enum Turn {
 impl Engine {
     #[inline(never)]
     pub(crate) fn transmit(&mut self, output: &mut WriteBuf) {
-        let http2 = &self.http2;
-        if http2.goes_before_turns()
-            || http2.is_draining()
-            || self.management.knocks
-            || self.open_armed
-            || !self.total_queue.is_empty()
-        {
+        if !self.http2.is_quiet() {
             return self.transmit_all(None, output);
         }
         // A loop asks until nothing comes, so every other question is for nothing.
-        if !http2.has_turns() {
+        if !self.http2.has_usual_turns() {
             return;
         }
         let before = output.len();
         let turn = self.whole_turns(None, output);
         self.http2.spoke(output.len() > before);
         // Mostly that is all.
-        let http2 = &self.http2;
-        if !matches!(turn, Turn::Next) || http2.has_turns() || http2.has_replies() || http2.is_draining() {
+        if !matches!(turn, Turn::Next) || !self.http2.is_quiet() || self.http2.has_usual_turns() {
             self.transmit_all(Some(turn), output);
         }
+    }
+
+    /// Whether nothing is due here but turns.
+    pub(super) fn may_be_quiet(&self) -> bool {
+        let nobody_waits = !self.open_armed && self.loan_queue.is_empty() && self.total_queue.is_empty();
+        nobody_waits && !self.management.knocks
     }
 
     /// All there is to say, or what is left of it behind such a turn.
@@ -58,12 +57,12 @@ impl Engine {
                 self.http2.transmit_replies(self.now, output);
             }
             let before = output.len();
-            let first = turn.take().unwrap_or_else(|| self.whole_turns(None, output));
+            let first = turn.take().unwrap_or_else(|| self.first_turns(None, output));
             let mut more = self.transmit_turns(first, output);
             spoke |= output.len() > before;
             // What an end gives to say waits for the turns of the other streams.
             more |= self.http2.has_replies() && !output.is_full();
-            if !(more || self.management.knocks && self.knock()) {
+            if !(more || spoke && self.management.knocks && self.knock()) {
                 break;
             }
         }
@@ -71,6 +70,8 @@ impl Engine {
         self.tell_available();
         self.tell_room();
         self.settle();
+        let above = self.may_be_quiet();
+        self.http2.calm(above);
     }
 
     /// The turns of the streams behind one; says whether they are to go on after what goes before them.
@@ -85,11 +86,16 @@ impl Engine {
                 Turn::Next => return false,
             };
             turn = match self.other_turn(inside, output) {
-                Turn::Next => self.whole_turns(None, output),
-                Turn::Begins(key) => self.whole_turns(Some(key), output),
+                Turn::Next => self.first_turns(None, output),
+                Turn::Begins(key) => self.first_turns(Some(key), output),
                 turn => turn,
             };
         }
+    }
+
+    /// As [`Engine::whole_turns`], where there may be others to take before.
+    fn first_turns(&mut self, begins: Option<StreamKey>, output: &mut WriteBuf) -> Turn {
+        if begins.is_none() && self.http2.is_held_up() { Turn::Next } else { self.whole_turns(begins, output) }
     }
 
     /// The turns of streams whose request or reply is whole, beginning with the one that `begins`.

@@ -48,12 +48,12 @@ impl Engine {
     /// OK, and the application has let go of it; says whether it did. The call is gone then.
     #[inline]
     pub(super) fn write_reply(&mut self, output: &mut WriteBuf) -> bool {
-        let (size, most) = (self.settings.response.list_size(), self.http2.peer_max_header_list_size() as usize);
+        let (response, most) = (&self.settings.response, self.http2.peer_max_header_list_size() as usize);
         let written = self.http2.send_reply(self.now, output, |call| {
             let usual_head = call.own_head.is_none() && call.own_encoding == Coding::NONE;
             let usual_end = call.sending == Sending::Closed && call.trailers.is_none() && call.own_code == Code::Ok;
             let finished = matches!(call.stage, Stage::Finished) && call.is_bare();
-            size <= most && usual_head && usual_end && finished
+            usual_head && usual_end && finished && response.list_size() <= most
         });
         if written {
             self.call_gone(0);

@@ -89,6 +89,7 @@ impl<T: Default> Connection<T> {
         let mut control = self.control.clone();
         control.look_again();
         must(control.is_pending() == self.control.is_pending(), || format!("pending: {:?}", self.control))?;
+        must(!self.is_quiet() || self.may_be_quiet(), || format!("not as quiet as is believed: {:?}", self.control))?;
         let told = self.error.is_some() || self.peer_last.is_some() || self.shutdown != Shutdown::No;
         must(self.draining == (self.ended || told), || format!("draining: {}", self.draining))
     }
@@ -151,6 +152,7 @@ impl<T: Default> Connection<T> {
     pub fn skip_to(&mut self, stream: StreamId) {
         if self.common.side == super::Side::Client && self.next_id < stream && stream.is_client() {
             self.next_id = stream;
+            self.stir();
         }
     }
 

@@ -20,6 +20,10 @@ pub(crate) struct Common {
     pub(super) receive_window: ReceiveWindow,
     /// A stream's credit is announced from here on, in octets.
     pub(super) credit_from: i64,
+    /// Nothing is due that rarely is.
+    pub(super) quiet: bool,
+    /// So many octets may be queued before stalled streams are watched together (T-45).
+    pub(super) crowd: u32,
     /// The connection's is worth a WINDOW_UPDATE from here on (G-194): so little that 15 stalled calls leave the others at
     /// full speed (G-191).
     pub(super) credit_threshold: u32,
@@ -34,6 +38,8 @@ impl Common {
             queued: 0,
             receive_window: ReceiveWindow::new(config.connection_window),
             credit_from: i64::from((config.stream_window / 2).max(1)),
+            quiet: false,
+            crowd: config.crowded_queue,
             credit_threshold: (config.connection_window / 2).min(config.stream_window / 2).max(1),
         }
     }
@@ -80,9 +86,10 @@ impl Common {
         if stream.send == Send::Ended {
             return;
         }
-        let before = stream.outbox.len();
+        // A `write` may also take octets back.
+        self.queued -= stream.outbox.len();
         stream.outbox.write(&mut self.pool, JOIN_UP_TO, 0, write);
-        self.queued = self.queued - before + stream.outbox.len();
+        self.queue_grew(stream.outbox.len());
         self.schedule(stream);
     }
 
@@ -96,7 +103,7 @@ impl Common {
         second: &[u8],
     ) {
         if stream.send != Send::Ended {
-            self.queued += FIRST + second.len();
+            self.queue_grew(FIRST + second.len());
             self.schedule(stream);
             stream.outbox.append(&mut self.pool, first, second);
         }
@@ -110,32 +117,29 @@ impl Common {
     }
 
     /// Brings back what [`Common::set_aside`] took out, with `added` octets more.
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn put_back<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>, added: usize) {
         stream.outbox.put_last(&mut self.pool, buffer, added);
-        self.queued += added;
+        self.queue_grew(added);
     }
 
     /// As [`Connection::send_shared`](super::Connection::send_shared).
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_shared<T>(&mut self, stream: &mut Stream<T>, octets: Bytes) {
         if octets.len() < SHARE_FROM {
             return self.send(stream, |buffer| buffer.extend_from_slice(&octets));
         }
         if stream.send != Send::Ended {
-            self.queued += octets.len();
+            self.queue_grew(octets.len());
             stream.outbox.push_shared(&mut self.pool, octets, 0);
             self.schedule(stream);
         }
     }
 
     /// Queues a buffer of the pool, which goes back there once its octets have left.
-    #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_buffer<T>(&mut self, stream: &mut Stream<T>, buffer: Vec<u8>) {
         if stream.send == Send::Ended {
             return self.pool.give_buffer(buffer);
         }
-        self.queued += buffer.len();
+        self.queue_grew(buffer.len());
         stream.outbox.push_buffer(&mut self.pool, buffer);
         self.schedule(stream);
     }
@@ -143,27 +147,28 @@ impl Common {
     /// As [`Connection::consumed`](super::Connection::consumed).
     #[inline]
     pub(crate) fn consumed<T>(&mut self, stream: &mut Stream<T>, octets: u32) {
-        self.receive_window.owe(octets);
+        self.consumed_late(octets);
         // H-113: no credit for a stream that will carry no more DATA.
         if stream.receive == Receive::Ended {
             return;
         }
         stream.receive_window.owe(octets);
         if stream.receive_window.owed() >= self.credit_from {
-            self.lines.owe(stream);
+            self.owe(stream);
         }
     }
 
     /// As [`Connection::consumed_late`](super::Connection::consumed_late).
     #[inline]
     pub(crate) fn consumed_late(&mut self, octets: u32) {
-        self.receive_window.owe(octets);
+        self.correct_credit(octets, 0);
     }
 
     /// The connection's window was given `is` octets for some that are held, and is to have been given `should`.
     #[inline]
     pub(crate) fn correct_credit(&mut self, should: u32, is: u32) {
         self.receive_window.correct(should, is);
+        self.quiet &= self.receive_window.owed() < i64::from(self.credit_threshold);
     }
 
     /// What the peer has been told that it may still send on the connection, in octets.

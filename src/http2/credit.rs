@@ -14,13 +14,13 @@ impl<T: Default> Connection<T> {
     pub fn consumed(&mut self, key: StreamKey, octets: u32) {
         match self.slots.get_mut(key) {
             Some(stream) => self.common.consumed(stream, octets),
-            None => self.common.receive_window.owe(octets),
+            None => self.common.consumed_late(octets),
         }
     }
 
     /// Octets of DATA payload of a stream that was released before they were taken.
     pub fn consumed_late(&mut self, octets: u32) {
-        self.common.receive_window.owe(octets);
+        self.common.consumed_late(octets);
     }
 
     /// Octets that were given back before they were consumed, and are held after all: so many of those consumed next
@@ -37,7 +37,7 @@ impl<T: Default> Connection<T> {
             return false;
         }
         stream.receive_window.owe(octets);
-        self.common.lines.owe(stream);
+        self.common.owe(stream);
         true
     }
 
@@ -45,7 +45,8 @@ impl<T: Default> Connection<T> {
     /// be given back to the stream when they are consumed; what is owed to the connection is announced too.
     pub fn lend(&mut self, key: StreamKey, octets: u32) {
         if self.widen(key, octets) {
-            self.control.awaits(self.receive_window(key));
+            let octets = self.receive_window(key);
+            self.control_mut().awaits(octets);
         }
     }
 
@@ -71,10 +72,10 @@ impl<T: Default> Connection<T> {
     /// The peer is to send `octets` more on this stream: what is owed is announced now where the windows are too small.
     pub(crate) fn announce_for(&mut self, key: StreamKey, octets: i64) {
         if self.common.receive_window.available() < octets {
-            self.control.awaits(octets);
+            self.control_mut().awaits(octets);
         }
         if let Some(stream) = self.slots.get_mut(key).filter(|stream| stream.receive_window.available() < octets) {
-            self.common.lines.owe(stream);
+            self.common.owe(stream);
         }
     }
 

@@ -19,11 +19,12 @@ impl<T: Default> Connection<T> {
         if self.shutdown != Shutdown::No || self.error.is_some() {
             return;
         }
-        (self.shutdown_reason, self.draining) = (reason, true);
+        self.shutdown_reason = reason;
+        self.start_draining();
         self.shutdown = match self.common.side {
             Side::Server => {
-                self.control.say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, reason);
-                self.control.ping_for_shutdown();
+                self.control_mut().say_goaway(StreamId::MAX, ErrorCode::NO_ERROR, reason);
+                self.control_mut().ping_for_shutdown();
                 let until = now.saturating_add(self.config.shutdown_ping_timeout);
                 self.wake_by(until);
                 Shutdown::Announced { until }
@@ -45,9 +46,9 @@ impl<T: Default> Connection<T> {
 
     /// The second GOAWAY: names the last stream that we process.
     pub(super) fn finalise_shutdown(&mut self) {
-        let last = self.highest_remote;
+        let (last, reason) = (self.highest_remote, self.shutdown_reason);
         self.shutdown = Shutdown::Final { last };
-        self.control.say_goaway(last, ErrorCode::NO_ERROR, self.shutdown_reason);
+        self.control_mut().say_goaway(last, ErrorCode::NO_ERROR, reason);
         self.end_if_drained();
     }
 
@@ -80,7 +81,8 @@ impl<T: Default> Connection<T> {
                 });
             self.error = self.peer_error.take().or(broken);
         }
-        (self.ended, self.draining) = (true, true);
+        self.ended = true;
+        self.start_draining();
         self.control.drop_replies();
     }
 
@@ -103,7 +105,8 @@ impl<T: Default> Connection<T> {
             self.error = self.peer_error.take();
             if self.common.side == Side::Client {
                 // H-107: GOAWAY before closing.
-                self.control.say_goaway(StreamId::ZERO, ErrorCode::NO_ERROR, self.shutdown_reason);
+                let reason = self.shutdown_reason;
+                self.control_mut().say_goaway(StreamId::ZERO, ErrorCode::NO_ERROR, reason);
             }
         }
     }
@@ -113,7 +116,8 @@ impl<T: Default> Connection<T> {
             return;
         }
         self.error = Some(ConnectionError::new(code, origin, reason));
-        (self.ended, self.draining) = (true, true);
+        self.ended = true;
+        self.start_draining();
         self.control.drop_replies();
         // H-005, G-169: whoever does not speak HTTP/2 gets no GOAWAY.
         if self.reader.saw_preface() {
@@ -122,9 +126,9 @@ impl<T: Default> Connection<T> {
                 Shutdown::Final { last } => last.min(self.highest_remote),
                 _ => self.highest_remote,
             };
-            self.control.say_goaway(last, code, reason);
+            self.control_mut().say_goaway(last, code, reason);
         } else if reason == HTTP1 {
-            self.control.refuse_http1();
+            self.control_mut().refuse_http1();
         }
     }
 

@@ -144,6 +144,18 @@ impl Lines {
         }
     }
 
+    /// As [`Lines::leave`], of the stream that was found to be the [first](Lines::first) in this line.
+    #[inline]
+    pub(super) fn leave_first<T>(&mut self, place: Place, stream: &mut Stream<T>) {
+        debug_assert_eq!(stream.place, place, "it stands there");
+        stream.place = Place::Out;
+        if let Some(line) = self.line(place) {
+            line.len -= 1;
+            let first = line.entries.pop_front();
+            debug_assert!(first.is_some_and(|(key, turn)| turn == stream.turn && key.is(stream.key)), "the first");
+        }
+    }
+
     /// The first in a line, which stays there.
     #[inline]
     pub(super) fn first<T>(&mut self, place: Place, slots: &Slots<T>) -> Option<StreamKey> {

@@ -77,6 +77,7 @@ mod lines;
 mod outgoing;
 mod pings;
 mod queue;
+mod quiet;
 mod reader;
 mod receive;
 mod receive_data;

@@ -77,7 +77,7 @@ impl<T: Default> Connection<T> {
     /// answer will do: whatever the ways of two PINGs, a peer never sees them closer than they were wanted (L-30).
     pub fn ping(&mut self) {
         if !self.ended && !self.control.pong_owed {
-            self.control.ping();
+            self.control_mut().ping();
         }
     }
 

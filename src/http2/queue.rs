@@ -56,3 +56,23 @@ impl<T: Default> Connection<T> {
         self.common.queued
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::http2::{Config, Connection, Side};
+    use crate::time::Instant;
+
+    /// A `write` that shortens what was queued damages that, and nothing else: all queues are counted as they are.
+    #[test]
+    fn octets_are_taken_back() {
+        let now = Instant::from_nanos(0);
+        let mut client = Connection::new(Side::Client, Config::new(Side::Client), now);
+        let [stream, other] = [(); 2].map(|()| client.open(()).unwrap());
+        client.send(other, |buffer| buffer.extend_from_slice(b"hello"));
+        client.send(stream, |buffer| buffer.extend_from_slice(b"hello"));
+        client.send(stream, |buffer| buffer.truncate(2));
+        assert_eq!((client.queued(stream), client.queued_in_all()), (2, 7));
+        client.send(stream, |buffer| buffer.clear());
+        assert_eq!((client.queued(stream), client.queued_in_all()), (0, 5));
+    }
+}

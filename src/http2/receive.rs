@@ -275,7 +275,7 @@ impl<T: Default> Connection<T> {
             self.glitch(now, (self.slots.len() as u64 / 2).max(8))?;
             self.stop_starting();
         }
-        self.control.acknowledge();
+        self.control_mut().acknowledge();
         Ok(if first { Step::Ready } else { Step::Nothing })
     }
 
@@ -360,7 +360,7 @@ impl<T: Default> Connection<T> {
         if self.control.pongs.len() >= self.config.max_replies as usize {
             return Err(Fault::calm("max_replies: PINGs arrive faster than their answers leave"));
         }
-        self.control.answer(ping.payload);
+        self.control_mut().answer(ping.payload);
         Ok(Step::Nothing)
     }
 
@@ -447,7 +447,8 @@ impl<T: Default> Connection<T> {
         if self.common.side == Side::Client && frame.last_stream.is_server() {
             return Err(Fault::protocol("GOAWAY names a stream that only a server opens (RFC 9113 section 6.8)"));
         }
-        (self.peer_last, self.draining) = (Some(frame.last_stream), true);
+        self.peer_last = Some(frame.last_stream);
+        self.start_draining();
         if frame.code != ErrorCode::NO_ERROR {
             let mut error = ConnectionError::new(frame.code, Origin::Peer, "GOAWAY");
             error.debug_data = frame.debug_data.into();
@@ -538,7 +539,7 @@ impl<T: Default> Connection<T> {
         if self.control.resets.len() >= (self.config.max_replies as usize).saturating_add(self.slots.len()) {
             return Err(Fault::calm("max_replies: resets are provoked faster than they leave"));
         }
-        self.control.say_reset(stream, code);
+        self.control_mut().say_reset(stream, code);
         Ok(Step::Nothing)
     }
 }

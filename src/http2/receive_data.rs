@@ -63,11 +63,12 @@ impl<T: Default> Connection<T> {
             let reason = "DATA beyond the connection's window (RFC 9113 section 6.9)";
             return Err(Fault::Connection(ErrorCode::FLOW_CONTROL_ERROR, reason));
         }
-        if self.common.receive_window.available() == 0
-            && self.exhaustion == Exhaustion::No
-            && self.common.receive_window.owed() < i64::from(self.common.credit_threshold)
-        {
-            self.exhaustion = Exhaustion::New;
+        if self.common.receive_window.available() <= 0 {
+            self.stir();
+            let owed = self.common.receive_window.owed();
+            if self.exhaustion == Exhaustion::No && owed < i64::from(self.common.credit_threshold) {
+                self.exhaustion = Exhaustion::New;
+            }
         }
         let padded = head.flags.contains(Flags::PADDED);
         let mut frame = DataFrame {
@@ -239,7 +240,7 @@ impl<T: Default> Connection<T> {
             None => {
                 // H-035, G-193: discarded octets are credited to the connection.
                 input.take(len);
-                self.common.receive_window.owe(len as u32);
+                self.common.consumed_late(len as u32);
                 Step::Nothing
             }
         }
@@ -248,7 +249,7 @@ impl<T: Default> Connection<T> {
     fn discard(&mut self, stream: Option<StreamKey>, octets: u32) {
         match stream {
             Some(key) => self.consumed(key, octets),
-            None => self.common.receive_window.owe(octets),
+            None => self.common.consumed_late(octets),
         }
     }
 

@@ -16,10 +16,10 @@ impl<T: Default> Connection<T> {
         if stream.is_closed() {
             return;
         }
-        if !stream.id.is_zero() && !self.ended {
-            self.control.say_reset(stream.id, code);
+        let (id, window) = (stream.id, stream.receive_window.available());
+        if !id.is_zero() && !self.ended {
+            self.control_mut().say_reset(id, code);
         }
-        let window = stream.receive_window.available();
         self.close(key, Closed::by_us(window));
     }
 
@@ -51,20 +51,16 @@ impl<T: Default> Connection<T> {
     }
 
     /// As [`forget`](Self::forget), of a stream that is closed and whose upper state `is_bare`: it owns nothing. Says
-    /// whether it was.
+    /// whether it was. [`end_if_drained`](Self::end_if_drained) is to follow where it was the last one.
     #[inline]
     pub(crate) fn forget_bare(&mut self, key: StreamKey, is_bare: impl FnOnce(&T) -> bool) -> bool {
-        let forgotten = self.slots.discard_if(key, |stream| {
+        self.slots.discard_if(key, |stream| {
             let bare = stream.is_closed() && !stream.noticed && is_bare(&stream.upper);
             if bare {
                 stream.renew_bare();
             }
             bare
-        });
-        if forgotten {
-            self.end_if_drained();
-        }
-        forgotten
+        })
     }
 
     /// Takes the stream off the wire and out of all lines.

@@ -49,10 +49,13 @@ impl<T: Default> Connection<T> {
 
     #[inline]
     pub(crate) fn has_turns(&self) -> bool {
-        !self.ended
-            && (!self.common.lines.is_empty(Place::Ready)
-                || self.may_unblock()
-                || (self.waiting_streams() > 0 && self.may_start()))
+        !self.ended && (self.has_usual_turns() || self.may_unblock())
+    }
+
+    /// The same of a connection that is [quiet](Self::is_quiet).
+    #[inline]
+    pub(crate) fn has_usual_turns(&self) -> bool {
+        !self.common.lines.is_empty(Place::Ready) || (self.waiting_streams() > 0 && self.may_start())
     }
 
     /// Whether so much is queued that stalled streams are watched together (T-45).
@@ -170,7 +173,6 @@ impl<T: Default> Connection<T> {
         self.known.get_or_insert_default().sent_response = sent;
     }
 
-    #[expect(clippy::arithmetic_side_effects, reason = "ids end at three quarters of 31 bits")]
     fn send_head_with(
         &mut self,
         key: StreamKey,
@@ -185,10 +187,10 @@ impl<T: Default> Connection<T> {
             return;
         }
         if stream.id.is_zero() {
-            stream.id = self.next_id;
-            self.next_id = StreamId::new(self.next_id.get() + 2);
-            let id = stream.id.get();
-            self.ids.insert(id, key.index() as u32, |slot| self.slots.id(slot));
+            let id = self.next_id;
+            stream.id = id;
+            self.id_taken();
+            self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
         }
         let Some(stream) = self.slots.get_mut(key) else { return };
         let end = end || (stream.ending == Ending::Data && stream.outbox.is_empty());

@@ -65,10 +65,10 @@ fn frame(octets: &[u8], kind: Kind, flags: Flags) -> Option<(StreamId, &[u8], &[
 
 impl<T: Default> Connection<T> {
     /// The stream whose turn to start has come, where no other has its turn before: [`send_request`](Self::send_request)
-    /// goes on with it.
+    /// goes on with it. To be asked where the connection has not ended.
     #[inline]
     pub(crate) fn next_to_start(&mut self, output: &WriteBuf) -> Option<StreamKey> {
-        let mine = self.waiting_streams() > 0 && self.may_start() && !self.ended && !output.is_full();
+        let mine = self.waiting_streams() > 0 && self.may_start() && !output.is_full();
         if !mine || !self.common.lines.is_empty(Place::Ready) || self.may_unblock() {
             return None;
         }
@@ -94,7 +94,7 @@ impl<T: Default> Connection<T> {
         let stream = self.slots.get_mut(key).filter(|stream| matches!(stream.send, Send::Waiting | Send::Head))?;
         let block = prepare(&mut stream.upper)?;
         let id = self.next_id;
-        (stream.id, self.next_id) = (id, StreamId::new(id.get() + 2));
+        stream.id = id;
         let payload = small_payload(stream, most).filter(|_| stream.ending == Ending::Data);
         let end = stream.ending == Ending::Data && stream.outbox.is_empty();
         let room = output.target().saturating_sub(output.len());
@@ -111,15 +111,20 @@ impl<T: Default> Connection<T> {
         self.common.pool.give_block(block);
         let written = if let Some(octets) = sent {
             // It is not to be given a turn: it has had it.
-            self.active += u32::from(stream.send == Send::Waiting);
+            if stream.send == Send::Waiting {
+                self.active += 1;
+                self.common.lines.leave_first(Place::Waiting, stream);
+            } else {
+                self.common.lines.leave_first(Place::Ready, stream);
+            }
             stream.send = Send::Ended;
             self.common.drop_queue(stream);
-            self.common.lines.leave(stream);
             self.data_left(now, octets);
             Written::All
         } else {
             self.head_left(key, end)
         };
+        self.id_taken();
         self.ids.insert(id.get(), key.index() as u32, |slot| self.slots.id(slot));
         Some(written)
     }
@@ -240,7 +245,8 @@ impl<T: Default> Connection<T> {
     /// Adds the whole reply of the stream whose turn has come, if it has said all it will: the usual head, what is queued as
     /// one DATA frame, and the usual trailers. It is what [`transmit_turn`](Self::transmit_turn) and its answers come to, and
     /// the stream closes and is [forgotten](Self::forget_bare). `false`, with nothing done, where anything would come in
-    /// between, is not as usual, or is owned by the layer above's state, which `is_usual` says.
+    /// between, is not as usual, or is owned by the layer above's state, which `is_usual` says. To be asked where the
+    /// connection is not [`is_held_up`](Self::is_held_up).
     #[inline]
     #[expect(clippy::arithmetic_side_effects, reason = "lengths of what is in memory")]
     pub(crate) fn send_reply(
@@ -257,9 +263,6 @@ impl<T: Default> Connection<T> {
         else {
             return false;
         };
-        if self.ended || self.may_unblock() {
-            return false;
-        }
         let (common, mut sent) = (&mut self.common, (StreamId::ZERO, 0));
         let written = self.slots.discard_if(key, |stream| {
             let Some(payload) = small_payload(stream, most) else { return false };
@@ -286,7 +289,9 @@ impl<T: Default> Connection<T> {
                 trailers.put(out);
             });
             sent = (id, octets);
-            common.leave_wire(stream);
+            common.lines.leave_first(Place::Ready, stream);
+            common.drop_queue(stream);
+            common.lines.forgive(stream);
             common.lines.clear_notice(stream);
             stream.renew_bare();
             true
@@ -296,7 +301,6 @@ impl<T: Default> Connection<T> {
             self.data_left(now, octets);
             self.ids.remove(id.get(), key.index() as u32, |slot| self.slots.id(slot));
             self.closed_cleanly(id);
-            self.end_if_drained();
         }
         written
     }

@@ -292,6 +292,12 @@ impl Raw<Client> {
         self.it.open(self.clock.now(), options).unwrap()
     }
 
+    /// As if all ids before this one had been used.
+    pub(crate) fn skip_streams(&mut self, next: u32) {
+        self.it.skip_streams(next);
+        self.observer.skip_streams(next);
+    }
+
     /// Opens a call, sends `message` and has both on the wire.
     pub(crate) fn request(&mut self, options: &OpenOptions<'_>, message: &[u8]) -> CallId {
         let id = self.open(options);
