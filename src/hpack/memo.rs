@@ -430,11 +430,17 @@ impl<E: Default> Memo<E> {
     }
 
     /// Puts it back, if it is worth it: others may know as much, and all may have been forgotten meanwhile. Blocks that are
-    /// not worth it are learnt for a while yet, as the one that was waited for may come in turn with others.
+    /// not worth it are learnt for a while yet, as the one that was waited for may come in turn with others. The table, which
+    /// has `len` entries, has to be as it was where the pattern began, for one that is worth it.
     #[cold]
-    pub(super) fn end(&mut self, at: usize, mut pattern: Pattern<E>, is_worth_it: bool) {
-        let is_known = self.patterns.iter().any(|known| known.is(&pattern));
-        let is_worth_it = is_worth_it && !is_known && pattern.number == self.learnt;
+    pub(super) fn end(&mut self, at: usize, mut pattern: Pattern<E>, is_worth_it: bool, len: usize) {
+        // Indices are compared as they are now.
+        let mut is_worth_it = is_worth_it && pattern.number == self.learnt;
+        for other in 0..self.patterns.len() {
+            is_worth_it = is_worth_it
+                && !(self.follow(other, pattern.inserted, len)
+                    && self.get(other).is_some_and(|known| known.is(&pattern)));
+        }
         if !is_worth_it {
             pattern.clear();
         }

@@ -258,7 +258,7 @@ impl Decoder {
             }
         }
         let is_worth_it = !pattern.first_run().is_empty();
-        memo.end(at, pattern, is_worth_it);
+        memo.end(at, pattern, is_worth_it, table.len());
     }
 }
 

@@ -472,7 +472,7 @@ impl Encoder {
 
     fn end_learning(&mut self, at: usize, pattern: Pattern<Used>, is_still_so: bool) {
         let is_worth_it = is_still_so && !pattern.first_run().is_empty() && self.has_places_of(&pattern);
-        self.memo.end(at, pattern, is_worth_it);
+        self.memo.end(at, pattern, is_worth_it, self.table.len());
         relate(&mut self.memo, at);
     }
 

@@ -10,7 +10,7 @@ const HEAD: Head = Head { name_len: 1, value_len: 0, sensitive: false, class: 0 
 fn learn_with(memo: &mut Memo<()>, learn: impl FnOnce(&mut Pattern<()>) -> bool) {
     let (at, mut pattern) = memo.begin(0);
     let is_worth_it = learn(&mut pattern);
-    memo.end(at, pattern, is_worth_it);
+    memo.end(at, pattern, is_worth_it, 200);
 }
 
 fn learn(memo: &mut Memo<()>, indices: &[usize]) {
@@ -100,6 +100,19 @@ fn literals_go_by_the_newest_entry_of_their_name() {
     assert!(!memo.is_empty());
     memo.forget();
     assert!(memo.is_empty());
+}
+
+/// A pattern that lags behind the table is known all the same, and one that the table has lost is not.
+#[test]
+fn a_kind_is_learnt_once() {
+    for (len, known) in [(200, [vec![0xbf], vec![]]), (1, [vec![], vec![0xbf]])] {
+        let mut memo = Memo::<()>::new();
+        learn(&mut memo, &[62]);
+        let (at, mut pattern) = memo.begin(1);
+        assert!(pattern.push(63, Field::new(&[62], b"")));
+        memo.end(at, pattern, true, len);
+        assert_eq!(octets(&memo), known);
+    }
 }
 
 /// A kind is learnt after nine blocks of no known kind, and in place of another after many more, but for one that was used.
