@@ -2,10 +2,13 @@
 //! among others comes to what it comes to alone.
 
 use crate::raw::{Raw, Seen};
+use bytes::Buf;
 use grpc_sansio::frame::{Frame, Headers, StreamId};
-use grpc_sansio::grpc::{Codings, Metadata, Status};
+use grpc_sansio::grpc::{Codings, Kind, Metadata, Method, Status};
 use grpc_sansio::testing::Rng;
-use grpc_sansio::{Event, Item, Server, ServerConfig};
+use grpc_sansio::{
+    Client, ClientConfig, Connection, Event, Instant, Item, OpenOptions, Server, ServerConfig, WriteBuf,
+};
 use std::time::Duration;
 
 /// How a field is spelled in its block (RFC 7541 section 6).
@@ -310,4 +313,61 @@ fn a_request_among_others_comes_to_what_it_comes_to_alone() {
         }
     }
     assert!((4_000..10_000).contains(&opened), "some are taken, some are not: {opened}");
+}
+
+static METHODS: [Method; 3] = [
+    Method::from_static("/a.B/C", Kind::Unary),
+    Method::from_static("/a.B/LongerName", Kind::Unary),
+    Method::from_static("/a.B/D", Kind::Unary),
+];
+
+/// Requests of a few methods with some timeouts and metadata arrive as they were asked for, also where both sides forget in
+/// between what they know of them.
+#[test]
+fn requests_arrive_as_they_were_made() {
+    for seed in 0..30 {
+        let mut rng = Rng::new(seed);
+        let mut now = Instant::from_nanos(1_000_000_000);
+        let mut client = Connection::<Client>::new(&ClientConfig::builder("b").build().unwrap(), now);
+        let mut server = Connection::<Server>::new(&ServerConfig::builder().build().unwrap(), now);
+        let (mut wire, methods) = (WriteBuf::new(), 2 + seed as usize % 2);
+        for step in 0..200 {
+            let made: Vec<_> = (0..rng.below(4))
+                .map(|call| {
+                    let (method, tag) = (&METHODS[rng.below(methods)], format!("{step}-{call}"));
+                    let (tag, seconds) = (rng.one_in(2).then_some(tag), [0, 10, 20, 1_000][rng.below(4)]);
+                    let mut metadata = Metadata::new();
+                    tag.iter().for_each(|tag| metadata.append("x-tag", tag).unwrap());
+                    let deadline = (seconds > 0).then(|| now.saturating_add(Duration::from_secs(seconds)));
+                    let options = OpenOptions::new(method).metadata(&metadata);
+                    let options = deadline.into_iter().fold(options, OpenOptions::deadline);
+                    let id = client.open(now, &options).unwrap();
+                    client.call(id).unwrap().send_slice(b"hi").unwrap();
+                    (method.path().as_str().to_owned(), tag, deadline)
+                })
+                .collect();
+            client.transmit(now, &mut wire);
+            server.receive(now, &wire.copy_to_bytes(wire.len()));
+            let mut came = Vec::new();
+            while let Some(event) = server.poll_event() {
+                let Event::Opened(id) = event else { continue };
+                let mut call = server.call(id).unwrap();
+                let Some(Item::Head(head)) = call.read() else { panic!("a head first") };
+                let tag = head.metadata().get("x-tag").map(str::to_owned);
+                came.push((head.path().to_owned(), tag, head.deadline()));
+                while call.read().is_some_and(|item| !matches!(item, Item::End(_))) {}
+                call.finish(&Status::ok(), &Metadata::new());
+            }
+            assert_eq!(came, made, "{seed} {step}");
+            server.transmit(now, &mut wire);
+            client.receive(now, &wire.copy_to_bytes(wire.len()));
+            while client.poll_event().is_some() {}
+            assert_eq!((client.audit(), server.audit()), (Ok(()), Ok(())));
+            if rng.one_in(12) {
+                now = now.saturating_add(Duration::from_secs(5));
+                client.handle_timeout(now);
+                server.handle_timeout(now);
+            }
+        }
+    }
 }

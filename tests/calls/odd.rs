@@ -1,6 +1,7 @@
 //! What a peer says of whole calls, right or wrong, means the same in one piece and in pieces: there is a short way for
 //! what is as it mostly is, and whatever is not has to find its way to the long one.
 
+use super::raw::{REQUEST, framed};
 use bytes::Buf;
 use grpc_sansio::frame::{Flags, Head, Kind, PREFACE, Settings, StreamId};
 use grpc_sansio::grpc::{self, Metadata, Method, Status};
@@ -226,6 +227,62 @@ fn the_last_data_counts_once() {
     let mut seen = String::new();
     assert!(read_all(&mut client, id, &mut seen));
     assert!(seen.contains("stream closed without trailers (G-052)"), "{seen}");
+}
+
+/// HEADERS of a request, whose padding is what could be its body.
+fn headers_of_form(form: u8, stream: u32, block: &[u8], out: &mut Vec<u8>) {
+    let all = Flags::END_HEADERS.0;
+    let mut padding = Vec::new();
+    frame(Kind::DATA, Flags::END_STREAM.0, stream, &framed(b"evil"), &mut padding);
+    let (start, rest) = block.split_at(block.len() / 2);
+    match form {
+        0 => frame(Kind::HEADERS, all, stream, block, out),
+        1 => {
+            let padded = [&[padding.len() as u8], block, &padding].concat();
+            frame(Kind::HEADERS, all | Flags::PADDED.0, stream, &padded, out);
+        }
+        2 => frame(Kind::HEADERS, all | Flags::PRIORITY.0, stream, &[&[0, 0, 0, 0, 16], block].concat(), out),
+        3 => {
+            frame(Kind::HEADERS, 0, stream, start, out);
+            frame(Kind::CONTINUATION, all, stream, rest, out);
+        }
+        4 => {
+            frame(Kind::HEADERS, 0, stream, block, out);
+            frame(Kind::CONTINUATION, all, stream, &[], out);
+        }
+        // A flag that means nothing here.
+        _ => frame(Kind::HEADERS, all | 0x40, stream, block, out),
+    }
+}
+
+/// A body right behind HEADERS is that of the call, whatever form these have, and with an empty DATA in between.
+#[test]
+fn headers_of_every_form_have_the_body_behind_them() {
+    for (form, empty) in (0..7).flat_map(|form| [(form, false), (form, true)]) {
+        let (mut encoder, mut octets) = (Encoder::new(4_096, 1), PREFACE.to_vec());
+        Settings::encode_from(&[], &mut octets);
+        for call in 0..30 {
+            let (stream, mut block) = (2 * call + 1, Vec::new());
+            encoder.encode(REQUEST.map(|(name, value)| Field::new(name.as_bytes(), value.as_bytes())), &mut block);
+            // The last form is all of them in turn.
+            headers_of_form(if form == 6 { call as u8 % 6 } else { form }, stream, &block, &mut octets);
+            if empty {
+                frame(Kind::DATA, 0, stream, &[], &mut octets);
+            }
+            frame(Kind::DATA, Flags::END_STREAM.0, stream, &framed(b"good"), &mut octets);
+        }
+        let seen = [usize::MAX, 1, 7, 50, 333].map(|piece| {
+            let now = Instant::from_nanos(0);
+            let connection = Connection::with_seed(&ServerConfig::builder().build().unwrap(), now, 1);
+            let mut end = End::<Server> { connection, piece, now, seen: String::new() };
+            end.hear(&octets);
+            end.look(serve);
+            end.seen
+        });
+        assert!(seen.iter().all(|other| *other == seen[0]), "{form} {empty}");
+        let messages = |first: u8| seen[0].matches(&format!("4 Some({first}) false")).count();
+        assert_eq!([messages(b'g'), messages(b'e')], [30, 0], "{form} {empty}");
+    }
 }
 
 proptest! {
