@@ -282,6 +282,7 @@ impl Engine {
 
     /// The peer's half is over: what we still had to send is of no use (G-043).
     fn receiving_ended(&mut self, key: StreamKey) {
+        self.stop_borrowing(key);
         self.drop_partial(key);
         if !self.http2.is_send_ended(key) {
             self.http2.reset(key, ErrorCode::NO_ERROR);

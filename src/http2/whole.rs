@@ -65,11 +65,12 @@ fn frame(octets: &[u8], kind: Kind, flags: Flags) -> Option<(StreamId, &[u8], &[
 
 impl<T: Default> Connection<T> {
     /// The stream whose turn to start has come, where no other has its turn before: [`send_request`](Self::send_request)
-    /// goes on with it. To be asked where the connection has not ended.
+    /// goes on with it. To be asked where the connection is not [`is_held_up`](Self::is_held_up), or behind a turn of
+    /// [`transmit_turn`](Self::transmit_turn), which leaves nobody who may start.
     #[inline]
     pub(crate) fn next_to_start(&mut self, output: &WriteBuf) -> Option<StreamKey> {
         let mine = self.waiting_streams() > 0 && self.may_start() && !output.is_full();
-        if !mine || !self.common.lines.is_empty(Place::Ready) || self.may_unblock() {
+        if !mine || !self.common.lines.is_empty(Place::Ready) {
             return None;
         }
         self.common.lines.first(Place::Waiting, &self.slots)
@@ -291,7 +292,6 @@ impl<T: Default> Connection<T> {
             sent = (id, octets);
             common.lines.leave_first(Place::Ready, stream);
             common.drop_queue(stream);
-            common.lines.forgive(stream);
             common.lines.clear_notice(stream);
             stream.renew_bare();
             true

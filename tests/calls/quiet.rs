@@ -82,23 +82,30 @@ fn l_07_the_total_falls_by_a_whole_request() {
     }
 }
 
-/// G-190: who waits for a loan behind a call that has ended is lent it once that call is let go.
+/// G-190: who waits for a loan behind a call that ends, or is let go, is lent it then.
 #[test]
 fn g_190_a_loan_behind_a_call_that_has_ended() {
-    let mut raw = Raw::client_with(&client_config(limits(|limits| {
-        (limits.call_window, limits.connection_window) = (65_535, 10 * 65_535);
-        (limits.assembly_budget, limits.max_receive_message) = (400_000, Some(400_000));
-    })));
-    let was_lent = |said: &[Seen], of| said.iter().any(|seen| matches!(seen, Seen::Window(stream, _) if *stream == of));
-    for (stream, octets) in [(1, 390_000), (3, 390_000), (5, 100_000)] {
-        raw.request(&OpenOptions::new(&DOWNLOAD), b"m");
-        raw.headers(stream, &RESPONSE, false);
-        raw.data(stream, &framed(&vec![1; octets])[..100], false);
-        assert_eq!(was_lent(&raw.said(), stream), stream == 1, "{stream}");
+    for let_go in [false, true] {
+        let mut raw = Raw::client_with(&client_config(limits(|limits| {
+            (limits.call_window, limits.connection_window) = (65_535, 10 * 65_535);
+            (limits.assembly_budget, limits.max_receive_message) = (400_000, Some(400_000));
+        })));
+        let was_lent =
+            |said: &[Seen], of| said.iter().any(|seen| matches!(seen, Seen::Window(stream, _) if *stream == of));
+        let mut ids = Vec::new();
+        for (stream, octets) in [(1, 390_000), (3, 390_000), (5, 100_000)] {
+            ids.push(raw.request(&OpenOptions::new(&DOWNLOAD), b"m"));
+            raw.headers(stream, &RESPONSE, false);
+            raw.data(stream, &framed(&vec![1; octets])[..100], false);
+            assert_eq!(was_lent(&raw.said(), stream), stream == 1, "{stream}");
+        }
+        if let_go {
+            raw.it.call(ids[1]).unwrap().cancel();
+        } else {
+            raw.headers(3, &OK, true);
+        }
+        assert!(was_lent(&raw.said(), 5), "{let_go}");
     }
-    raw.headers(3, &OK, true);
-    raw.poll();
-    assert!(was_lent(&raw.said(), 5));
 }
 
 /// G-203: the first call after a long silence has a PING sent with it, also where the output had no room when it came.
