@@ -141,6 +141,17 @@ fn patience_is_counted() {
     assert!(memo.misses(false));
 }
 
+/// Where an entry goes that a pattern names, the next one is waited for longer.
+#[test]
+fn a_table_that_forgets_is_waited_for() {
+    for (len, patience) in [(2, PATIENCE), (1, LONG_PATIENCE)] {
+        let mut memo = Memo::<()>::new();
+        learn(&mut memo, &[62]);
+        assert_eq!(memo.follow(0, 1, len), len == 2);
+        assert_eq!((1..1_000).find(|_| memo.misses(false)), Some(1 + usize::from(patience)));
+    }
+}
+
 /// What came after a pattern is guessed to come again.
 #[test]
 fn the_next_pattern_is_guessed() {
