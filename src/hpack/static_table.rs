@@ -37,10 +37,17 @@ pub(super) fn whole_record(index: usize) -> Option<&'static [u8]> {
 /// Octets that are enough for each record.
 const RECORD_LEN: usize = 40;
 
+/// A name longer than a record can say, before a value of no octets: with a value longer than memory, the lengths of both
+/// could not be added where numbers have 32 bits.
+const NO_FIELD: [u8; RECORD_LEN] = {
+    let mut record = [0xff; RECORD_LEN];
+    (record[0], record[1], record[2], record[3]) = (0, 0, 0, 0);
+    record
+};
+
 #[expect(clippy::indexing_slicing, reason = "made by the compiler, where a panic is an error of the build")]
 static RECORDS: [[u8; RECORD_LEN]; 64] = {
-    // The lengths of no field.
-    let mut records = [[0xff; RECORD_LEN]; 64];
+    let mut records = [NO_FIELD; 64];
     let mut index = 0;
     while index < LEN {
         let (name, value) = ENTRIES[index];
@@ -222,6 +229,10 @@ mod tests {
     fn nothing_else_is_found() {
         for name in [&b""[..], b"x", b"te", b":statux", b"grpc-timeout", &[0xff; 300]] {
             assert_eq!(find_name(name), None);
+        }
+        for index in [0, LEN + 1, LEN + 2] {
+            let (value_len, most_of_a_name) = (record_split(index).0 as u32, u32::MAX / 2);
+            assert!(value_len.checked_add(most_of_a_name).is_some(), "where lengths have 32 bits");
         }
         for index in [0, LEN + 1, LEN + 2, LEN + 3, usize::MAX] {
             assert_eq!((split_record(record(index)), whole_record(index)), (None, None));
