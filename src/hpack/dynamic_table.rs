@@ -235,7 +235,7 @@ impl DynamicTable {
         // Either dead < live, so what is needed is below live + live + len, or only live + len is needed.
         let needed = self.bytes.len() + len;
         if needed > self.bytes.capacity() {
-            let target = (2 * needed).max(FIRST_BUFFER).min(2 * self.max_size).max(needed);
+            let target = (2 * needed).max(FIRST_BUFFER).min(self.max_size.saturating_mul(2)).max(needed);
             self.bytes.reserve_exact(target - self.bytes.len());
         }
     }
@@ -323,6 +323,13 @@ mod tests {
         let mut small = DynamicTable::new(200);
         small.insert(&record(b"name", &[b'v'; 88]));
         assert_eq!(small.bytes.capacity(), 400);
+    }
+
+    #[test]
+    fn a_table_may_be_allowed_more_than_half_of_all_memory() {
+        let mut table = DynamicTable::new(usize::MAX / 2 + 1);
+        assert!(table.insert(&record(b"a", b"1")));
+        assert_eq!(table.bytes.capacity(), FIRST_BUFFER);
     }
 
     /// P-007: both sides of "larger than the table".
