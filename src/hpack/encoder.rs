@@ -463,10 +463,9 @@ impl Encoder {
         if field.sensitive {
             // RFC 7541 §6.2.3; P-034, P-037.
             literal::<4, 0x10>(same_name, field, out);
-        } else if self.is_worth_indexing(place, same_name == 0, field) {
+        } else if self.is_worth_indexing(place, same_name == 0, field) && self.insert(place, hash, field) {
             // RFC 7541 §6.2.1.
             literal::<6, 0x40>(same_name, field, out);
-            self.insert(place, hash, field);
         } else {
             literal::<4, 0>(same_name, field, out);
             self.names.change(place).into_iter().for_each(Name::miss);
@@ -485,9 +484,11 @@ impl Encoder {
         self.recent.seen(name, field.value, inserted, len)
     }
 
-    fn insert(&mut self, place: u8, hash: u32, field: &Field<'_>) {
-        let Some(name) = self.names.change(place) else { return };
-        if self.table.insert_field(Field { class: 0, ..*field }) {
+    /// Inserts a field that fits the table; false, with nothing changed, where no record can say how long its name is.
+    fn insert(&mut self, place: u8, hash: u32, field: &Field<'_>) -> bool {
+        let Some(name) = self.names.change(place) else { return false };
+        let is_in = self.table.insert_field(Field { class: 0, ..*field });
+        if is_in {
             let inserted = self.table.inserted();
             self.index.insert(inserted as u32, self.table.len(), name.hash, hash);
             name.insert(Entry::made(inserted));
@@ -500,6 +501,7 @@ impl Encoder {
                 self.memo.forget();
             }
         }
+        is_in
     }
 
     /// The entry of the dynamic table with so many newer ones.
