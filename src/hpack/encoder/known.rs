@@ -421,9 +421,9 @@ fn value_of(record: &[u8], before: usize) -> Option<&[u8]> {
 fn one_by_one(names: &mut Names, table: &DynamicTable, run: &[Indexed], out: &mut Vec<u8>) {
     for Indexed { place, entry } in run {
         let Some((record, index)) = look_up(table, *entry) else { continue };
-        let Some(name) = names.get_mut(*place) else { continue };
+        let Some(name) = names.get(*place) else { continue };
         if name.last[0] == *entry || name.is_worth_asking() {
-            name.hit(*entry);
+            names.note(*place, *entry);
             integer::encode(index, 7, 0x80, out);
         } else if let Some((field, _)) = split_record(record)
             && let Some(name) = names.change(*place)

@@ -175,6 +175,17 @@ impl Names {
         }
     }
 
+    /// Notes that a field of a known kind was this entry. Where that was not all there is to make up for, the next one is to
+    /// be noted too.
+    #[inline(always)]
+    pub(super) fn note(&mut self, place: u8, entry: Entry) {
+        let Some(name) = self.places.get_mut(usize::from(place)) else { return };
+        name.hit(entry);
+        if name.misses > 0 {
+            self.changed = self.changed.with(place);
+        }
+    }
+
     #[inline]
     pub(super) fn change(&mut self, place: u8) -> Option<&mut Name> {
         self.changed = self.changed.with(place);

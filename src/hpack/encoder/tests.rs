@@ -62,6 +62,18 @@ fn large_values_stay_out_of_the_table() {
     }
 }
 
+/// Both sides of the longest name that a record has: what would not enter our table must not enter the peer's.
+#[test]
+fn names_that_are_too_long_stay_out_of_the_table() {
+    for (len, inserted) in [((1 << 23) - 1, 1), (1 << 23, 0)] {
+        let mut encoder = Encoder::new(1 << 26, 1);
+        encoder.set_peer_max_table_size(1 << 26);
+        encode(&mut encoder, &[]);
+        let out = encode(&mut encoder, &[Field::new(&vec![b'X'; len], b"")]);
+        assert_eq!((encoder.insert_count(), out[0]), (inserted, 0x40 * inserted as u8));
+    }
+}
+
 #[test]
 fn the_huffman_code_is_used_where_it_pays() {
     // 1/8 of a short string, one octet of a long one.
@@ -348,6 +360,38 @@ fn kinds_are_learnt_and_used() {
             .map(|call| known([&b"/a"[..], b"/b"][call % 2], [&b"trailers"[..], b"gzip"][call / 2 % 2]))
             .collect();
         assert!(all.iter().all(|known| *known), "{in_one_piece} {all:?} ");
+    }
+}
+
+/// One that comes back makes up for some that did not, and again the next time: so where its list is of a known kind.
+#[test]
+fn what_comes_back_counts_each_time() {
+    let ids: Vec<_> = (0..25u8).map(|id| format!("id-{id}")).collect();
+    let usual = |value| [(":method", "POST"), ("n", value), ("m", value), ("te", "trailers")];
+    for (misses, asked) in (0..25).flat_map(|misses| [(misses, false), (misses, true)]) {
+        let (mut kinds, mut no_kinds, mut in_one_piece) =
+            (Encoder::new(4096, 1), Encoder::new(4096, 2), Encoder::new(4096, 3));
+        let mut send = |list: &[(&str, &str)]| {
+            let fields: Vec<_> =
+                list.iter().map(|(name, value)| Field::new(name.as_bytes(), value.as_bytes())).collect();
+            let (mut one_by_one, mut block) = (Vec::new(), Vec::new());
+            no_kinds.begin_block(&mut one_by_one);
+            fields.iter().for_each(|field| no_kinds.encode_field(*field, &mut one_by_one));
+            assert_eq!(encode(&mut kinds, &fields), one_by_one, "{misses} {asked} {list:?}");
+            in_one_piece.encode_block(&fields.into_iter().collect(), &mut block);
+            assert_eq!(block, one_by_one, "{misses} {asked} {list:?}");
+        };
+        (0..20).for_each(|_| send(&usual("usual")));
+        send(&[("m", "other")]);
+        send(&[("n", "other")]);
+        ids[..misses].iter().for_each(|id| send(&[("n", id)]));
+        // Whether the second one is asked for, where the first may be.
+        ids[..if asked { misses } else { 20 }].iter().for_each(|id| send(&[("m", id)]));
+        for _ in 0..3 {
+            send(&usual("usual"));
+            send(&usual("usual"));
+            send(&[("n", "new"), ("m", "new")]);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! them, nothing is to be noted, and behind a block of another kind only what that one left otherwise.
 
 use alloc::vec::Vec;
+use core::iter::from_fn;
 
 use super::Entry;
 use super::names::{Names, Places};
@@ -103,8 +104,8 @@ pub(super) fn is_noted(pattern: &Pattern<Used>, names: &Names, noted: u32) -> bo
     noted == pattern.number && !names.changed.meets(pattern.extra.places)
 }
 
-/// The fields of a pattern that have to be noted: those whose names may have been used otherwise since they were. To say twice
-/// that a name has an entry changes nothing.
+/// The fields of a pattern that have to be noted: those whose names may have been used otherwise since they were. To say again
+/// that a name has an entry changes nothing once there is nothing left to make up for.
 #[inline(always)]
 pub(super) fn begin(
     at: usize,
@@ -138,16 +139,26 @@ pub(super) fn note_all(at: usize, pattern: &Pattern<Used>, names: &mut Names, no
 }
 
 /// Notes that names had these entries, those of some fields. False if one of them would not be asked for: then something is
-/// noted again.
+/// noted again, so nothing is before all were asked.
+#[inline(always)]
+pub(super) fn note(names: &mut Names, run: &[Indexed], which: Set) -> bool {
+    let is_asked = |Indexed { place, entry }: &Indexed| {
+        names.get(*place).is_some_and(|name| name.last[0] == *entry || name.is_worth_asking())
+    };
+    let are_asked = of_set(run, which).all(is_asked);
+    if are_asked {
+        of_set(run, which).for_each(|field| names.note(field.place, field.entry));
+    }
+    are_asked
+}
+
+/// The fields of a set.
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "a bit that is there")]
-pub(super) fn note(names: &mut Names, run: &[Indexed], mut which: Set) -> bool {
-    while let Some(Indexed { place, entry }) = run.get(which.trailing_zeros() as usize) {
-        match names.get_mut(*place) {
-            Some(name) if name.last[0] == *entry || name.is_worth_asking() => name.hit(*entry),
-            _ => return false,
-        }
+fn of_set(run: &[Indexed], mut which: Set) -> impl Iterator<Item = &Indexed> {
+    from_fn(move || {
+        let field = run.get(which.trailing_zeros() as usize)?;
         which &= which - 1;
-    }
-    true
+        Some(field)
+    })
 }
