@@ -337,10 +337,9 @@ impl Encoder {
                     None => *notes.insert(begin(at, pattern, names, (noted, noted_at))),
                 };
                 let run = || pattern.extra.fields.get(before..before + there).unwrap_or_default();
-                if is_run && note(names, run(), notes.unbounded_shr(before as u32)) {
-                    append(part.octets, out);
-                } else {
-                    one_by_one(names, table, run(), out);
+                match if is_run { note(names, run(), notes.unbounded_shr(before as u32)) } else { Some(0) } {
+                    None => append(part.octets, out),
+                    Some(noted) => one_by_one(names, table, run(), noted, out),
                 }
                 let Some(field) = value else {
                     if let Some(field) = run().last() {
@@ -416,14 +415,12 @@ fn value_of(record: &[u8], before: usize) -> Option<&[u8]> {
     record.get(before..)?.get(..head.value_len)
 }
 
-/// Encodes a run of which not all fields are there, or are indices this time.
+/// Encodes a run of which not all fields are there, or are indices this time. The first ones may have been noted.
 #[inline(never)]
-fn one_by_one(names: &mut Names, table: &DynamicTable, run: &[Indexed], out: &mut Vec<u8>) {
-    for Indexed { place, entry } in run {
+fn one_by_one(names: &mut Names, table: &DynamicTable, run: &[Indexed], noted: usize, out: &mut Vec<u8>) {
+    for (at, Indexed { place, entry }) in run.iter().enumerate() {
         let Some((record, index)) = look_up(table, *entry) else { continue };
-        let Some(name) = names.get(*place) else { continue };
-        if name.last[0] == *entry || name.is_worth_asking() {
-            names.note(*place, *entry);
+        if at < noted || names.note(*place, *entry) {
             integer::encode(index, 7, 0x80, out);
         } else if let Some((field, _)) = split_record(record)
             && let Some(name) = names.change(*place)

@@ -175,15 +175,26 @@ impl Names {
         }
     }
 
-    /// Notes that a field of a known kind was this entry. Where that was not all there is to make up for, the next one is to
-    /// be noted too.
+    /// Whether an entry is the last one of the name at a place, or would be asked for.
+    pub(super) fn asks(&self, place: u8, entry: Entry) -> bool {
+        self.get(place).is_some_and(|name| name.last[0] == entry || name.is_worth_asking())
+    }
+
+    /// Notes that a field of a known kind was this entry; false, with nothing done, if it would not be asked for. Where that
+    /// did not make up for all, the next one is to be noted too.
     #[inline(always)]
-    pub(super) fn note(&mut self, place: u8, entry: Entry) {
-        let Some(name) = self.places.get_mut(usize::from(place)) else { return };
-        name.hit(entry);
-        if name.misses > 0 {
-            self.changed = self.changed.with(place);
+    pub(super) fn note(&mut self, place: u8, entry: Entry) -> bool {
+        match self.places.get_mut(usize::from(place)) {
+            Some(name) if name.last[0] == entry => name.hit_again(),
+            Some(name) if name.is_worth_asking() => {
+                name.hit(entry);
+                if name.misses > 0 {
+                    self.changed = self.changed.with(place);
+                }
+            }
+            _ => return false,
         }
+        true
     }
 
     #[inline]

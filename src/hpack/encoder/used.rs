@@ -4,7 +4,6 @@
 //! them, nothing is to be noted, and behind a block of another kind only what that one left otherwise.
 
 use alloc::vec::Vec;
-use core::iter::from_fn;
 
 use super::Entry;
 use super::names::{Names, Places};
@@ -127,38 +126,29 @@ pub(super) fn begin(
     which
 }
 
-/// Notes the fields of a pattern. False if that has to be done one by one.
+/// Notes the fields of a pattern. False, with none of them noted, if that has to be done one by one.
 #[inline(never)]
 pub(super) fn note_all(at: usize, pattern: &Pattern<Used>, names: &mut Names, noted: (&mut u32, &mut u8)) -> bool {
-    let which = begin(at, pattern, names, noted);
-    let is_done = note(names, &pattern.extra.fields, which);
+    let (which, fields) = (begin(at, pattern, names, noted), &pattern.extra.fields);
+    // Twice is not the same as once.
+    let are_asked = || fields.iter().all(|field| names.asks(field.place, field.entry));
+    let is_done = which == NONE || are_asked() && note(names, fields, which).is_none();
     if !is_done {
         names.changed = names.changed.and(pattern.extra.places);
     }
     is_done
 }
 
-/// Notes that names had these entries, those of some fields. False if one of them would not be asked for: then something is
-/// noted again, so nothing is before all were asked.
-#[inline(always)]
-pub(super) fn note(names: &mut Names, run: &[Indexed], which: Set) -> bool {
-    let is_asked = |Indexed { place, entry }: &Indexed| {
-        names.get(*place).is_some_and(|name| name.last[0] == *entry || name.is_worth_asking())
-    };
-    let are_asked = of_set(run, which).all(is_asked);
-    if are_asked {
-        of_set(run, which).for_each(|field| names.note(field.place, field.entry));
-    }
-    are_asked
-}
-
-/// The fields of a set.
+/// Notes that names had these entries, those of some fields. The number of the first that would not be asked for, if there
+/// is one: then something is noted again, and of those from there on nothing was.
 #[inline(always)]
 #[expect(clippy::arithmetic_side_effects, reason = "a bit that is there")]
-fn of_set(run: &[Indexed], mut which: Set) -> impl Iterator<Item = &Indexed> {
-    from_fn(move || {
-        let field = run.get(which.trailing_zeros() as usize)?;
+pub(super) fn note(names: &mut Names, run: &[Indexed], mut which: Set) -> Option<usize> {
+    while let Some(Indexed { place, entry }) = run.get(which.trailing_zeros() as usize) {
+        if !names.note(*place, *entry) {
+            return Some(which.trailing_zeros() as usize);
+        }
         which &= which - 1;
-        Some(field)
-    })
+    }
+    None
 }
