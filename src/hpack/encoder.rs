@@ -17,7 +17,7 @@ mod used;
 
 use alloc::vec::Vec;
 
-use super::block::{FieldBlock, has_lengths, has_value, is_record_of, same, strip_known, strip_name};
+use super::block::{FieldBlock, Head, has_lengths, has_value, is_record_of, same, strip_known, strip_name};
 use super::dynamic_table::DynamicTable;
 use super::field::Field;
 use super::memo::Memo;
@@ -463,9 +463,10 @@ impl Encoder {
         if field.sensitive {
             // RFC 7541 §6.2.3; P-034, P-037.
             literal::<4, 0x10>(same_name, field, out);
-        } else if self.is_worth_indexing(place, same_name == 0, field) && self.insert(place, hash, field) {
+        } else if self.is_worth_indexing(place, same_name == 0, field) {
             // RFC 7541 §6.2.1.
             literal::<6, 0x40>(same_name, field, out);
+            self.insert(place, hash, field);
         } else {
             literal::<4, 0>(same_name, field, out);
             self.names.change(place).into_iter().for_each(Name::miss);
@@ -476,7 +477,9 @@ impl Encoder {
     /// should a value that may never come back, unless it brings a new name.
     fn is_worth_indexing(&mut self, place: u8, new_name: bool, field: &Field<'_>) -> bool {
         let (size, max) = (field.list_size(), self.table.max_size());
-        let Some(name) = self.names.get(place).filter(|_| size <= max / 4 * 3) else { return false };
+        // Of what is inserted a record has to say how long it is.
+        let fits = size <= max / 4 * 3 && field.name.len() <= Head::NAME_MAX;
+        let Some(name) = self.names.get(place).filter(|_| fits) else { return false };
         if size <= max / 4 && (new_name || name.keeps_new_values()) {
             return true;
         }
@@ -484,11 +487,9 @@ impl Encoder {
         self.recent.seen(name, field.value, inserted, len)
     }
 
-    /// Inserts a field that fits the table; false, with nothing changed, where no record can say how long its name is.
-    fn insert(&mut self, place: u8, hash: u32, field: &Field<'_>) -> bool {
-        let Some(name) = self.names.change(place) else { return false };
-        let is_in = self.table.insert_field(Field { class: 0, ..*field });
-        if is_in {
+    fn insert(&mut self, place: u8, hash: u32, field: &Field<'_>) {
+        let Some(name) = self.names.change(place) else { return };
+        if self.table.insert_field(Field { class: 0, ..*field }) {
             let inserted = self.table.inserted();
             self.index.insert(inserted as u32, self.table.len(), name.hash, hash);
             name.insert(Entry::made(inserted));
@@ -501,7 +502,6 @@ impl Encoder {
                 self.memo.forget();
             }
         }
-        is_in
     }
 
     /// The entry of the dynamic table with so many newer ones.
