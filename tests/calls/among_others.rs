@@ -371,3 +371,40 @@ fn requests_arrive_as_they_were_made() {
         }
     }
 }
+
+/// What a request says is read from it, however often others said something else.
+#[test]
+fn requests_that_start_alike_are_told_apart() {
+    static METHOD: Method = Method::from_static("/a.B/C", Kind::Unary);
+    let gzip = Codings::new(["gzip"]).unwrap();
+    let client = ClientConfig::builder("a").codings(gzip.clone()).build().unwrap();
+    let server = ServerConfig::builder().codings(gzip).build().unwrap();
+    let now = Instant::from_nanos(0);
+    let mut client = Connection::<Client>::new(&client, now);
+    let mut server = Connection::<Server>::new(&server, now);
+    let mut wire = WriteBuf::new();
+    for round in 0..60 {
+        let seconds = [1, 1, 1, 2, 1, 3][round % 6];
+        let encoding = (round % 20 == 7).then_some("gzip");
+        let deadline = now.saturating_add(Duration::from_secs(seconds));
+        let options = OpenOptions::new(&METHOD).deadline(deadline);
+        let options = if let Some(encoding) = encoding { options.encoding(encoding) } else { options };
+        let id = client.open(now, &options).unwrap();
+        client.call(id).unwrap().send("x".as_bytes().to_vec()).unwrap();
+        for _ in 0..2 {
+            client.transmit(now, &mut wire);
+            server.receive_bytes(now, wire.copy_to_bytes(wire.len()));
+            server.transmit(now, &mut wire);
+            client.receive_bytes(now, wire.copy_to_bytes(wire.len()));
+        }
+        let id = loop {
+            if let Some(Event::Opened(id)) = server.poll_event() {
+                break id;
+            }
+        };
+        let mut call = server.call(id).unwrap();
+        let Some(Item::Head(request)) = call.read() else { panic!("a head") };
+        assert_eq!((request.deadline(), request.encoding()), (Some(deadline), encoding), "{round}");
+        call.finish(&Status::ok(), &Metadata::new());
+    }
+}

@@ -41,8 +41,8 @@ impl Recent {
         HASHER.name(name)
     }
 
-    /// Whether the field was here no more insertions ago than `since`, of which there were `inserted`; from now on it was. `name` is from
-    /// the hash of its name.
+    /// Whether the field was here no more insertions ago than `since`, of which there were `inserted`; from now on it was.
+    /// `name` is from the hash of its name.
     pub(super) fn seen(&mut self, name: u32, value: &[u8], inserted: u64, since: usize) -> bool {
         if self.slots.is_empty() {
             self.slots = vec![Seen::default(); SLOTS];
